@@ -1,0 +1,25 @@
+# Every target works on a fresh clone with a Rust toolchain and a C compiler. `make help` lists them.
+
+CARGO ?= cargo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint verify generate cluster end-to-end
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Play the controller through incidents in simulated Azure and Kubernetes
+	@$(CARGO) run --quiet --locked -- demo
+
+test: ## Run the tests; what needs more than Rust says that it was skipped
+	$(CARGO) test --locked
+
+lint: ## Formatting and lints, warnings are errors
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+generate: ## Write crds/ and everything else that is generated
+	ROLECALL_REGENERATE=1 $(CARGO) test --locked --test it generated
+
+verify: generate ## Generated files are up to date: leaves a clean tree
+	git diff --exit-code -- crds charts docs

@@ -1,0 +1,23 @@
+//! The wire types of our custom resources: what users write and read. Loose on purpose; `policy` makes them strict.
+//!
+//! Defaults are written by hand, because a derived default becomes part of the API.
+
+mod boundary;
+mod fragments;
+mod policy;
+mod status;
+
+pub use boundary::{BoundaryRole, BoundaryScope, IdentityBoundary, IdentityBoundarySpec, NamespaceSelection};
+pub use policy::{
+    BaseScope, Binding, BindingType, ChangeKind, DeclaredGrant, FunctionIdentityPolicy, FunctionIdentityPolicySpec,
+    Gate, HostStorage, Identities, Mode, Platform, Remediation, SystemIdentity, Target, UserIdentityRef, VaultAccess,
+    VaultExpectation, VaultMode, VaultSecretPermission,
+};
+pub use status::{FindingStatus, FunctionIdentityPolicyStatus, HeldStatus, PlanStatus, StepStatus};
+
+/// The API group of both kinds.
+pub const GROUP: &str = "rolecall.dev";
+/// The version of both kinds.
+pub const VERSION: &str = "v1alpha1";
+/// The identity name that means the system-assigned one.
+pub const SYSTEM_IDENTITY: &str = "system";

@@ -1,0 +1,393 @@
+//! `FunctionIdentityPolicy`: what one Function App needs, kept beside its manifests.
+
+use std::collections::BTreeMap;
+
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{FunctionIdentityPolicyStatus, fragments};
+
+/// The identities, roles and vault modes that one Function App needs, and whether the operator may put them right.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "rolecall.dev",
+    version = "v1alpha1",
+    kind = "FunctionIdentityPolicy",
+    plural = "functionidentitypolicies",
+    namespaced,
+    status = "FunctionIdentityPolicyStatus",
+    shortname = "fip",
+    category = "rolecall",
+    derive = "PartialEq",
+    doc = "The identities, roles and vault modes that one Function App needs, compared with live Azure.",
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode"),
+    printcolumn(name = "Drift", type_ = "string", json_path = ".status.conditions[?(@.type==\"Drifted\")].status"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("self.target.resource in self.resources").message("target.resource is not a name in resources"),
+    validation = Rule::new("self.identities.user.all(u, u.resource in self.resources)")
+        .message("an entry of identities.user names a resource that is not in resources"),
+    validation = Rule::new("self.bindings.all(b, b.resource in self.resources)")
+        .message("an entry of bindings names a resource that is not in resources"),
+    validation = Rule::new("self.grants.all(g, g.resource in self.resources)")
+        .message("an entry of grants names a resource that is not in resources"),
+    validation = Rule::new("self.vaults.all(v, v.resource in self.resources)")
+        .message("an entry of vaults names a resource that is not in resources"),
+    validation = Rule::new("self.bindings.all(b, b.identity == 'system' || self.identities.user.exists(u, u.name == b.identity))")
+        .message("an entry of bindings uses an identity that is neither `system` nor declared in identities.user"),
+    validation = Rule::new("self.grants.all(g, g.identity == 'system' || self.identities.user.exists(u, u.name == g.identity))")
+        .message("an entry of grants uses an identity that is neither `system` nor declared in identities.user"),
+    validation = Rule::new("self.vaults.all(v, v.identity == 'system' || self.identities.user.exists(u, u.name == v.identity))")
+        .message("an entry of vaults uses an identity that is neither `system` nor declared in identities.user")
+)]
+pub struct FunctionIdentityPolicySpec {
+    /// What the operator may do: `Report` drift in status, `DryRun` (also publish the exact requests it would send)
+    /// or `Enforce` (send them, as far as `remediation` and the boundary allow).
+    #[serde(default = "Mode::safe")]
+    #[schemars(default = "Mode::safe")]
+    pub mode: Mode,
+
+    /// Whether drift in `Report` and `DryRun` fails health checks: `None` keeps Ready true, `Drift` makes it false.
+    #[serde(default = "Gate::safe")]
+    #[schemars(default = "Gate::safe")]
+    pub gate: Gate,
+
+    /// Stops all writes for this policy. Observation goes on.
+    #[serde(default)]
+    pub suspend: bool,
+
+    /// Time between two passes, such as `10m` (the default); at least `30s`. Each pass adds a jitter of up to a tenth.
+    #[serde(default = "default_interval")]
+    #[schemars(schema_with = "fragments::interval")]
+    pub interval: String,
+
+    /// The subscription and resource group that relative ids in `resources` are completed with.
+    pub scope: BaseScope,
+
+    /// Names for the Azure resources that this policy speaks of. A value is a full ARM id (`/subscriptions/…`) or
+    /// `<type>/<name>` below `scope`, such as `Microsoft.Web/sites/func-orders`.
+    #[schemars(schema_with = "fragments::resources")]
+    pub resources: BTreeMap<String, String>,
+
+    /// The Function App. Immutable.
+    #[x_kube(validation = Rule::new("self == oldSelf").message("target is immutable: create another policy"))]
+    pub target: Target,
+
+    /// The managed identities that the app must have.
+    #[serde(default = "Identities::none")]
+    #[schemars(default = "Identities::none")]
+    pub identities: Identities,
+
+    /// What the Functions host itself needs.
+    #[serde(default = "Platform::none")]
+    #[schemars(default = "Platform::none")]
+    pub platform: Platform,
+
+    /// The triggers of the app. Each implies the roles of its row in the catalog.
+    #[serde(default)]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub bindings: Vec<Binding>,
+
+    /// Roles that no binding implies.
+    #[serde(default)]
+    #[schemars(length(max = 64))]
+    pub grants: Vec<DeclaredGrant>,
+
+    /// The key vaults that the app reads, with the permission model that is expected of each.
+    #[serde(default)]
+    #[schemars(length(max = 16))]
+    pub vaults: Vec<VaultExpectation>,
+
+    /// What `Enforce` may change. Nothing, unless allowed here.
+    #[serde(default = "Remediation::nothing")]
+    #[schemars(default = "Remediation::nothing")]
+    pub remediation: Remediation,
+}
+
+/// How far the operator goes.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mode {
+    /// Report drift in status. Never writes.
+    Report,
+    /// Go as far as possible without writing, and publish the requests.
+    DryRun,
+    /// Apply what boundary and `remediation` allow.
+    Enforce,
+}
+
+impl Mode {
+    pub(crate) fn safe() -> Self {
+        Self::Report
+    }
+}
+
+/// What fails health checks.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// Drift is reported and Ready stays true.
+    None,
+    /// Drift makes Ready false.
+    Drift,
+}
+
+impl Gate {
+    fn safe() -> Self {
+        Self::None
+    }
+}
+
+fn default_interval() -> String {
+    "10m".to_owned()
+}
+
+/// The base of relative ids, and what an overlay patches.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct BaseScope {
+    /// The subscription's id, a GUID.
+    #[schemars(length(max = 36), regex(pattern = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"))]
+    pub subscription_id: String,
+    /// The resource group's name.
+    #[schemars(length(min = 1, max = 90), regex(pattern = r"^[A-Za-z0-9_().-]*[A-Za-z0-9_()-]$"))]
+    pub resource_group: String,
+}
+
+/// The app that the policy is about.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Target {
+    /// A name in `resources`; its value is a `Microsoft.Web/sites` id.
+    #[schemars(schema_with = "fragments::name")]
+    pub resource: String,
+}
+
+/// The managed identities of the app.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Identities {
+    /// Whether the system-assigned identity must be enabled. `Forbidden` is reported only: it is never switched off.
+    #[serde(default = "SystemIdentity::unstated")]
+    #[schemars(default = "SystemIdentity::unstated")]
+    pub system: SystemIdentity,
+    /// User-assigned identities that must be attached.
+    #[serde(default)]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub user: Vec<UserIdentityRef>,
+}
+
+impl Identities {
+    fn none() -> Self {
+        Self { system: SystemIdentity::unstated(), user: Vec::new() }
+    }
+}
+
+/// What is expected of the system-assigned identity.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SystemIdentity {
+    /// It must be enabled.
+    Required,
+    /// It may be there. It becomes required when a binding, grant or vault uses `system`.
+    Optional,
+    /// It must not be enabled.
+    Forbidden,
+}
+
+impl SystemIdentity {
+    fn unstated() -> Self {
+        Self::Optional
+    }
+}
+
+/// A user-assigned identity under a name of the policy's own.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct UserIdentityRef {
+    /// How the rest of the policy refers to it. Not `system`.
+    #[schemars(schema_with = "fragments::name")]
+    #[x_kube(validation = Rule::new("self != 'system'").message("`system` means the system-assigned identity"))]
+    pub name: String,
+    /// A name in `resources`; its value is a `Microsoft.ManagedIdentity/userAssignedIdentities` id.
+    #[schemars(schema_with = "fragments::name")]
+    pub resource: String,
+}
+
+/// What the Functions host needs, whatever the app does.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Platform {
+    /// The storage account behind `AzureWebJobsStorage`, when it is reached by identity. It also holds the receipts
+    /// and queues of blob triggers and the checkpoints of Event Hubs triggers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_storage: Option<HostStorage>,
+}
+
+impl Platform {
+    fn none() -> Self {
+        Self { host_storage: None }
+    }
+}
+
+/// The host's storage account.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct HostStorage {
+    /// A name in `resources`; its value is a `Microsoft.Storage/storageAccounts` id.
+    #[schemars(schema_with = "fragments::name")]
+    pub resource: String,
+    /// `system`, or the name of an entry of `identities.user`.
+    #[schemars(schema_with = "fragments::name")]
+    pub identity: String,
+}
+
+/// A trigger of the app.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Binding {
+    /// A name of your choice, unique in the policy.
+    #[schemars(schema_with = "fragments::name")]
+    pub name: String,
+    /// The type as in `function.json`.
+    #[serde(rename = "type")]
+    pub type_: BindingType,
+    /// A name in `resources`: the storage account or namespace that the trigger listens to.
+    #[schemars(schema_with = "fragments::name")]
+    pub resource: String,
+    /// The queue, topic subscription, event hub or container, such as `queues/orders`,
+    /// `topics/orders/subscriptions/billing`, `eventhubs/clicks` or `containers/uploads`. Empty means the whole resource.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(schema_with = "fragments::entity")]
+    pub entity: String,
+    /// `system`, or the name of an entry of `identities.user`.
+    #[schemars(schema_with = "fragments::name")]
+    pub identity: String,
+}
+
+/// The trigger types that this version knows.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "camelCase")]
+pub enum BindingType {
+    /// Blob Storage trigger that polls.
+    BlobTrigger,
+    /// Queue Storage trigger.
+    QueueTrigger,
+    /// Service Bus queue or topic trigger.
+    ServiceBusTrigger,
+    /// Event Hubs trigger.
+    EventHubTrigger,
+}
+
+/// A role that no binding implies.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct DeclaredGrant {
+    /// A role's name, such as `Monitoring Metrics Publisher`, or its GUID.
+    #[schemars(length(min = 1, max = 256))]
+    pub role: String,
+    /// A name in `resources`: where the role is needed.
+    #[schemars(schema_with = "fragments::name")]
+    pub resource: String,
+    /// A child of the resource, such as `queues/orders`. Empty means the whole resource.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(schema_with = "fragments::entity")]
+    pub entity: String,
+    /// `system`, or the name of an entry of `identities.user`.
+    #[schemars(schema_with = "fragments::name")]
+    pub identity: String,
+}
+
+/// A key vault that the app reads.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct VaultExpectation {
+    /// A name in `resources`; its value is a `Microsoft.KeyVault/vaults` id.
+    #[schemars(schema_with = "fragments::name")]
+    pub resource: String,
+    /// The permission model expected. Compared and reported; never switched.
+    pub mode: VaultMode,
+    /// `system`, or the name of an entry of `identities.user`.
+    #[schemars(schema_with = "fragments::name")]
+    pub identity: String,
+    /// What the identity must be able to do. Checked while the vault uses RBAC.
+    #[serde(default = "VaultAccess::none")]
+    #[schemars(default = "VaultAccess::none")]
+    pub access: VaultAccess,
+}
+
+/// The permission model of a key vault.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VaultMode {
+    /// Role assignments decide (`enableRbacAuthorization` is true).
+    #[serde(rename = "RBAC")]
+    Rbac,
+    /// Access policies decide (`enableRbacAuthorization` is false, null or absent).
+    AccessPolicy,
+}
+
+/// What an identity must be able to do with a vault's contents.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct VaultAccess {
+    /// Operations on secrets. A Key Vault reference needs `get`.
+    #[serde(default)]
+    #[schemars(length(max = 2))]
+    pub secrets: Vec<VaultSecretPermission>,
+}
+
+impl VaultAccess {
+    fn none() -> Self {
+        Self { secrets: Vec::new() }
+    }
+}
+
+/// An operation on secrets.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "camelCase")]
+pub enum VaultSecretPermission {
+    /// Read a secret's value.
+    Get,
+    /// List the secrets' names.
+    List,
+}
+
+/// What `Enforce` may change.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Remediation {
+    /// The kinds of change that are allowed. Empty: none.
+    #[serde(default)]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub allow: Vec<ChangeKind>,
+    /// How many changes one pass may make; the rest is held until the next pass. `0` allows none.
+    #[serde(default = "default_max_changes")]
+    #[schemars(range(min = 0, max = 100), default = "default_max_changes")]
+    pub max_changes: u32,
+}
+
+impl Remediation {
+    fn nothing() -> Self {
+        Self { allow: Vec::new(), max_changes: default_max_changes() }
+    }
+}
+
+fn default_max_changes() -> u32 {
+    10
+}
+
+/// A kind of change.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ChangeKind {
+    /// Enable the app's system-assigned identity. Restarts the app.
+    EnableSystemIdentity,
+    /// Attach a user-assigned identity, keeping those attached. Restarts the app.
+    AttachUserIdentity,
+    /// Create a role assignment.
+    GrantRole,
+}

@@ -1,0 +1,129 @@
+//! What the operator says about a policy. Written whole, by one field manager, only when it differs.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What was observed, what is wrong, what is planned and what was done.
+///
+/// The default is written by the API server when a policy is created, so that a policy nobody has looked at is in
+/// progress by kstatus, also while the operator is down.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("default" = {"observedGeneration": -1}))]
+pub struct FunctionIdentityPolicyStatus {
+    /// The generation that the conditions speak of; -1 before the first look.
+    pub observed_generation: i64,
+    /// `Ready` and `Drifted` always; `Reconciling` and `Stalled` only while true, and never both.
+    #[serde(default)]
+    #[schemars(length(max = 8))]
+    pub conditions: Vec<Condition>,
+    /// Writes are stopped by `spec.suspend`.
+    #[serde(default)]
+    pub suspended: bool,
+    /// When Azure was last observed. Moves only with another change, or hourly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_observed_time: Option<Time>,
+    /// The last `reconcile.fluxcd.io/requestedAt` that was acted on.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 256))]
+    pub last_handled_reconcile_at: String,
+    /// The ARM id of the target.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 1024))]
+    pub target: String,
+    /// The hypothesis to act on now: `H1` identity, `H2` role, `H3` propagation, `H4` vault mode. Absent when nothing is wrong.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 8))]
+    pub hypothesis: String,
+    /// What is wrong, most decisive first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub findings: Vec<FindingStatus>,
+    /// How many further findings were left out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub truncated: u32,
+    /// What is to be changed and what is held. Absent when there is nothing of either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanStatus>,
+}
+
+/// One thing that is wrong.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct FindingStatus {
+    /// A stable code such as `role-missing`.
+    #[schemars(length(max = 64))]
+    pub code: String,
+    /// The binding, grant, vault or identity it is about.
+    #[schemars(length(max = 256))]
+    pub subject: String,
+    /// What was expected and what was seen.
+    #[schemars(length(max = 2048))]
+    pub message: String,
+}
+
+/// What follows from the findings.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanStatus {
+    /// Changes, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub steps: Vec<StepStatus>,
+    /// Changes that are not made, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub held: Vec<HeldStatus>,
+    /// How many further entries were left out of both lists.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub truncated: u32,
+}
+
+/// One change.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct StepStatus {
+    /// The kind of change, such as `GrantRole`.
+    #[schemars(length(max = 64))]
+    pub change: String,
+    /// What it changes, for a reader.
+    #[schemars(length(max = 2048))]
+    pub summary: String,
+    /// The request, as `METHOD path?query`.
+    #[schemars(length(max = 2048))]
+    pub request: String,
+    /// The request's body, JSON.
+    #[schemars(length(max = 8192))]
+    pub body: String,
+    /// The same change as `az` commands.
+    #[schemars(length(max = 4096))]
+    pub az: String,
+    /// What became of it: `Applied`, `AlreadyDone`, `Failed` with the reason, or empty while it was not tried.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 2048))]
+    pub outcome: String,
+}
+
+/// One change that is not made.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldStatus {
+    /// The kind of change, or the finding's code when no change would be safe.
+    #[schemars(length(max = 64))]
+    pub change: String,
+    /// The binding, grant, vault or identity it is about.
+    #[schemars(length(max = 256))]
+    pub subject: String,
+    /// Why, as a stable word such as `ModeReport`.
+    #[schemars(length(max = 64))]
+    pub reason: String,
+    /// Why, for a reader.
+    #[schemars(length(max = 2048))]
+    pub message: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}

@@ -1,0 +1,82 @@
+//! Sends the steps of a plan. Each is confirmed by a targeted read just before its write; failures are data.
+
+mod confirm;
+
+use crate::{
+    azure::Azure,
+    model::{Failure, FailureClass},
+    plan::{Change, Execution, GrantRole, HoldReason, Outcome, Plan, Step, StepOutcome, grant_name},
+};
+
+/// Leave to write. Only whoever holds one can apply; a dry run has its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permit {
+    /// Send the requests.
+    Write,
+    /// Do everything but the writes.
+    Rehearse,
+}
+
+/// Applies the plan's steps in order. A failed step does not stop those that do not depend on it: steps of one plan
+/// never depend on each other, because what needs an earlier one is held for the next pass.
+pub async fn apply(azure: &Azure, plan: &Plan, permit: Permit) -> Execution {
+    let mut execution = Execution::default();
+    for step in &plan.steps {
+        let outcome = match attempt(azure, step, permit).await {
+            Ok(outcome) => outcome,
+            Err(failure) => Outcome::Failed(failure),
+        };
+        tracing::info!(
+            change = ?step.kinds(),
+            subject = step.subject(),
+            outcome = outcome.word(),
+            "step"
+        );
+        execution.outcomes.push(StepOutcome { step: step.clone(), outcome });
+    }
+    execution
+}
+
+async fn attempt(azure: &Azure, step: &Step, permit: Permit) -> Result<Outcome, Failure> {
+    match &step.change {
+        Change::Identity(change) => match confirm::identity(azure, change).await? {
+            Some(outcome) => Ok(outcome),
+            None if permit == Permit::Rehearse => {
+                confirm::own_right(azure, &change.target, "Microsoft.Web/sites/write").await
+            }
+            None => {
+                azure.write_identity(&step.request).await?;
+                Ok(Outcome::Applied)
+            }
+        },
+        Change::Grant(grant) => match confirm::grant(azure, grant).await? {
+            Some(outcome) => Ok(outcome),
+            None if permit == Permit::Rehearse => {
+                confirm::own_right(azure, &grant.scope, "Microsoft.Authorization/roleAssignments/write").await
+            }
+            None => create_grant(azure, step, grant).await,
+        },
+    }
+}
+
+async fn create_grant(azure: &Azure, step: &Step, grant: &GrantRole) -> Result<Outcome, Failure> {
+    let name = grant_name(&grant.scope, grant.principal, grant.role).to_string();
+    match azure.create_grant(&grant.scope, &name, &step.request).await {
+        Ok(()) => Ok(Outcome::Applied),
+        // The same grant exists under another name. The answer does not say which, so it is looked up.
+        Err(failure) if failure.code == "RoleAssignmentExists" => {
+            let existing = azure.grants_at(&grant.scope, grant.principal).await?;
+            let same: Vec<_> =
+                existing.iter().filter(|other| other.role == grant.role && other.scope == grant.scope).collect();
+            if same.is_empty() {
+                let text = format!("{}, and it is not in the list yet", failure.text);
+                Err(Failure::new(FailureClass::Waiting, "RoleAssignmentExists", text))
+            } else if same.iter().any(|other| !other.conditioned) {
+                Ok(Outcome::AlreadyDone)
+            } else {
+                Ok(Outcome::Held(HoldReason::ConditionedAssignmentExists))
+            }
+        }
+        Err(failure) => Err(failure),
+    }
+}

@@ -1,0 +1,62 @@
+//! The look just before a write: is the world still what the plan was made for?
+//!
+//! `Ok(None)` means that the write may go ahead.
+
+use crate::{
+    azure::Azure,
+    model::{Failure, FailureClass, Scope, pattern},
+    plan::{GrantRole, HoldReason, IdentityChange, Outcome, grant_name},
+    policy::Identity,
+};
+
+/// The identity block must be what the planned one was built on: written over another, it could detach something.
+pub(super) async fn identity(azure: &Azure, change: &IdentityChange) -> Result<Option<Outcome>, Failure> {
+    let Some(site) = azure.site(&change.target).await? else {
+        return Ok(Some(Outcome::Moved(format!("{} is gone", change.target.name()))));
+    };
+    let enabled = site.system.is_some() || !change.enable_system;
+    if enabled && change.attach.iter().all(|id| site.attached.contains_key(id)) {
+        return Ok(Some(Outcome::AlreadyDone));
+    }
+    let unchanged = site.system == change.system_before && site.attached.keys().eq(&change.attached_before);
+    Ok((!unchanged).then(|| Outcome::Moved(format!("the identities of {} have changed", change.target.name()))))
+}
+
+/// The principal must still be the named identity's, and our name must be free.
+pub(super) async fn grant(azure: &Azure, grant: &GrantRole) -> Result<Option<Outcome>, Failure> {
+    let principal = match &grant.identity {
+        Identity::System => azure.site(&grant.target).await?.and_then(|site| site.system),
+        Identity::User(id) => azure.user_identity(id).await?.and_then(|identity| identity.principal),
+    };
+    if principal != Some(grant.principal) {
+        return Ok(Some(Outcome::Moved(format!("{} is no longer {}", grant.identity, grant.principal))));
+    }
+    let name = grant_name(&grant.scope, grant.principal, grant.role).to_string();
+    let Some(existing) = azure.grant(&grant.scope, &name).await? else { return Ok(None) };
+    let same = existing.principal == grant.principal && existing.role == grant.role && existing.scope == grant.scope;
+    if !same {
+        let text = format!("role assignment {name} exists for another principal, role or scope");
+        return Err(Failure::new(FailureClass::Bug, "NameInUse", text));
+    }
+    // Writing over it would erase somebody's condition.
+    Ok(Some(if existing.conditioned {
+        Outcome::Held(HoldReason::ConditionedAssignmentExists)
+    } else {
+        Outcome::AlreadyDone
+    }))
+}
+
+/// For a dry run: whether Azure would let us.
+pub(super) async fn own_right(azure: &Azure, scope: &Scope, action: &str) -> Result<Outcome, Failure> {
+    let own = azure.own_permissions(scope).await?;
+    let allowed = own.iter().any(|entry| {
+        entry.actions.iter().any(|allowed| pattern::covers(allowed, action))
+            && !entry.not_actions.iter().any(|taken| pattern::covers(taken, action))
+    });
+    if allowed {
+        Ok(Outcome::Rehearsed)
+    } else {
+        let text = format!("the write would be refused: we lack `{action}` at {scope}");
+        Err(Failure::new(FailureClass::Denied, "AuthorizationFailed", text))
+    }
+}

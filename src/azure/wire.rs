@@ -1,0 +1,271 @@
+//! Azure's documents, decoded tolerantly: unknown members are ignored, absent and null are the same, and one odd entry
+//! does not spoil a list. What an entry lacks can only make us see less access, never more.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::model::{
+    Attachment, DenyAssignment, Failure, FailureClass, Grant, PermissionSet, PrincipalKind, Role, RoleId, Scope, Site,
+    UserIdentity, Vault, VaultMode,
+};
+
+/// A document, or the failure that says what could not be understood.
+pub(super) fn decode<T: DeserializeOwned>(document: &Value, what: &str) -> Result<T, Failure> {
+    T::deserialize(document).map_err(|error| {
+        let id = document.get("id").and_then(Value::as_str).unwrap_or("without an id");
+        let text = format!("{what} {id} cannot be understood: {error}");
+        Failure::new(FailureClass::Bug, "UndecodableAnswer", text)
+    })
+}
+
+/// `null` is the member's default.
+fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// An ARM resource: its id and the part of it that is read.
+#[derive(Deserialize)]
+struct Resource<P: Default> {
+    id: String,
+    #[serde(default)]
+    kind: Option<String>,
+    #[serde(default)]
+    identity: Option<IdentityBlock>,
+    // Not `nullable`: a bound on P that serde would have to guess.
+    #[serde(default = "P::default")]
+    properties: P,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct IdentityBlock {
+    #[serde(default)]
+    principal_id: Option<String>,
+    #[serde(default, deserialize_with = "nullable")]
+    user_assigned_identities: BTreeMap<String, Value>,
+}
+
+#[derive(Default, Deserialize)]
+struct Ignored {}
+
+pub(super) fn site(document: &Value) -> Result<Site, Failure> {
+    let Resource { id, kind, identity, properties: Ignored {} } = decode(document, "the app")?;
+    let block = identity.unwrap_or_default();
+    let attached = block.user_assigned_identities.iter().map(|(id, value)| {
+        let principal = value.get("principalId").and_then(Value::as_str).and_then(|text| text.parse().ok());
+        (Scope::lenient(id), Attachment { principal })
+    });
+    Ok(Site {
+        id: Scope::lenient(&id),
+        kind: kind.unwrap_or_default(),
+        system: block.principal_id.and_then(|text| text.parse().ok()),
+        attached: attached.collect(),
+    })
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UserIdentityProperties {
+    #[serde(default)]
+    principal_id: Option<String>,
+}
+
+pub(super) fn user_identity(document: &Value) -> Result<UserIdentity, Failure> {
+    let Resource::<UserIdentityProperties> { id, properties, .. } = decode(document, "the identity")?;
+    let principal = properties.principal_id.and_then(|text| text.parse().ok());
+    Ok(UserIdentity { id: Scope::lenient(&id), principal })
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct VaultProperties {
+    #[serde(default)]
+    enable_rbac_authorization: Option<bool>,
+}
+
+pub(super) fn vault(document: &Value) -> Result<Vault, Failure> {
+    let Resource::<VaultProperties> { id, properties, .. } = decode(document, "the vault")?;
+    // Only `true` means RBAC: vaults older than the setting answer null or leave it out.
+    let mode =
+        if properties.enable_rbac_authorization == Some(true) { VaultMode::Rbac } else { VaultMode::AccessPolicy };
+    Ok(Vault { id: Scope::lenient(&id), mode })
+}
+
+#[derive(Deserialize)]
+struct Assignment {
+    id: String,
+    properties: AssignmentProperties,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AssignmentProperties {
+    #[serde(default)]
+    role_definition_id: Option<String>,
+    #[serde(default)]
+    principal_id: Option<String>,
+    #[serde(default)]
+    principal_type: Option<String>,
+    #[serde(default)]
+    scope: Option<String>,
+    #[serde(default)]
+    condition: Option<String>,
+    #[serde(default)]
+    created_on: Option<String>,
+    #[serde(default)]
+    updated_on: Option<String>,
+}
+
+/// A role assignment; none when it names no principal or no role, and so grants nothing to anybody.
+pub(super) fn grant(document: &Value) -> Result<Option<Grant>, Failure> {
+    let Assignment { id, properties } = decode(document, "the role assignment")?;
+    let principal = properties.principal_id.and_then(|text| text.parse().ok());
+    let role = properties.role_definition_id.as_deref().and_then(RoleId::from_definition_id);
+    let (Some(principal), Some(role)) = (principal, role) else { return Ok(None) };
+    let id = Scope::lenient(&id);
+    let scope = properties.scope.map_or_else(|| scope_of(&id), |scope| Scope::lenient(&scope));
+    let moment = |text: Option<String>| text.and_then(|text| timestamp(&text));
+    Ok(Some(Grant {
+        principal,
+        role,
+        scope,
+        // Old api-versions leave the type out.
+        principal_kind: principal_kind(properties.principal_type.as_deref()),
+        conditioned: properties.condition.is_some_and(|condition| !condition.trim().is_empty()),
+        changed: moment(properties.created_on).max(moment(properties.updated_on)),
+        id,
+    }))
+}
+
+fn scope_of(id: &Scope) -> Scope {
+    let end = id.key().rfind("/providers/microsoft.authorization/").unwrap_or(0);
+    Scope::lenient(&id.as_str()[..end])
+}
+
+fn principal_kind(text: Option<&str>) -> PrincipalKind {
+    match text {
+        Some(kind) if kind.eq_ignore_ascii_case("Group") => PrincipalKind::Group,
+        Some(kind) if kind.eq_ignore_ascii_case("ServicePrincipal") => PrincipalKind::ServicePrincipal,
+        _ => PrincipalKind::Other,
+    }
+}
+
+/// Azure's times have 0 to 7 digits of a second, and one family writes a blank for the `T` or leaves the zone out.
+pub(super) fn timestamp(text: &str) -> Option<Timestamp> {
+    text.parse().or_else(|_| format!("{}Z", text.trim_end_matches('Z')).parse()).ok()
+}
+
+#[derive(Deserialize)]
+struct RoleDefinition {
+    #[serde(default)]
+    name: Option<String>,
+    id: String,
+    properties: RoleProperties,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RoleProperties {
+    #[serde(default)]
+    role_name: Option<String>,
+    #[serde(default, deserialize_with = "nullable")]
+    permissions: Vec<PermissionEntry>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PermissionEntry {
+    #[serde(default, deserialize_with = "nullable")]
+    actions: Vec<String>,
+    #[serde(default, deserialize_with = "nullable")]
+    not_actions: Vec<String>,
+    #[serde(default, deserialize_with = "nullable")]
+    data_actions: Vec<String>,
+    #[serde(default, deserialize_with = "nullable")]
+    not_data_actions: Vec<String>,
+    #[serde(default)]
+    condition: Option<String>,
+}
+
+impl From<PermissionEntry> for PermissionSet {
+    fn from(entry: PermissionEntry) -> Self {
+        let PermissionEntry { actions, not_actions, data_actions, not_data_actions, condition } = entry;
+        let conditioned = condition.is_some_and(|condition| !condition.trim().is_empty());
+        Self { actions, not_actions, data_actions, not_data_actions, conditioned }
+    }
+}
+
+/// A role definition; none when its id has no GUID, and so no assignment can name it.
+pub(super) fn role(document: &Value) -> Result<Option<Role>, Failure> {
+    let RoleDefinition { name, id, properties } = decode(document, "the role definition")?;
+    let role_id = name.as_deref().and_then(RoleId::from_definition_id).or_else(|| RoleId::from_definition_id(&id));
+    Ok(role_id.map(|id| Role {
+        id,
+        name: properties.role_name.unwrap_or_else(|| id.to_string()),
+        permissions: properties.permissions.into_iter().map(Into::into).collect(),
+    }))
+}
+
+/// What the caller itself may do: an entry for each role it holds.
+pub(super) fn permissions(entries: &[Value]) -> Result<Vec<PermissionSet>, Failure> {
+    entries.iter().map(|entry| decode::<PermissionEntry>(entry, "the permission").map(Into::into)).collect()
+}
+
+#[derive(Deserialize)]
+struct Denial {
+    id: String,
+    properties: DenialProperties,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DenialProperties {
+    #[serde(default)]
+    deny_assignment_name: Option<String>,
+    #[serde(default)]
+    scope: Option<String>,
+    #[serde(default, deserialize_with = "nullable")]
+    do_not_apply_to_child_scopes: bool,
+    #[serde(default, deserialize_with = "nullable")]
+    principals: Vec<DeniedPrincipal>,
+    #[serde(default, deserialize_with = "nullable")]
+    exclude_principals: Vec<DeniedPrincipal>,
+    #[serde(default, deserialize_with = "nullable")]
+    permissions: Vec<PermissionEntry>,
+    #[serde(default)]
+    condition: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct DeniedPrincipal {
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default, rename = "type")]
+    type_: Option<String>,
+}
+
+pub(super) fn deny(document: &Value) -> Result<DenyAssignment, Failure> {
+    let Denial { id, properties } = decode(document, "the deny assignment")?;
+    let id = Scope::lenient(&id);
+    let is_group =
+        |principal: &DeniedPrincipal| principal.type_.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("Group"));
+    let conditioned = properties.condition.as_ref().is_some_and(|condition| !condition.trim().is_empty())
+        || properties.permissions.iter().any(|entry| entry.condition.is_some());
+    let undecidable = conditioned || properties.principals.iter().chain(&properties.exclude_principals).any(is_group);
+    let ids = |principals: &[DeniedPrincipal]| {
+        principals.iter().filter_map(|principal| principal.id.as_deref()?.parse().ok()).collect()
+    };
+    Ok(DenyAssignment {
+        name: properties.deny_assignment_name.clone().unwrap_or_else(|| id.name().to_owned()),
+        scope: properties.scope.as_deref().map_or_else(|| scope_of(&id), Scope::lenient),
+        own_scope_only: properties.do_not_apply_to_child_scopes,
+        principals: ids(&properties.principals),
+        excluded: ids(&properties.exclude_principals),
+        undecidable,
+        permissions: properties.permissions.into_iter().map(Into::into).collect(),
+        id,
+    })
+}

@@ -1,0 +1,79 @@
+//! The built-in roles that matter for Function Apps, with their exact permissions (`roles.json`).
+//!
+//! They say which role to recommend. Whether a role that somebody holds covers a need is decided from its definition
+//! as Azure answers it, never from this copy.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use crate::model::RoleId;
+
+/// One built-in role.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BuiltInRole {
+    /// Its name.
+    pub name: String,
+    /// Its GUID, the same in every cloud and subscription.
+    pub id: String,
+    /// Control plane, allowed.
+    #[serde(default)]
+    pub actions: Vec<String>,
+    /// Control plane, taken away again.
+    #[serde(default)]
+    pub not_actions: Vec<String>,
+    /// Data plane, allowed.
+    #[serde(default)]
+    pub data_actions: Vec<String>,
+    /// Data plane, taken away again.
+    #[serde(default)]
+    pub not_data_actions: Vec<String>,
+    /// An ABAC condition in the definition itself.
+    #[serde(default)]
+    pub condition: Option<String>,
+}
+
+impl BuiltInRole {
+    /// The GUID as an id.
+    #[must_use]
+    pub fn role_id(&self) -> RoleId {
+        self.id.parse().expect("a test reads every GUID of the table")
+    }
+}
+
+#[derive(Deserialize)]
+struct Table {
+    roles: Vec<BuiltInRole>,
+}
+
+static ROLES: LazyLock<Vec<BuiltInRole>> = LazyLock::new(|| {
+    let table: Table = serde_json::from_str(include_str!("roles.json")).expect("a test reads this table");
+    table.roles
+});
+
+/// All roles of the table, by name.
+#[must_use]
+pub fn built_in_roles() -> &'static [BuiltInRole] {
+    &ROLES
+}
+
+/// The built-in role of that name, ignoring case, as Azure does.
+#[must_use]
+pub fn built_in(name: &str) -> Option<&'static BuiltInRole> {
+    ROLES.iter().find(|role| role.name.eq_ignore_ascii_case(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_row_has_a_guid_and_no_two_share_one() {
+        let ids: BTreeSet<_> = built_in_roles().iter().map(BuiltInRole::role_id).collect();
+        assert_eq!(ids.len(), built_in_roles().len());
+        assert_eq!(ids.len(), 130);
+    }
+}

@@ -1,0 +1,168 @@
+//! Every flag, once.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::azure::TokenSource;
+
+/// Keeps the managed identities and role assignments of Azure Functions as Git declares them.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+    #[command(flatten)]
+    pub(super) azure: AzureArguments,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Verb {
+    /// Run the controller in a cluster, or beside one by kubeconfig.
+    Run(RunArguments),
+    /// Compare policies with live Azure. Never writes.
+    ///
+    /// Exit codes: 0 compliant, 1 error, 2 drift, 3 undetermined.
+    Check(CheckArguments),
+    /// Like `check`, and print the changes that would be made and those that are held. Never writes.
+    Plan(PlanArguments),
+    /// Print the custom resource definitions.
+    Crd,
+    /// Play the controller through incidents in simulated Azure and Kubernetes.
+    #[cfg(feature = "sandbox")]
+    Demo(DemoArguments),
+    /// Serve a simulated Azure Resource Manager over plain HTTP on this machine.
+    #[cfg(feature = "sandbox")]
+    Sandbox(SandboxArguments),
+}
+
+/// How to reach Azure.
+#[derive(Args)]
+#[command(next_help_heading = "Azure")]
+pub(super) struct AzureArguments {
+    /// The cloud.
+    #[arg(long, global = true, value_enum, default_value = "AzureCloud", env = "ROLECALL_CLOUD")]
+    pub(super) cloud: CloudName,
+    /// Another Resource Manager endpoint, such as a simulator's. Plain HTTP only to this machine.
+    #[arg(long, global = true, value_name = "URL", env = "ROLECALL_ARM_ENDPOINT")]
+    pub(super) arm_endpoint: Option<String>,
+    /// Another authority for tokens.
+    #[arg(long, global = true, value_name = "URL", env = "ROLECALL_AUTHORITY_HOST")]
+    pub(super) authority_host: Option<String>,
+    /// Where tokens come from.
+    #[arg(long, global = true, value_enum, default_value = "auto", env = "ROLECALL_TOKEN_SOURCE")]
+    pub(super) token_source: TokenSource,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum CloudName {
+    #[value(name = "AzureCloud")]
+    Public,
+    #[value(name = "AzureUSGovernment")]
+    UsGovernment,
+    #[value(name = "AzureChinaCloud")]
+    China,
+}
+
+#[derive(Args)]
+pub(super) struct RunArguments {
+    /// Where `/healthz` and `/readyz` answer.
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8081", env = "ROLECALL_HEALTH_LISTEN")]
+    pub(super) health_listen: std::net::SocketAddr,
+    /// How many policies are looked at at once.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(super) concurrency: u16,
+    /// How old the shared lists of a subscription may be when a pass uses them.
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration)]
+    pub(super) max_survey_age: std::time::Duration,
+    /// How to log.
+    #[arg(long, value_enum, default_value = "human", env = "ROLECALL_LOG_FORMAT")]
+    pub(super) log: LogFormat,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// One line for people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+#[derive(Args)]
+pub(super) struct CheckArguments {
+    /// Policies and boundaries in YAML or JSON; `-` is stdin. Without it, policies come from the cluster.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) file: Vec<PathBuf>,
+    /// A file of boundaries to hold the policies to. Without any, the caller's own Azure rights count.
+    #[arg(long, value_name = "FILE")]
+    pub(super) boundary: Vec<PathBuf>,
+    /// The policy in the cluster. Without a name, all of the namespace.
+    #[arg(value_name = "NAME", conflicts_with = "file")]
+    pub(super) name: Option<String>,
+    /// The namespace in the cluster.
+    #[arg(short, long, value_name = "NAMESPACE", conflicts_with = "file")]
+    pub(super) namespace: Option<String>,
+    /// All namespaces of the cluster.
+    #[arg(short = 'A', long, conflicts_with_all = ["file", "namespace", "name"])]
+    pub(super) all_namespaces: bool,
+    /// How to print.
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub(super) output: Output,
+    /// Count grants that may not act yet as compliant.
+    #[arg(long)]
+    pub(super) allow_propagating: bool,
+    /// Count advisory findings as drift.
+    #[arg(long)]
+    pub(super) strict: bool,
+}
+
+#[derive(Args)]
+pub(super) struct PlanArguments {
+    #[command(flatten)]
+    pub(super) check: CheckArguments,
+    /// Plan as if the policies had this mode. Shows what `Enforce` would send before it is switched on.
+    #[arg(long, value_enum, value_name = "MODE", ignore_case = true)]
+    pub(super) mode: Option<ModeName>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum ModeName {
+    Report,
+    DryRun,
+    Enforce,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+#[cfg(feature = "sandbox")]
+#[derive(Args)]
+pub(super) struct DemoArguments {
+    /// Only the scenarios whose name contains this.
+    #[arg(value_name = "NAME")]
+    pub(super) name: Option<String>,
+    /// How to print.
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub(super) output: Output,
+}
+
+#[cfg(feature = "sandbox")]
+#[derive(Args)]
+pub(super) struct SandboxArguments {
+    /// The world to simulate.
+    #[arg(long, value_name = "FILE")]
+    pub(super) world: PathBuf,
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4480")]
+    pub(super) listen: std::net::SocketAddr,
+}
+
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    let parsed: jiff::SignedDuration = text.parse().map_err(|error| format!("not a duration such as `1m`: {error}"))?;
+    std::time::Duration::try_from(parsed).map_err(|_| "must not be negative".to_owned())
+}

@@ -1,0 +1,60 @@
+//! `run`: the operator, from flags to shutdown.
+
+use futures::FutureExt;
+use tokio::{net::TcpListener, signal::unix};
+
+use super::{
+    CliError,
+    args::{AzureArguments, RunArguments},
+    connect, logging,
+};
+use crate::{
+    clock::Clock,
+    controller::{self, Health, Operator},
+    observe::Surveys,
+    pipeline::Pipeline,
+};
+
+pub(super) async fn run(azure: AzureArguments, verb: RunArguments) -> Result<(), CliError> {
+    let RunArguments { health_listen, concurrency, max_survey_age, log } = verb;
+    logging::start(log);
+    let clock = Clock::System;
+    let azure = connect::azure(&azure)?;
+    let client = connect::cluster().await?;
+    let health = Health::default();
+    let listener = TcpListener::bind(health_listen)
+        .await
+        .map_err(|error| CliError::new(format!("cannot listen on {health_listen} for probes: {error}")))?;
+    tokio::spawn(controller::serve(listener, health.clone()));
+
+    let mut terminate = signal(unix::SignalKind::terminate())?;
+    let mut interrupt = signal(unix::SignalKind::interrupt())?;
+    let shutdown = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("shutting down: passes under way finish, no new one begins");
+    };
+    let operator = Operator {
+        client,
+        pipeline: Pipeline::new(azure, Surveys::new(clock, max_survey_age), clock),
+        clock,
+        concurrency,
+        health,
+        instance: instance(),
+    };
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), probes = %health_listen, "starting");
+    controller::run(operator, shutdown.boxed()).await;
+    Ok(())
+}
+
+fn signal(kind: unix::SignalKind) -> Result<unix::Signal, CliError> {
+    unix::signal(kind).map_err(|error| CliError::new(format!("signals cannot be watched: {error}")))
+}
+
+/// The pod's name, which Kubernetes puts into the environment as `HOSTNAME`.
+#[expect(clippy::disallowed_methods, reason = "the command line is where the environment is read")]
+fn instance() -> String {
+    std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "rolecall".to_owned())
+}

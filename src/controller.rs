@@ -1,0 +1,207 @@
+//! The operator: watches policies and boundaries, passes each through the pipeline and publishes the result.
+//!
+//! Chooses nothing about Azure; that is the pipeline's. Kubernetes is written to by `publish` only.
+
+mod health;
+mod publish;
+mod stores;
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{StreamExt, future::BoxFuture};
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    runtime::{
+        PredicateConfig, WatchStreamExt,
+        controller::{self, Action, Controller},
+        reflector, watcher,
+    },
+};
+
+pub use health::{Health, serve};
+
+use self::{publish::Publisher, stores::Stores};
+use crate::{
+    api::{FunctionIdentityPolicy, IdentityBoundary},
+    clock::Clock,
+    pipeline::{Intent, Pipeline},
+    report,
+};
+
+/// The annotation by which people and Flux ask for a pass now.
+const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
+/// How soon a pass is tried again whose result could not be published.
+const AFTER_A_CONFLICT: Duration = Duration::from_secs(2);
+
+/// What the operator is run with.
+pub struct Operator {
+    /// The cluster.
+    pub client: Client,
+    /// Azure.
+    pub pipeline: Pipeline,
+    /// Time.
+    pub clock: Clock,
+    /// How many policies are passed at once.
+    pub concurrency: u16,
+    /// Where readiness is reported.
+    pub health: Health,
+    /// Who writes events: the pod's name.
+    pub instance: String,
+}
+
+struct Context {
+    pipeline: Pipeline,
+    clock: Clock,
+    stores: Stores,
+    publisher: Publisher,
+}
+
+/// Why a pass was not published. Everything about Azure is in the report instead.
+#[derive(Debug, thiserror::Error)]
+enum PassError {
+    #[error("status of {policy} could not be written: {source}")]
+    Publish {
+        policy: String,
+        #[source]
+        source: Box<kube::Error>,
+    },
+}
+
+/// Runs until `shutdown` ends, then lets the passes that are under way finish.
+pub async fn run(operator: Operator, shutdown: BoxFuture<'static, ()>) {
+    let Operator { client, pipeline, clock, concurrency, health, instance } = operator;
+    let boundaries = stores::boundaries(Api::<IdentityBoundary>::all(client.clone()));
+    let namespaces = stores::namespaces(Api::all(client.clone()));
+    let (policies, writer) = reflector::store();
+    let stream = watcher(Api::<FunctionIdentityPolicy>::all(client.clone()), watcher::Config::default())
+        .default_backoff()
+        .inspect(|event| {
+            if let Err(error) = event {
+                tracing::warn!(error = %brief(error), "cannot watch policies; are the CRDs installed?");
+            }
+        })
+        .reflect(writer)
+        .applied_objects()
+        .predicate_filter(trigger, PredicateConfig::default());
+
+    // Drivers of the other two stores end with this function.
+    let mut drivers = tokio::task::JoinSet::new();
+    drivers.spawn(boundaries.driver);
+    drivers.spawn(namespaces.driver);
+    // A policy passed before its boundary is known would be called outside of it.
+    let synced = async {
+        boundaries.store.wait_until_ready().await.is_ok() && namespaces.store.wait_until_ready().await.is_ok()
+    };
+    let mut shutdown = shutdown;
+    tokio::select! {
+        ready = synced => if !ready { return },
+        () = &mut shutdown => return,
+    }
+
+    let stores = Stores { policies: policies.clone(), boundaries: boundaries.store, namespaces: namespaces.store };
+    let publisher = Publisher { client, clock, instance };
+    let context = Arc::new(Context { pipeline, clock, stores, publisher });
+    let ready = policies.clone();
+    drivers.spawn(async move {
+        if ready.wait_until_ready().await.is_ok() {
+            health.set_ready();
+            tracing::info!("ready");
+        }
+    });
+    let (watching_shutdown, stop) = futures::future::abortable(shutdown);
+    let ended = Arc::new(tokio::sync::Notify::new());
+    let notify = ended.clone();
+    drivers.spawn(async move {
+        let _ = watching_shutdown.await;
+        notify.notify_one();
+    });
+    Controller::for_stream(stream, policies)
+        .with_config(controller::Config::default().concurrency(concurrency))
+        .reconcile_all_on(futures::stream::select(boundaries.changed, namespaces.changed))
+        .graceful_shutdown_on(async move { ended.notified().await })
+        .run(reconcile, retry, context)
+        .for_each(|result| async {
+            // An object that went away while it was queued is nothing to talk about.
+            if let Err(error) = result
+                && !matches!(error, controller::Error::ObjectNotFound(_))
+            {
+                tracing::warn!(error = %brief(&error), "pass not finished");
+            }
+        })
+        .await;
+    stop.abort();
+}
+
+/// What a reconcile waits for: not the status, which is our own doing.
+fn trigger(policy: &FunctionIdentityPolicy) -> Option<u64> {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    let meta = policy.meta();
+    meta.generation.hash(&mut hasher);
+    meta.deletion_timestamp.as_ref().map(|time| time.0).hash(&mut hasher);
+    meta.finalizers.hash(&mut hasher);
+    policy.annotations().get(REQUESTED_AT).hash(&mut hasher);
+    Some(hasher.finish())
+}
+
+#[tracing::instrument(skip_all, fields(policy = %policy_name(&policy)))]
+async fn reconcile(policy: Arc<FunctionIdentityPolicy>, context: Arc<Context>) -> Result<Action, PassError> {
+    if policy.metadata.deletion_timestamp.is_some() {
+        return Ok(Action::await_change());
+    }
+    let requested = policy.annotations().get(REQUESTED_AT).map(String::as_str);
+    let handled = policy.status.as_ref().map(|status| status.last_handled_reconcile_at.as_str());
+    if requested.is_some_and(|requested| Some(requested) != handled) {
+        // Whoever asks for a pass has changed something in Azure and wants it seen.
+        context.pipeline.forget(&policy).await;
+    }
+    let authority = context.stores.authority();
+    let duplicate_of = context.stores.older_policy_for_the_same_app(&policy);
+    let report = context.pipeline.pass(&policy, &authority, duplicate_of, Intent::Act).await;
+
+    let now = context.clock.now();
+    let status = report::status(policy.status.as_ref(), &report, requested.or(handled), now);
+    let unsettled_since = status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == "Ready")
+        .map(|condition| condition.last_transition_time.0);
+    if policy.status.as_ref() != Some(&status) {
+        context
+            .publisher
+            .status(&policy, &status)
+            .await
+            .map_err(|error| PassError::Publish { policy: policy_name(&policy), source: Box::new(error) })?;
+        if let Some((kind, reason, note)) = report::event(policy.status.as_ref(), &status) {
+            tracing::info!(reason, note, "{}", kind.to_lowercase());
+            context.publisher.event(&policy, kind, &reason, &note).await;
+        }
+    }
+    let namespace = policy.namespace().unwrap_or_default();
+    Ok(report::next_pass(&report, unsettled_since, now).map_or_else(Action::await_change, |wait| {
+        Action::requeue(report::jitter(wait, &namespace, &policy.name_any()))
+    }))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the controller's signature")]
+fn retry(_: Arc<FunctionIdentityPolicy>, error: &PassError, _: Arc<Context>) -> Action {
+    match error {
+        // A newer version is on its way through the watch, or the API server is; both are here in a moment.
+        PassError::Publish { .. } => Action::requeue(AFTER_A_CONFLICT),
+    }
+}
+
+fn policy_name(policy: &FunctionIdentityPolicy) -> String {
+    format!("{}/{}", policy.namespace().unwrap_or_default(), policy.name_any())
+}
+
+/// An error on one line, with its deepest cause.
+fn brief(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text = inner.to_string();
+        source = inner.source();
+    }
+    text.lines().next().unwrap_or_default().to_owned()
+}

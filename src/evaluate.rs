@@ -1,0 +1,126 @@
+//! Compares what is declared with what was observed. Total and pure: the same values give the same evaluation.
+
+mod access;
+mod decision;
+mod finding;
+mod identity;
+mod vault;
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+pub use access::{Access, DecidingGrant};
+pub use decision::{Answer, Decision, Hypothesis, HypothesisVerdict, Node, Question, Verdict};
+pub use finding::{Effect, Finding, NearMiss};
+pub use identity::PrincipalState;
+
+use crate::{
+    model::{Observed, PrincipalId, Reading, RoleId, Scope, Site},
+    policy::{Identity, Origin, Policy},
+};
+
+/// What follows from comparing a policy with the world.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// The app as it was seen; none when it could not be read or is not there.
+    pub site: Option<Site>,
+    /// Each access requirement with its answer, in the policy's order.
+    pub requirements: Vec<Evaluated>,
+    /// What is wrong or unknown, earlier links of the chain first.
+    pub findings: Vec<Finding>,
+    /// The walk of the playbook's flow.
+    pub decision: Decision,
+    /// Principals whose grants through groups could meet an open need. When asked and observed again, the
+    /// evaluation has no such question left.
+    pub ask_groups: BTreeSet<(PrincipalId, String)>,
+}
+
+/// One access requirement and its answer.
+#[derive(Clone, Debug)]
+pub struct Evaluated {
+    /// What in the policy asks for it.
+    pub origins: Vec<Origin>,
+    /// Who needs it.
+    pub identity: Identity,
+    /// The principal behind it, where known.
+    pub principal: Option<PrincipalId>,
+    /// Where.
+    pub scope: Scope,
+    /// The role that is recommended for it, by name.
+    pub role: String,
+    /// That role's id, where the subscription knows it.
+    pub role_id: Option<RoleId>,
+    /// The answer.
+    pub access: Access,
+}
+
+/// How a policy stands, as one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Everything declared was confirmed.
+    Compliant,
+    /// Everything needed is there; something else deserves a look.
+    CompliantWithFindings,
+    /// Granted, and not yet certain to act.
+    Propagating,
+    /// Not enough could be read to say.
+    Undetermined,
+    /// Something declared is missing or different.
+    Drifted,
+    /// The app does not exist.
+    TargetNotFound,
+}
+
+impl Evaluation {
+    /// The whole in one word: what is certainly wrong outweighs what is unknown.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        if self.findings.iter().any(|finding| matches!(finding, Finding::TargetNotFound { .. })) {
+            return Standing::TargetNotFound;
+        }
+        let standing = |finding: &Finding| match finding.effect() {
+            Effect::Advisory => Standing::CompliantWithFindings,
+            Effect::Propagating => Standing::Propagating,
+            Effect::Unknown => Standing::Undetermined,
+            Effect::Drift => Standing::Drifted,
+        };
+        self.findings.iter().map(standing).max().unwrap_or(Standing::Compliant)
+    }
+}
+
+/// Compares the policy with what was observed, as of `now`.
+#[must_use]
+pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluation {
+    let mut findings = Vec::new();
+    let site = match &observed.target {
+        Reading::Present { value, .. } => Some(value.clone()),
+        Reading::Absent { .. } => {
+            findings.push(Finding::TargetNotFound { target: policy.target.clone() });
+            None
+        }
+        Reading::Unreadable(failure) => {
+            findings.push(Finding::Unreadable { subject: "target".to_owned(), failure: failure.clone() });
+            None
+        }
+    };
+    if matches!(observed.target, Reading::Absent { .. }) {
+        // Nothing can be said about the identities of an app that is not there.
+        let decision = Decision::of(policy, &findings, &[]);
+        return Evaluation { site, requirements: Vec::new(), findings, decision, ask_groups: BTreeSet::new() };
+    }
+
+    let principals = identity::principals(policy, observed, site.as_ref(), &mut findings);
+    let vault_needs = vault::compare(policy, observed, &mut findings);
+
+    let mut ask_groups = BTreeSet::new();
+    let mut requirements = Vec::new();
+    for requirement in policy.requirements.iter().chain(&vault_needs) {
+        let evaluated =
+            access::evaluate_requirement(requirement, &principals, observed, now, &mut ask_groups, &mut findings);
+        requirements.push(evaluated);
+    }
+    findings.sort_by_key(Finding::link);
+    let decision = Decision::of(policy, &findings, &requirements);
+    Evaluation { site, requirements, findings, decision, ask_groups }
+}

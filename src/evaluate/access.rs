@@ -1,0 +1,377 @@
+//! H2 and H3: effective access. A need is met by any grants whose roles cover its actions, wherever they are inherited
+//! from; not by the name of a role.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::{Evaluated, Finding, NearMiss, PrincipalState};
+use crate::{
+    catalog::{self, clocks},
+    model::{
+        DenyAssignment, Grant, Observed, PermissionSet, PrincipalId, PrincipalKind, Reading, Role, RoleId, Scope,
+        SubscriptionAccess, pattern,
+    },
+    policy::{Identity, Requirement, RoleName, Wanted},
+};
+
+/// Whether an identity has what it needs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Access {
+    /// These grants cover the need.
+    Satisfied(Vec<DecidingGrant>),
+    /// They will, from `until` on.
+    Propagating {
+        /// The grants that are still young.
+        by: Vec<DecidingGrant>,
+        /// When the youngest was made.
+        since: Timestamp,
+        /// When all of them are certain to act.
+        until: Timestamp,
+    },
+    /// Nothing covers these actions.
+    Missing(Vec<String>),
+    /// A deny assignment of that name takes the access away.
+    Denied(String),
+    /// Cannot be said.
+    Unknown(String),
+    /// There is no principal to ask about; the identity's own finding says why.
+    NoPrincipal,
+}
+
+/// A grant that an answer rests on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DecidingGrant {
+    /// The assignment's id.
+    pub id: Scope,
+    /// The role's name.
+    pub role: String,
+    /// Where it sits.
+    pub scope: Scope,
+}
+
+/// The id in a deny assignment that stands for everyone.
+const EVERYONE: &str = "00000000-0000-0000-0000-000000000000";
+
+/// One action, or a pattern of them, that must be allowed on its plane.
+#[derive(Clone, Debug)]
+struct Operation {
+    data: bool,
+    pattern: String,
+    /// Actions of the pattern that are not asked for: a role's own not-list, when a role is the need.
+    except: Vec<String>,
+}
+
+pub(super) fn evaluate_requirement(
+    requirement: &Requirement,
+    principals: &BTreeMap<Identity, PrincipalState>,
+    observed: &Observed,
+    now: Timestamp,
+    ask_groups: &mut BTreeSet<(PrincipalId, String)>,
+    findings: &mut Vec<Finding>,
+) -> Evaluated {
+    let Requirement { origins, identity, scope, wanted } = requirement;
+    let mut evaluated = Evaluated {
+        origins: origins.clone(),
+        identity: identity.clone(),
+        principal: None,
+        scope: scope.clone(),
+        role: match wanted {
+            Wanted::Need(row) => row.role.to_owned(),
+            Wanted::Role(role) => role.to_string(),
+        },
+        role_id: None,
+        access: Access::NoPrincipal,
+    };
+    let subject = || origins.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let principal = match principals.get(identity) {
+        Some(PrincipalState::Known(principal)) => *principal,
+        Some(PrincipalState::None) | None => return evaluated,
+        Some(PrincipalState::Unreadable(failure)) => {
+            evaluated.access = Access::Unknown(failure.text.clone());
+            return evaluated;
+        }
+    };
+    evaluated.principal = Some(principal);
+    let access = match observed.access_at(scope) {
+        Ok(access) => access,
+        Err(failure) => {
+            evaluated.access = Access::Unknown(failure.text.clone());
+            findings.push(Finding::Unreadable { subject: subject(), failure });
+            return evaluated;
+        }
+    };
+    let Some((role, operations)) = operations(wanted, access) else {
+        evaluated.access = Access::Unknown(format!("no role named `{}` is defined there", evaluated.role));
+        findings.push(Finding::RoleUnknown { origin: origins[0].clone(), role: evaluated.role.clone() });
+        return evaluated;
+    };
+    evaluated.role.clone_from(&role.name);
+    evaluated.role_id = Some(role.id);
+    let question = Question { principal, scope, access, observed, now };
+    evaluated.access = question.answer(&operations, ask_groups);
+
+    let (origins, identity, scope) = (origins.clone(), identity.clone(), scope.clone());
+    let role_name = role.name.clone();
+    match &evaluated.access {
+        Access::Satisfied(_) | Access::NoPrincipal => {}
+        Access::Propagating { since, until, .. } => {
+            let (since, until) = (*since, *until);
+            findings.push(Finding::Propagating { origins, identity, role: role_name, scope, since, until });
+        }
+        Access::Missing(missing) => {
+            let near = near_misses(role.id, principal, &scope, access, principals);
+            let missing = missing.clone();
+            let role_id = role.id;
+            let role = role_name;
+            findings.push(Finding::RoleMissing { origins, identity, principal, role, role_id, scope, missing, near });
+        }
+        Access::Denied(by) => findings.push(Finding::AccessDenied { origins, identity, scope, by: by.clone() }),
+        Access::Unknown(because) => {
+            let because = because.clone();
+            findings.push(Finding::AccessUndecided { origins, identity, role: role_name, scope, because });
+        }
+    }
+    evaluated
+}
+
+/// The role to recommend, as that subscription defines it, and the operations that are needed.
+fn operations(wanted: &Wanted, access: &SubscriptionAccess) -> Option<(Role, Vec<Operation>)> {
+    match wanted {
+        Wanted::Need(row) => {
+            // The GUID is ours and the permissions are Azure's: a definition that is not listed cannot be granted.
+            let id = catalog::built_in(row.role)?.role_id();
+            let role = access.roles.get(&id)?.clone();
+            let operation =
+                |data| move |action: &&str| Operation { data, pattern: (*action).to_owned(), except: vec![] };
+            let control = row.actions.iter().map(operation(false));
+            Some((role, control.chain(row.data_actions.iter().map(operation(true))).collect()))
+        }
+        Wanted::Role(name) => {
+            let role = match name {
+                RoleName::Id(id) => access.roles.get(id)?,
+                RoleName::Name(name) => access.roles.values().find(|role| role.name.eq_ignore_ascii_case(name))?,
+            };
+            let operations = role.permissions.iter().flat_map(|entry| {
+                let control = entry.actions.iter().map(|own| (false, own, &entry.not_actions));
+                let data = entry.data_actions.iter().map(|own| (true, own, &entry.not_data_actions));
+                control.chain(data).map(|(data, own, except)| Operation {
+                    data,
+                    pattern: own.clone(),
+                    except: except.clone(),
+                })
+            });
+            Some((role.clone(), operations.collect()))
+        }
+    }
+}
+
+/// Who, where, judged by what.
+struct Question<'a> {
+    principal: PrincipalId,
+    scope: &'a Scope,
+    access: &'a SubscriptionAccess,
+    observed: &'a Observed,
+    now: Timestamp,
+}
+
+/// What the grants say about one operation.
+enum Coverage<'a> {
+    Settled(&'a Grant),
+    Young(&'a Grant, Timestamp),
+    Undecided(String),
+    Nothing,
+}
+
+impl<'a> Question<'a> {
+    fn answer(&self, operations: &[Operation], ask_groups: &mut BTreeSet<(PrincipalId, String)>) -> Access {
+        let mut settled = BTreeSet::new();
+        let mut young = BTreeMap::new();
+        let mut missing = Vec::new();
+        let mut unknown = None;
+        for operation in operations {
+            match self.denial(operation) {
+                Some(Ok(name)) => return Access::Denied(name),
+                Some(Err(because)) => {
+                    unknown.get_or_insert(because);
+                    continue;
+                }
+                None => {}
+            }
+            match self.coverage(operation, ask_groups) {
+                Coverage::Settled(grant) => {
+                    settled.insert(self.deciding(grant));
+                }
+                Coverage::Young(grant, until) => {
+                    young.insert(self.deciding(grant), (grant.changed.unwrap_or(self.now), until));
+                }
+                Coverage::Undecided(because) => {
+                    unknown.get_or_insert(because);
+                }
+                Coverage::Nothing => missing.push(operation.pattern.clone()),
+            }
+        }
+        // What is certainly missing stays missing, whatever the undecided rest turns out to be.
+        if !missing.is_empty() {
+            return Access::Missing(missing);
+        }
+        if let Some(because) = unknown {
+            return Access::Unknown(because);
+        }
+        let latest = young.values().copied().max_by_key(|(_, until)| *until);
+        match latest {
+            None => Access::Satisfied(settled.into_iter().collect()),
+            Some((since, until)) => Access::Propagating { by: young.into_keys().collect(), since, until },
+        }
+    }
+
+    fn coverage(&self, operation: &Operation, ask_groups: &mut BTreeSet<(PrincipalId, String)>) -> Coverage<'a> {
+        let mut young = None;
+        let mut conditioned = None;
+        let mut group = None;
+        for grant in self.access.grants.iter().filter(|grant| grant.scope.reaches(self.scope)) {
+            let Some(role) = self.access.roles.get(&grant.role) else { continue };
+            let mut entries = role.permissions.iter().filter(|entry| covers(entry, operation)).peekable();
+            if entries.peek().is_none() {
+                continue;
+            }
+            if grant.principal != self.principal {
+                if grant.principal_kind == PrincipalKind::Group {
+                    match self.reaches_through_group(grant) {
+                        Some(true) => {}
+                        Some(false) => continue,
+                        None => {
+                            group = Some(grant);
+                            continue;
+                        }
+                    }
+                } else {
+                    continue;
+                }
+            }
+            if grant.conditioned || entries.all(|entry| entry.conditioned) {
+                conditioned = Some(grant);
+                continue;
+            }
+            match self.acts_from(grant) {
+                Some(until) if until > self.now => {
+                    // Of several young grants the one that acts first decides.
+                    if young.is_none_or(|(_, known)| until < known) {
+                        young = Some((grant, until));
+                    }
+                }
+                Some(_) | None => return Coverage::Settled(grant),
+            }
+        }
+        if let Some((grant, until)) = young {
+            Coverage::Young(grant, until)
+        } else if let Some(grant) = group {
+            if !self.observed.through_groups.contains_key(&self.principal) {
+                let subscription = self.scope.subscription().unwrap_or_default().to_owned();
+                ask_groups.insert((self.principal, subscription));
+            }
+            Coverage::Undecided(format!(
+                "a grant to group {} would cover it, and whether the identity is a member could not be read",
+                grant.principal
+            ))
+        } else if let Some(grant) = conditioned {
+            Coverage::Undecided(format!("the only grant that covers it has a condition: {}", grant.id))
+        } else {
+            Coverage::Nothing
+        }
+    }
+
+    /// Whether a group's grant reaches the principal; none while that is not known.
+    fn reaches_through_group(&self, grant: &Grant) -> Option<bool> {
+        match self.observed.through_groups.get(&self.principal)? {
+            Reading::Present { value, .. } => Some(value.contains(&grant.id)),
+            Reading::Absent { .. } => Some(false),
+            Reading::Unreadable(_) => None,
+        }
+    }
+
+    /// When the grant is certain to act; none when Azure does not say when it was made.
+    fn acts_from(&self, grant: &Grant) -> Option<Timestamp> {
+        let clock = if grant.scope.is_above_subscriptions() {
+            clocks::MANAGEMENT_GROUP
+        } else {
+            clocks::direct_grant(self.scope)
+        };
+        grant.changed.map(|changed| changed.saturating_add(clock).unwrap_or(Timestamp::MAX))
+    }
+
+    /// The deny assignment that takes the operation away: its name, or why that cannot be decided.
+    fn denial(&self, operation: &Operation) -> Option<Result<String, String>> {
+        let mut undecided = None;
+        for deny in self.access.denies.iter().filter(|deny| self.is_under(deny)) {
+            if !deny.permissions.iter().any(|entry| touches(entry, operation)) {
+                continue;
+            }
+            let named = deny.principals.iter().any(|id| *id == self.principal || id.to_string() == EVERYONE);
+            let exempt = deny.excluded.contains(&self.principal);
+            if exempt || (!named && !deny.undecidable) {
+                continue;
+            }
+            if deny.undecidable {
+                undecided = Some(Err(format!("deny assignment `{}` may apply to this identity", deny.name)));
+            } else {
+                return Some(Ok(deny.name.clone()));
+            }
+        }
+        undecided
+    }
+
+    fn is_under(&self, deny: &DenyAssignment) -> bool {
+        if deny.own_scope_only { deny.scope == *self.scope } else { deny.scope.reaches(self.scope) }
+    }
+
+    fn deciding(&self, grant: &Grant) -> DecidingGrant {
+        let role = self.access.roles.get(&grant.role).map_or_else(|| grant.role.to_string(), |role| role.name.clone());
+        DecidingGrant { id: grant.id.clone(), role, scope: grant.scope.clone() }
+    }
+}
+
+/// Whether one entry of a role allows the whole operation. Not-actions count within their entry only.
+fn covers(entry: &PermissionSet, operation: &Operation) -> bool {
+    let (allowed, taken) = plane(entry, operation.data);
+    let takes_away = |not: &String| {
+        pattern::overlap(not, &operation.pattern) && !operation.except.iter().any(|except| pattern::covers(except, not))
+    };
+    allowed.iter().any(|own| pattern::covers(own, &operation.pattern)) && !taken.iter().any(takes_away)
+}
+
+/// Whether one entry of a deny assignment denies some of the operation.
+fn touches(entry: &PermissionSet, operation: &Operation) -> bool {
+    let (denied, spared) = plane(entry, operation.data);
+    denied.iter().any(|own| pattern::overlap(own, &operation.pattern))
+        && !spared.iter().any(|not| pattern::covers(not, &operation.pattern))
+}
+
+fn plane(entry: &PermissionSet, data: bool) -> (&[String], &[String]) {
+    if data { (&entry.data_actions, &entry.not_data_actions) } else { (&entry.actions, &entry.not_actions) }
+}
+
+/// What a person would have overlooked: the role on another account, or held by an identity that is gone.
+fn near_misses(
+    role: RoleId,
+    principal: PrincipalId,
+    scope: &Scope,
+    access: &SubscriptionAccess,
+    principals: &BTreeMap<Identity, PrincipalState>,
+) -> Vec<NearMiss> {
+    let ours: Vec<_> = principals.values().collect();
+    let near = access.grants.iter().filter(|grant| grant.role == role).filter_map(|grant| {
+        if grant.principal == principal && !grant.scope.reaches(scope) {
+            Some(NearMiss::OtherScope(grant.scope.clone()))
+        } else if grant.scope == *scope
+            && grant.principal_kind == PrincipalKind::ServicePrincipal
+            && !ours.contains(&&PrincipalState::Known(grant.principal))
+        {
+            Some(NearMiss::OtherPrincipal(grant.principal))
+        } else {
+            None
+        }
+    });
+    // Three are enough to see the pattern, and keep status small.
+    near.take(3).collect()
+}

@@ -1,0 +1,156 @@
+//! The playbook's flow, walked in its order: earlier links of the chain dominate later ones.
+
+use super::{Access, Effect, Evaluated, Finding};
+use crate::policy::Policy;
+
+/// One of the playbook's six explanations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub enum Hypothesis {
+    /// Identity not enabled, or the wrong one.
+    H1,
+    /// Required role missing at the right scope.
+    H2,
+    /// Propagation.
+    H3,
+    /// Key Vault permission model.
+    H4,
+    /// Wrong audience or scope.
+    H5,
+    /// Not authorization at all.
+    H6,
+}
+
+/// What is thought of a hypothesis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Evidence shows it.
+    Confirmed,
+    /// Evidence rules it out.
+    Refuted,
+    /// Evidence is missing.
+    Open,
+    /// This version does not look at it, or the policy declares nothing that it could be about.
+    NotExamined,
+}
+
+/// A hypothesis and its verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct HypothesisVerdict {
+    /// Which.
+    pub hypothesis: Hypothesis,
+    /// What is thought of it.
+    pub verdict: Verdict,
+}
+
+/// A question of the flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Question {
+    /// Are the declared identities enabled, attached and current?
+    IdentityInPlace,
+    /// Do they hold what they need?
+    RolePresent,
+    /// Has every grant had the time to act?
+    Propagated,
+    /// Do the vaults decide by the declared model?
+    VaultModeAligned,
+}
+
+/// An answer of the flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// Yes.
+    Yes,
+    /// No.
+    No,
+    /// Could not be read or decided; the findings say why.
+    CannotTell,
+    /// Nothing declared is about it.
+    NotAsked,
+}
+
+/// One step of the walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Node {
+    /// What was asked.
+    pub question: Question,
+    /// What came out.
+    pub answer: Answer,
+}
+
+/// The walk and what it leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The questions in the order of the flow.
+    pub path: Vec<Node>,
+    /// All six, in order.
+    pub hypotheses: Vec<HypothesisVerdict>,
+    /// The one to act on now.
+    pub cause: Option<Hypothesis>,
+}
+
+impl Decision {
+    pub(super) fn of(policy: &Policy, findings: &[Finding], requirements: &[Evaluated]) -> Self {
+        let target_known = !findings.iter().any(|finding| finding.subject() == "target");
+        let unreadable = |prefix: &str| {
+            let about = |finding: &&Finding| matches!(finding, Finding::Unreadable { subject, .. } if subject.starts_with(prefix));
+            findings.iter().any(|finding| about(&finding))
+        };
+        let confirmed = |hypothesis| {
+            findings.iter().any(|finding| {
+                finding.hypothesis() == Some(hypothesis)
+                    && matches!(finding.effect(), Effect::Drift | Effect::Propagating)
+            })
+        };
+        let undecided = requirements.iter().any(|requirement| matches!(requirement.access, Access::Unknown(_)));
+        let unasked = requirements.iter().any(|requirement| matches!(requirement.access, Access::NoPrincipal));
+
+        let h1 = verdict(confirmed(Hypothesis::H1), !target_known || unreadable("identities/"), true);
+        let h2 = verdict(confirmed(Hypothesis::H2), undecided || unasked || !target_known, !requirements.is_empty());
+        let h3 = verdict(confirmed(Hypothesis::H3), undecided || unasked || !target_known, !requirements.is_empty());
+        let h4 = verdict(confirmed(Hypothesis::H4), unreadable("vaults/"), !policy.vaults.is_empty());
+        // Of H6 only what grants and resources themselves show is looked at so far: it can be confirmed, not refuted.
+        let h6 = if confirmed(Hypothesis::H6) { Verdict::Confirmed } else { Verdict::NotExamined };
+
+        let hypotheses = [
+            (Hypothesis::H1, h1),
+            (Hypothesis::H2, h2),
+            (Hypothesis::H3, h3),
+            (Hypothesis::H4, h4),
+            (Hypothesis::H5, Verdict::NotExamined),
+            (Hypothesis::H6, h6),
+        ];
+        let cause = hypotheses.iter().find(|(_, verdict)| *verdict == Verdict::Confirmed).map(|(which, _)| *which);
+        let path = [
+            (Question::IdentityInPlace, h1),
+            (Question::RolePresent, h2),
+            (Question::Propagated, h3),
+            (Question::VaultModeAligned, h4),
+        ];
+        Self {
+            path: path.map(|(question, verdict)| Node { question, answer: answer(verdict) }).to_vec(),
+            hypotheses: hypotheses.map(|(hypothesis, verdict)| HypothesisVerdict { hypothesis, verdict }).to_vec(),
+            cause,
+        }
+    }
+}
+
+fn verdict(confirmed: bool, open: bool, examined: bool) -> Verdict {
+    match (confirmed, open, examined) {
+        (true, _, _) => Verdict::Confirmed,
+        (false, true, true) => Verdict::Open,
+        (false, false, true) => Verdict::Refuted,
+        (false, _, false) => Verdict::NotExamined,
+    }
+}
+
+fn answer(verdict: Verdict) -> Answer {
+    match verdict {
+        Verdict::Confirmed => Answer::No,
+        Verdict::Refuted => Answer::Yes,
+        Verdict::Open => Answer::CannotTell,
+        Verdict::NotExamined => Answer::NotAsked,
+    }
+}

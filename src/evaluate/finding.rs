@@ -1,0 +1,268 @@
+//! What can be wrong, as data. The words are `report`'s.
+
+use jiff::Timestamp;
+
+use super::decision::Hypothesis;
+use crate::{
+    model::{Failure, PrincipalId, RoleId, Scope, VaultMode},
+    policy::{Identity, Origin},
+};
+
+/// One thing that is wrong, unknown or worth a look.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Finding {
+    /// The app does not exist.
+    TargetNotFound {
+        /// Its id.
+        target: Scope,
+    },
+    /// A part of the world could not be read.
+    Unreadable {
+        /// What in the policy depends on it.
+        subject: String,
+        /// Why.
+        failure: Failure,
+    },
+    /// The system-assigned identity is required and not enabled.
+    SystemIdentityDisabled,
+    /// The system-assigned identity is enabled and forbidden.
+    SystemIdentityForbidden {
+        /// Its principal.
+        principal: PrincipalId,
+    },
+    /// A declared user-assigned identity is not attached.
+    UserIdentityNotAttached {
+        /// The identity.
+        identity: Scope,
+        /// What is attached instead.
+        attached: Vec<Scope>,
+    },
+    /// A declared user-assigned identity does not exist.
+    UserIdentityNotFound {
+        /// The identity.
+        identity: Scope,
+    },
+    /// An identity has no principal yet.
+    PrincipalMissing {
+        /// The identity.
+        identity: Identity,
+    },
+    /// The site holds the principal of an earlier identity of that name: it was deleted and made again.
+    StaleAttachment {
+        /// The identity.
+        identity: Scope,
+        /// The principal as the site has it.
+        on_site: PrincipalId,
+        /// The principal that the identity has now.
+        current: PrincipalId,
+    },
+    /// A role that the policy names does not exist in that subscription.
+    RoleUnknown {
+        /// What asks for it.
+        origin: Origin,
+        /// The name.
+        role: String,
+    },
+    /// Access that is declared is missing.
+    RoleMissing {
+        /// What asks for it.
+        origins: Vec<Origin>,
+        /// Who lacks it.
+        identity: Identity,
+        /// The identity's principal.
+        principal: PrincipalId,
+        /// The role to grant.
+        role: String,
+        /// The role's id.
+        role_id: RoleId,
+        /// Where.
+        scope: Scope,
+        /// The actions that nothing covers.
+        missing: Vec<String>,
+        /// Grants that look as if they were meant to meet the need.
+        near: Vec<NearMiss>,
+    },
+    /// A deny assignment takes the access away, whatever roles are held.
+    AccessDenied {
+        /// What asks for it.
+        origins: Vec<Origin>,
+        /// Who is denied.
+        identity: Identity,
+        /// Where.
+        scope: Scope,
+        /// The deny assignment's name.
+        by: String,
+    },
+    /// Whether access is there cannot be decided from what was read.
+    AccessUndecided {
+        /// What asks for it.
+        origins: Vec<Origin>,
+        /// Who needs it.
+        identity: Identity,
+        /// The role that would meet it.
+        role: String,
+        /// Where.
+        scope: Scope,
+        /// What would have to be known.
+        because: String,
+    },
+    /// Granted, and younger than the time that a grant may take to act.
+    Propagating {
+        /// What asks for it.
+        origins: Vec<Origin>,
+        /// Who was granted.
+        identity: Identity,
+        /// The role.
+        role: String,
+        /// Where.
+        scope: Scope,
+        /// When the grant was made.
+        since: Timestamp,
+        /// When it is certain to act.
+        until: Timestamp,
+    },
+    /// A vault does not exist.
+    VaultNotFound {
+        /// The entry of `vaults`.
+        origin: Origin,
+        /// The vault.
+        vault: Scope,
+    },
+    /// A vault uses another permission model than declared.
+    VaultModeMismatch {
+        /// The entry of `vaults`.
+        origin: Origin,
+        /// The vault.
+        vault: Scope,
+        /// The model declared.
+        expected: VaultMode,
+        /// The model seen.
+        actual: VaultMode,
+    },
+}
+
+/// A grant that misses the need in one respect: what a person would have overlooked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NearMiss {
+    /// The right role for the right principal, somewhere else.
+    OtherScope(Scope),
+    /// The right role at the right place, for a principal that is none of the app's: often an earlier identity.
+    OtherPrincipal(PrincipalId),
+}
+
+/// What a finding means for the policy as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Worth a look; nothing declared is missing.
+    Advisory,
+    /// Time will tell.
+    Propagating,
+    /// Cannot be said.
+    Unknown,
+    /// Something declared is missing or different.
+    Drift,
+}
+
+impl Finding {
+    /// A stable code for people, dashboards and `ignore` lists.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TargetNotFound { .. } => "target-not-found",
+            Self::Unreadable { .. } => "unreadable",
+            Self::SystemIdentityDisabled => "system-identity-disabled",
+            Self::SystemIdentityForbidden { .. } => "system-identity-forbidden",
+            Self::UserIdentityNotAttached { .. } => "user-identity-not-attached",
+            Self::UserIdentityNotFound { .. } => "user-identity-not-found",
+            Self::PrincipalMissing { .. } => "principal-missing",
+            Self::StaleAttachment { .. } => "stale-attachment",
+            Self::RoleUnknown { .. } => "role-unknown",
+            Self::RoleMissing { .. } => "role-missing",
+            Self::AccessDenied { .. } => "access-denied",
+            Self::AccessUndecided { .. } => "access-undecided",
+            Self::Propagating { .. } => "propagating",
+            Self::VaultNotFound { .. } => "vault-not-found",
+            Self::VaultModeMismatch { .. } => "vault-mode-mismatch",
+        }
+    }
+
+    /// What it means for the whole.
+    #[must_use]
+    pub fn effect(&self) -> Effect {
+        match self {
+            Self::Unreadable { .. } | Self::AccessUndecided { .. } | Self::RoleUnknown { .. } => Effect::Unknown,
+            Self::Propagating { .. } => Effect::Propagating,
+            Self::TargetNotFound { .. }
+            | Self::SystemIdentityDisabled
+            | Self::SystemIdentityForbidden { .. }
+            | Self::UserIdentityNotAttached { .. }
+            | Self::UserIdentityNotFound { .. }
+            | Self::PrincipalMissing { .. }
+            | Self::StaleAttachment { .. }
+            | Self::RoleMissing { .. }
+            | Self::AccessDenied { .. }
+            | Self::VaultNotFound { .. }
+            | Self::VaultModeMismatch { .. } => Effect::Drift,
+        }
+    }
+
+    /// The hypothesis that it confirms, or leaves open when its effect is unknown.
+    #[must_use]
+    pub fn hypothesis(&self) -> Option<Hypothesis> {
+        match self {
+            Self::SystemIdentityDisabled
+            | Self::SystemIdentityForbidden { .. }
+            | Self::UserIdentityNotAttached { .. }
+            | Self::UserIdentityNotFound { .. }
+            | Self::PrincipalMissing { .. }
+            | Self::StaleAttachment { .. } => Some(Hypothesis::H1),
+            Self::RoleMissing { .. } | Self::AccessUndecided { .. } | Self::RoleUnknown { .. } => Some(Hypothesis::H2),
+            Self::Propagating { .. } => Some(Hypothesis::H3),
+            Self::VaultModeMismatch { .. } => Some(Hypothesis::H4),
+            // Not a matter of identity or role: a resource that is gone, or access that is denied to whoever asks.
+            Self::AccessDenied { .. } | Self::VaultNotFound { .. } => Some(Hypothesis::H6),
+            Self::TargetNotFound { .. } | Self::Unreadable { .. } => None,
+        }
+    }
+
+    /// The position in the playbook's chain: what comes first there is told first.
+    pub(super) fn link(&self) -> u8 {
+        match self {
+            Self::TargetNotFound { .. } => 0,
+            Self::SystemIdentityDisabled
+            | Self::UserIdentityNotFound { .. }
+            | Self::UserIdentityNotAttached { .. }
+            | Self::PrincipalMissing { .. }
+            | Self::StaleAttachment { .. }
+            | Self::SystemIdentityForbidden { .. } => 1,
+            Self::RoleMissing { .. } | Self::AccessDenied { .. } => 2,
+            Self::VaultNotFound { .. } | Self::VaultModeMismatch { .. } => 3,
+            Self::RoleUnknown { .. } | Self::AccessUndecided { .. } | Self::Unreadable { .. } => 4,
+            Self::Propagating { .. } => 5,
+        }
+    }
+
+    /// What in the policy it is about.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match self {
+            Self::TargetNotFound { .. } => "target".to_owned(),
+            Self::Unreadable { subject, .. } => subject.clone(),
+            Self::SystemIdentityDisabled | Self::SystemIdentityForbidden { .. } => "identities/system".to_owned(),
+            Self::UserIdentityNotAttached { identity, .. }
+            | Self::UserIdentityNotFound { identity }
+            | Self::StaleAttachment { identity, .. } => format!("identities/{}", identity.name()),
+            Self::PrincipalMissing { identity: Identity::System } => "identities/system".to_owned(),
+            Self::PrincipalMissing { identity: Identity::User(identity) } => format!("identities/{}", identity.name()),
+            Self::RoleUnknown { origin, .. }
+            | Self::VaultNotFound { origin, .. }
+            | Self::VaultModeMismatch { origin, .. } => origin.to_string(),
+            Self::RoleMissing { origins, .. }
+            | Self::AccessDenied { origins, .. }
+            | Self::AccessUndecided { origins, .. }
+            | Self::Propagating { origins, .. } => {
+                origins.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            }
+        }
+    }
+}

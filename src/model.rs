@@ -1,0 +1,18 @@
+//! The nouns: values that every stage shares. Nothing here knows Kubernetes, HTTP or the words shown to people.
+
+pub mod access;
+pub mod failure;
+pub mod identity;
+pub mod ids;
+pub mod observed;
+pub mod pattern;
+pub mod reading;
+pub mod scope;
+
+pub use access::{DenyAssignment, Grant, PermissionSet, PrincipalKind, Role};
+pub use failure::{Failure, FailureClass};
+pub use identity::{Attachment, Site, UserIdentity, Vault, VaultMode};
+pub use ids::{PrincipalId, RoleId};
+pub use observed::{Observed, SubscriptionAccess};
+pub use reading::Reading;
+pub use scope::{Scope, ScopeError};

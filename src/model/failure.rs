@@ -1,0 +1,67 @@
+//! What went wrong, as a value: the class decides the cadence, the text helps the reader.
+
+use std::time::Duration;
+
+/// How a failure is to be treated. One class, one cadence (`report::cadence`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub enum FailureClass {
+    /// Azure is not ready yet; time alone may heal it.
+    Waiting,
+    /// Azure asked us to slow down.
+    Throttled,
+    /// Transport, server errors, locks held by another operation.
+    Transient,
+    /// Our credential or its rights do not suffice.
+    Denied,
+    /// A lock, an Azure Policy, a deny assignment or a limit forbids it.
+    Blocked,
+    /// Azure refused the request as wrong.
+    Rejected,
+    /// An answer that this version cannot understand, or a request it should not have sent.
+    Bug,
+}
+
+/// A failed call or an answer that proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct Failure {
+    /// How to treat it.
+    pub class: FailureClass,
+    /// Azure's code, or ours in the same style (`Unwitnessed`, `Timeout`). Fit for a condition's reason.
+    pub code: String,
+    /// What was tried, on what, what Azure said. No secrets, no trailing period.
+    pub text: String,
+    /// What the reader can do, where there is something.
+    pub hint: Option<String>,
+    /// How long Azure asked us to wait.
+    pub retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// A failure of ours, without a code from Azure.
+    pub fn new(class: FailureClass, code: &str, text: impl Into<String>) -> Self {
+        Self { class, code: code.to_owned(), text: text.into(), hint: None, retry_after: None }
+    }
+
+    /// The same failure with advice.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Whether the thing asked for does not exist.
+    pub fn is_not_found(&self) -> bool {
+        self.class == FailureClass::Rejected && NOT_FOUND.contains(&self.code.as_str())
+    }
+}
+
+/// Codes of a 404. `NotFound` is the provider's, the others are Resource Manager's own or of one family.
+pub const NOT_FOUND: [&str; 6] = [
+    "NotFound",
+    "ResourceNotFound",
+    "ResourceGroupNotFound",
+    "RoleAssignmentNotFound",
+    "RoleDefinitionDoesNotExist",
+    "SubscriptionNotFound",
+];

@@ -1,0 +1,53 @@
+//! What Azure says about an app, a user-assigned identity and a vault: only the members that decide something.
+
+use std::collections::BTreeMap;
+
+use super::{PrincipalId, Scope};
+
+/// A Function App and the identities on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Its id.
+    pub id: Scope,
+    /// `functionapp,linux` and so on.
+    pub kind: String,
+    /// The principal of the system-assigned identity, when one is enabled.
+    pub system: Option<PrincipalId>,
+    /// The user-assigned identities attached, by id. The principal is the site's own *copy*, which goes stale when
+    /// the identity is deleted and made again.
+    pub attached: BTreeMap<Scope, Attachment>,
+}
+
+/// One user-assigned identity on a site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// The principal as the site has it; none while Azure has not filled it in.
+    pub principal: Option<PrincipalId>,
+}
+
+/// A user-assigned identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserIdentity {
+    /// Its id.
+    pub id: Scope,
+    /// Its principal; none while Azure has not filled it in.
+    pub principal: Option<PrincipalId>,
+}
+
+/// How a vault decides who may use it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub enum VaultMode {
+    /// Role assignments.
+    Rbac,
+    /// Access policies stored in the vault.
+    AccessPolicy,
+}
+
+/// A key vault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vault {
+    /// Its id.
+    pub id: Scope,
+    /// Its permission model. `enableRbacAuthorization` null or absent means access policies.
+    pub mode: VaultMode,
+}

@@ -1,0 +1,52 @@
+//! Everything that one evaluation may look at, read before it begins.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{DenyAssignment, Failure, Grant, PrincipalId, Reading, Role, RoleId, Scope, Site, UserIdentity, Vault};
+
+/// What was seen of one policy's world.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// The app.
+    pub target: Reading<Site>,
+    /// The declared user-assigned identities.
+    pub user: BTreeMap<Scope, Reading<UserIdentity>>,
+    /// The declared vaults.
+    pub vaults: BTreeMap<Scope, Reading<Vault>>,
+    /// Grants, roles and deny assignments, by subscription id in lower case.
+    pub access: BTreeMap<String, Reading<Arc<SubscriptionAccess>>>,
+    /// Scopes for which that list proves nothing, with the reason: Azure leaves out of a list what the caller may
+    /// not read, without saying so.
+    pub unwitnessed: BTreeMap<Scope, Failure>,
+    /// Ids of the grants that reach a principal through groups, for those principals that were asked about.
+    pub through_groups: BTreeMap<PrincipalId, Reading<Vec<Scope>>>,
+}
+
+/// What decides access in one subscription, inherited grants included.
+#[derive(Clone, Debug, Default)]
+pub struct SubscriptionAccess {
+    /// Every grant at, above and below the subscription.
+    pub grants: Vec<Grant>,
+    /// Every role that can be granted there.
+    pub roles: BTreeMap<RoleId, Role>,
+    /// Every deny assignment.
+    pub denies: Vec<DenyAssignment>,
+}
+
+impl Observed {
+    /// What decides access at a scope, or why that is not known.
+    pub fn access_at(&self, scope: &Scope) -> Result<&SubscriptionAccess, Failure> {
+        if let Some(why) = self.unwitnessed.get(scope) {
+            return Err(why.clone());
+        }
+        let subscription = scope.subscription().unwrap_or_default();
+        match self.access.get(subscription) {
+            Some(Reading::Present { value, .. }) => Ok(value),
+            Some(Reading::Unreadable(why)) => Err(why.clone()),
+            Some(Reading::Absent { .. }) | None => {
+                let text = format!("access in subscription {subscription} was not read");
+                Err(Failure::new(super::FailureClass::Bug, "NotObserved", text))
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Looks at Azure for the policies: one survey per subscription, shared and aged, and what one policy needs of it.
+//! Decides nothing.
+
+mod survey;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+pub use survey::{Survey, Surveys};
+
+use crate::{
+    azure::Azure,
+    clock::Clock,
+    model::{Failure, FailureClass, Observed, PrincipalId, Reading, Scope, SubscriptionAccess, pattern},
+    policy::Policy,
+};
+
+/// What one policy can see of the surveys, with a targeted read for everything that they do not hold.
+pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Policy) -> Observed {
+    let scopes = policy.scopes();
+    let subscriptions: BTreeSet<_> = scopes.iter().filter_map(|scope| scope.subscription()).collect();
+    let mut by_subscription = BTreeMap::new();
+    for subscription in subscriptions {
+        by_subscription.insert(subscription.to_owned(), surveys.of(azure, subscription).await);
+    }
+    let survey = |scope: &Scope| scope.subscription().and_then(|subscription| by_subscription.get(subscription));
+
+    let listed = survey(&policy.target).and_then(|survey| find(&survey.sites, &policy.target));
+    let target = match listed {
+        Some(found) => found,
+        None => reading(clock, azure.site(&policy.target).await),
+    };
+    let mut user = BTreeMap::new();
+    for id in &policy.user {
+        let listed = survey(id).and_then(|survey| find(&survey.identities, id));
+        let identity = match listed {
+            Some(found) => found,
+            None => reading(clock, azure.user_identity(id).await),
+        };
+        user.insert(id.clone(), identity);
+    }
+    let mut vaults = BTreeMap::new();
+    for required in &policy.vaults {
+        let id = &required.vault;
+        let listed = survey(id).and_then(|survey| find(&survey.vaults, id));
+        let vault = match listed {
+            Some(found) => found,
+            None => reading(clock, azure.vault(id).await),
+        };
+        vaults.insert(id.clone(), vault);
+    }
+
+    let mut unwitnessed = BTreeMap::new();
+    let access_scopes: BTreeSet<_> = policy
+        .requirements
+        .iter()
+        .map(|requirement| &requirement.scope)
+        .chain(policy.vaults.iter().map(|vault| &vault.vault))
+        .collect();
+    for scope in access_scopes {
+        if let Some(failure) = surveys.lacks_witness(azure, scope).await {
+            unwitnessed.insert(scope.clone(), failure);
+        }
+    }
+    let access = by_subscription.iter().map(|(id, survey)| (id.clone(), survey.access.clone())).collect();
+    Observed { target, user, vaults, access, unwitnessed, through_groups: BTreeMap::new() }
+}
+
+/// Adds which grants reach some principals through groups.
+pub async fn ask_groups(
+    azure: &Azure,
+    surveys: &Surveys,
+    observed: &mut Observed,
+    questions: &BTreeSet<(PrincipalId, String)>,
+) {
+    for (principal, subscription) in questions {
+        let answer = surveys.through_groups(azure, subscription, *principal).await;
+        let known = observed.through_groups.entry(*principal).or_insert_with(|| answer.clone());
+        // A principal with needs in several subscriptions has a list in each.
+        match (known, answer) {
+            (Reading::Present { value, .. }, Reading::Present { value: more, .. }) => value.extend(more),
+            (known @ Reading::Present { .. }, unreadable @ Reading::Unreadable(_)) => *known = unreadable,
+            _ => {}
+        }
+    }
+}
+
+/// The entry of a list that was read; none when the list does not have it or was not read, which a targeted read
+/// then decides: a single resource answers 404 or 403, so that absence and ignorance can be told apart.
+fn find<T: Clone>(list: &Reading<BTreeMap<Scope, T>>, id: &Scope) -> Option<Reading<T>> {
+    match list {
+        Reading::Present { value, at } => value.get(id).map(|value| Reading::Present { value: value.clone(), at: *at }),
+        Reading::Absent { .. } | Reading::Unreadable(_) => None,
+    }
+}
+
+fn reading<T>(clock: Clock, result: Result<Option<T>, Failure>) -> Reading<T> {
+    match result {
+        Ok(Some(value)) => Reading::Present { value, at: clock.now() },
+        Ok(None) => Reading::Absent { at: clock.now() },
+        Err(failure) => Reading::Unreadable(failure),
+    }
+}
+
+/// The rights without which a list of grants proves nothing, because Azure leaves out what the caller may not read.
+const WITNESSES: [&str; 3] = [
+    "Microsoft.Authorization/roleAssignments/read",
+    "Microsoft.Authorization/roleDefinitions/read",
+    "Microsoft.Authorization/denyAssignments/read",
+];
+
+/// The right that is missing for the list to count, if one is.
+fn missing_witness(own: &[crate::model::PermissionSet]) -> Option<&'static str> {
+    WITNESSES.into_iter().find(|action| {
+        !own.iter().any(|entry| {
+            entry.actions.iter().any(|allowed| pattern::covers(allowed, action))
+                && !entry.not_actions.iter().any(|taken| pattern::overlap(taken, action))
+        })
+    })
+}
+
+/// Why an empty list of grants is not believed: we could not have asked without one.
+fn implausible(access: &SubscriptionAccess) -> Option<Failure> {
+    access.grants.is_empty().then(|| {
+        let text = "the list of role assignments is empty, although our own right to read it must come from one";
+        Failure::new(FailureClass::Denied, "Unwitnessed", text)
+            .with_hint("give the operator `Reader` on the subscription; rights through Azure Lighthouse are not listed")
+    })
+}
+
+type Shared<T> = Reading<Arc<T>>;

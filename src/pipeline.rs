@@ -1,0 +1,122 @@
+//! The one place where the stages are composed: observe, evaluate, plan, apply, report. The controller and every verb
+//! of the command line come through here, so that they cannot disagree.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    api::{FunctionIdentityPolicy, Mode},
+    apply::{self, Permit},
+    azure::Azure,
+    clock::Clock,
+    evaluate,
+    model::{Observed, Role, RoleId, Scope},
+    observe::{self, Surveys},
+    plan::{self, Execution},
+    policy::{Authority, Policy},
+    report::{Pass, PassResult, Report},
+};
+
+/// What a pass may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// Look and plan.
+    Look,
+    /// Whatever the policy's mode says: write in `Enforce`, rehearse in `DryRun`.
+    Act,
+}
+
+/// Azure and what is remembered of it between passes.
+pub struct Pipeline {
+    azure: Azure,
+    surveys: Surveys,
+    clock: Clock,
+}
+
+impl Pipeline {
+    /// Composes the stages over a client.
+    #[must_use]
+    pub fn new(azure: Azure, surveys: Surveys, clock: Clock) -> Self {
+        Self { azure, surveys, clock }
+    }
+
+    /// One pass over one policy. Never fails: what goes wrong is in the report.
+    pub async fn pass(
+        &self,
+        object: &FunctionIdentityPolicy,
+        authority: &Authority,
+        duplicate_of: Option<String>,
+        intent: Intent,
+    ) -> Report {
+        let at = self.clock.now();
+        let finding = self.run(object, authority, duplicate_of, intent).await;
+        Report {
+            namespace: object.metadata.namespace.clone().unwrap_or_default(),
+            name: object.metadata.name.clone().unwrap_or_default(),
+            generation: object.metadata.generation.unwrap_or_default(),
+            at,
+            finding,
+        }
+    }
+
+    /// Makes the next pass over this policy read everything anew.
+    pub async fn forget(&self, object: &FunctionIdentityPolicy) {
+        if let Ok(policy) = Policy::parse(object) {
+            self.outdate(&policy).await;
+        }
+    }
+
+    async fn outdate(&self, policy: &Policy) {
+        let scopes = policy.scopes();
+        let subscriptions: BTreeSet<_> = scopes.iter().filter_map(|scope| scope.subscription()).collect();
+        for subscription in subscriptions {
+            self.surveys.outdate(subscription).await;
+        }
+    }
+
+    async fn run(
+        &self,
+        object: &FunctionIdentityPolicy,
+        authority: &Authority,
+        duplicate_of: Option<String>,
+        intent: Intent,
+    ) -> PassResult {
+        let policy = match Policy::parse(object) {
+            Ok(policy) => policy,
+            Err(error) => return PassResult::Invalid(error),
+        };
+        if let Some(other) = duplicate_of {
+            return PassResult::Duplicate(other);
+        }
+        let verdict = authority.verdict(&policy);
+        let outside = verdict.unreadable(&policy);
+        if !outside.is_empty() {
+            return PassResult::OutsideBoundary(outside);
+        }
+
+        let mut observed = observe::observe(&self.azure, &self.surveys, self.clock, &policy).await;
+        let mut evaluation = evaluate::evaluate(&policy, &observed, self.clock.now());
+        if !evaluation.ask_groups.is_empty() {
+            observe::ask_groups(&self.azure, &self.surveys, &mut observed, &evaluation.ask_groups).await;
+            evaluation = evaluate::evaluate(&policy, &observed, self.clock.now());
+        }
+        let plan = plan::plan(&policy, &verdict, &evaluation, |scope, role| role_at(&observed, scope, *role));
+
+        let permit = match (intent, plan.mode, policy.suspended) {
+            (Intent::Act, Mode::Enforce, false) => Some(Permit::Write),
+            (Intent::Act, Mode::DryRun, false) => Some(Permit::Rehearse),
+            (Intent::Act, Mode::Report, _) | (Intent::Act, _, true) | (Intent::Look, _, _) => None,
+        };
+        let execution = match permit {
+            Some(permit) => apply::apply(&self.azure, &plan, permit).await,
+            None => Execution::default(),
+        };
+        if permit == Some(Permit::Write) && execution.may_have_written() {
+            self.outdate(&policy).await;
+        }
+        PassResult::Evaluated(Box::new(Pass { policy, evaluation, plan, execution }))
+    }
+}
+
+fn role_at(observed: &Observed, scope: &Scope, role: RoleId) -> Option<Role> {
+    observed.access_at(scope).ok()?.roles.get(&role).cloned()
+}

@@ -1,0 +1,232 @@
+//! Chooses the changes that an evaluation calls for, and says of every other one why it is held. A plan leaves no
+//! choice to `apply`: each step carries the exact request.
+
+mod execution;
+mod held;
+mod request;
+mod step;
+
+use std::collections::BTreeSet;
+
+pub use execution::{Execution, Outcome, StepOutcome};
+pub use held::{Held, HoldReason};
+pub use request::{IDENTITY_API, Method, ROLE_ASSIGNMENT_API, Request, grant_name};
+pub use step::{Change, GrantRole, IdentityChange, Step};
+
+use crate::{
+    api::{ChangeKind, Mode, SYSTEM_IDENTITY},
+    evaluate::{Access, Evaluation, Finding},
+    model::{Role, Scope, Site},
+    policy::{Identity, Policy, Refusal, Verdict},
+};
+
+/// What is to be done, what is not, and how far the run may go.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The mode that applies: the policy's, as far as its boundary goes.
+    pub mode: Mode,
+    /// Changes in order; none of them in `Report` or while suspended.
+    pub steps: Vec<Step>,
+    /// Changes that are not made, each with the reason.
+    pub held: Vec<Held>,
+}
+
+/// A change that was chosen, before anything was asked about it.
+struct Wish {
+    kind: ChangeKind,
+    subject: String,
+    change: WishedChange,
+}
+
+enum WishedChange {
+    EnableSystem,
+    Attach(Scope),
+    Grant(GrantRole, Box<Role>),
+}
+
+/// Plans for the policy.
+///
+/// `role` looks up a definition as Azure answered it in the same observation: what a role may do decides whether it
+/// may be granted.
+#[must_use]
+pub fn plan(
+    policy: &Policy,
+    verdict: &Verdict,
+    evaluation: &Evaluation,
+    role: impl Fn(&Scope, &crate::model::RoleId) -> Option<Role>,
+) -> Plan {
+    let mode = verdict.mode(policy);
+    let mut held = Vec::new();
+    let wishes = wishes(policy, evaluation, role, &mut held);
+
+    let mut accepted = Vec::new();
+    for wish in wishes {
+        match refuse(policy, verdict, mode, &wish) {
+            Some(reason) => held.push(Held { kind: Some(wish.kind), subject: wish.subject, reason }),
+            None if accepted.len() >= policy.max_changes => {
+                let reason = HoldReason::MaxChanges(policy.max_changes);
+                held.push(Held { kind: Some(wish.kind), subject: wish.subject, reason });
+            }
+            None => accepted.push(wish),
+        }
+    }
+    let steps = evaluation.site.as_ref().map(|site| steps(policy, site, accepted)).unwrap_or_default();
+    Plan { mode, steps, held }
+}
+
+/// Every change that would help, in the order of the chain. What no change of ours would help goes to `held`.
+fn wishes(
+    policy: &Policy,
+    evaluation: &Evaluation,
+    role: impl Fn(&Scope, &crate::model::RoleId) -> Option<Role>,
+    held: &mut Vec<Held>,
+) -> Vec<Wish> {
+    let mut wishes = Vec::new();
+    let mut granted = BTreeSet::new();
+    for finding in &evaluation.findings {
+        let subject = finding.subject();
+        match finding {
+            Finding::SystemIdentityDisabled => wishes.push(Wish {
+                kind: ChangeKind::EnableSystemIdentity,
+                subject,
+                change: WishedChange::EnableSystem,
+            }),
+            Finding::UserIdentityNotAttached { identity, .. } => {
+                // An identity that does not exist cannot be attached; its own finding is held below.
+                let exists = !evaluation
+                    .findings
+                    .iter()
+                    .any(|other| matches!(other, Finding::UserIdentityNotFound { identity: gone } if gone == identity));
+                if exists {
+                    let change = WishedChange::Attach(identity.clone());
+                    wishes.push(Wish { kind: ChangeKind::AttachUserIdentity, subject, change });
+                }
+            }
+            Finding::RoleMissing { origins, identity, principal, role_id, scope, .. } => {
+                let Some(role) = role(scope, role_id) else {
+                    held.push(Held {
+                        kind: Some(ChangeKind::GrantRole),
+                        subject,
+                        reason: HoldReason::NoSafeChange("the role's definition could not be read"),
+                    });
+                    continue;
+                };
+                // Two needs of one trigger may be met by one role: one grant serves both.
+                if granted.insert((*principal, *role_id, scope.clone())) {
+                    let grant = GrantRole {
+                        origins: origins.clone(),
+                        identity: identity.clone(),
+                        principal: *principal,
+                        role: role.id,
+                        role_name: role.name.clone(),
+                        scope: scope.clone(),
+                        policy: format!("{}/{}", policy.namespace, policy.name),
+                        target: policy.target.clone(),
+                    };
+                    let change = WishedChange::Grant(grant, Box::new(role));
+                    wishes.push(Wish { kind: ChangeKind::GrantRole, subject, change });
+                }
+            }
+            other => held.extend(no_change_for(other, subject)),
+        }
+    }
+    let waiting = evaluation.requirements.iter().filter(|evaluated| evaluated.access == Access::NoPrincipal);
+    held.extend(waiting.map(|evaluated| Held {
+        kind: Some(ChangeKind::GrantRole),
+        subject: evaluated.origins.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        reason: HoldReason::AwaitsIdentity(evaluated.identity.clone()),
+    }));
+    wishes
+}
+
+/// Why nothing is done about a finding that no change of this version would put right.
+fn no_change_for(finding: &Finding, subject: String) -> Option<Held> {
+    let reason = match finding {
+        Finding::SystemIdentityForbidden { .. } => "identities are never switched off: other things may rely on them",
+        Finding::UserIdentityNotFound { .. } => "the identity does not exist; creating one is not the operator's to do",
+        Finding::PrincipalMissing { .. } => "Azure has not filled in the identity's principal yet",
+        Finding::StaleAttachment { .. } => "putting it right means detaching the identity for a moment",
+        Finding::AccessDenied { .. } => "a deny assignment outweighs every grant",
+        Finding::VaultNotFound { .. } => "the vault does not exist",
+        Finding::VaultModeMismatch { .. } => "a vault's mode is shared by all who use it and is not switched",
+        Finding::TargetNotFound { .. } => "the app does not exist",
+        Finding::Unreadable { .. } | Finding::AccessUndecided { .. } | Finding::RoleUnknown { .. } => {
+            return Some(Held { kind: None, subject, reason: HoldReason::EvidenceIncomplete });
+        }
+        Finding::Propagating { until, .. } => {
+            return Some(Held { kind: None, subject, reason: HoldReason::Propagating(*until) });
+        }
+        Finding::SystemIdentityDisabled | Finding::UserIdentityNotAttached { .. } | Finding::RoleMissing { .. } => {
+            return None;
+        }
+    };
+    Some(Held { kind: None, subject, reason: HoldReason::NoSafeChange(reason) })
+}
+
+fn refuse(policy: &Policy, verdict: &Verdict, mode: Mode, wish: &Wish) -> Option<HoldReason> {
+    // The switches first: someone who sees `Suspended` need not look further.
+    if policy.suspended {
+        return Some(HoldReason::Suspended);
+    }
+    if mode == Mode::Report {
+        return Some(if policy.mode == Mode::Report { HoldReason::ModeReport } else { HoldReason::BoundaryMode(mode) });
+    }
+    if !policy.allow.contains(&wish.kind) {
+        return Some(HoldReason::NotAllowed(wish.kind));
+    }
+    let permitted = match &wish.change {
+        WishedChange::EnableSystem => verdict.permits_change(mode, wish.kind, &[&policy.target]),
+        WishedChange::Attach(identity) => verdict.permits_change(mode, wish.kind, &[&policy.target, identity]),
+        WishedChange::Grant(grant, role) => verdict.permits_grant(mode, role, &grant.scope),
+    };
+    match permitted {
+        Ok(()) => None,
+        Err(Refusal::Outside(why)) => Some(HoldReason::OutsideBoundary(why)),
+        Err(Refusal::Powerful { role, action }) => Some(HoldReason::RoleTooPowerful { role, action }),
+    }
+}
+
+/// The accepted wishes as steps. Identity changes become one request, because each write of a site's identity block
+/// restarts the app.
+fn steps(policy: &Policy, site: &Site, accepted: Vec<Wish>) -> Vec<Step> {
+    let mut identity = IdentityChange {
+        target: policy.target.clone(),
+        enable_system: false,
+        attach: Vec::new(),
+        system_before: site.system,
+        attached_before: site.attached.keys().cloned().collect(),
+    };
+    let mut grants = Vec::new();
+    for wish in accepted {
+        match wish.change {
+            WishedChange::EnableSystem => identity.enable_system = true,
+            WishedChange::Attach(id) => identity.attach.push(id),
+            WishedChange::Grant(grant, _) => grants.push(Step::of(Change::Grant(grant))),
+        }
+    }
+    let identity =
+        (identity.enable_system || !identity.attach.is_empty()).then(|| Step::of(Change::Identity(identity)));
+    identity.into_iter().chain(grants).collect()
+}
+
+impl Plan {
+    /// A plan that does nothing, for policies that were not evaluated.
+    #[must_use]
+    pub fn empty(mode: Mode) -> Self {
+        Self { mode, steps: Vec::new(), held: Vec::new() }
+    }
+
+    /// Whether the steps may be sent.
+    #[must_use]
+    pub fn may_write(&self) -> bool {
+        self.mode == Mode::Enforce
+    }
+}
+
+/// How an identity is called in a subject.
+pub(crate) fn identity_subject(identity: &Identity) -> String {
+    match identity {
+        Identity::System => format!("identities/{SYSTEM_IDENTITY}"),
+        Identity::User(id) => format!("identities/{}", id.name()),
+    }
+}

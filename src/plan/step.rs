@@ -1,0 +1,100 @@
+//! One change, with everything that applying it needs.
+
+use std::collections::BTreeSet;
+
+use super::request::{self, Request};
+use crate::{
+    api::ChangeKind,
+    model::{PrincipalId, RoleId, Scope},
+    policy::{Identity, Origin},
+};
+
+/// A change and the request that makes it.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// What changes.
+    pub change: Change,
+    /// The exact request.
+    pub request: Request,
+}
+
+/// What a step changes.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Writes the app's identity block.
+    Identity(IdentityChange),
+    /// Creates a role assignment.
+    Grant(GrantRole),
+}
+
+/// Enables and attaches; never switches off or detaches.
+#[derive(Clone, Debug)]
+pub struct IdentityChange {
+    /// The app.
+    pub target: Scope,
+    /// The system-assigned identity is to be enabled.
+    pub enable_system: bool,
+    /// User-assigned identities to attach.
+    pub attach: Vec<Scope>,
+    /// The system-assigned principal when this was planned.
+    pub system_before: Option<PrincipalId>,
+    /// What was attached when this was planned.
+    pub attached_before: BTreeSet<Scope>,
+}
+
+/// One grant to create.
+#[derive(Clone, Debug)]
+pub struct GrantRole {
+    /// What in the policy asks for it.
+    pub origins: Vec<Origin>,
+    /// Who gets it.
+    pub identity: Identity,
+    /// The identity's principal when this was planned.
+    pub principal: PrincipalId,
+    /// The role.
+    pub role: RoleId,
+    /// The role's name.
+    pub role_name: String,
+    /// Where.
+    pub scope: Scope,
+    /// The policy, as `namespace/name`.
+    pub policy: String,
+    /// The app.
+    pub target: Scope,
+}
+
+impl Step {
+    pub(super) fn of(change: Change) -> Self {
+        let request = match &change {
+            Change::Identity(identity) => request::identity(identity),
+            Change::Grant(grant) => request::grant(grant),
+        };
+        Self { change, request }
+    }
+
+    /// The kinds of change in it.
+    #[must_use]
+    pub fn kinds(&self) -> Vec<ChangeKind> {
+        match &self.change {
+            Change::Grant(_) => vec![ChangeKind::GrantRole],
+            Change::Identity(identity) => {
+                let enable = identity.enable_system.then_some(ChangeKind::EnableSystemIdentity);
+                let attach = (!identity.attach.is_empty()).then_some(ChangeKind::AttachUserIdentity);
+                enable.into_iter().chain(attach).collect()
+            }
+        }
+    }
+
+    /// What in the policy it is about.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match &self.change {
+            Change::Grant(grant) => grant.origins.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            Change::Identity(identity) => {
+                let system = identity.enable_system.then(|| super::identity_subject(&Identity::System));
+                let user = identity.attach.iter().map(|id| super::identity_subject(&Identity::User(id.clone())));
+                system.into_iter().chain(user).collect::<Vec<_>>().join(", ")
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The declared side: a policy parsed once into something that cannot be half valid, and the boundary that says what
+//! may be done about it. Knows no Azure answer and no client.
+
+mod boundary;
+mod declared;
+mod parse;
+
+pub use boundary::{Authority, Boundary, Refusal, Verdict};
+pub use declared::{Identity, Origin, Policy, Requirement, RoleName, VaultRequirement, Wanted};
+pub use parse::{PolicyError, Violation};

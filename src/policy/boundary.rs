@@ -1,0 +1,199 @@
+//! What a policy may read and change. Absent a boundary, nothing: reading too would leak through status.
+
+use std::collections::BTreeMap;
+
+use super::declared::Policy;
+use crate::{
+    api::{ChangeKind, IdentityBoundary, Mode},
+    catalog::{FORBIDDEN_ACTIONS, NAMED_ONLY_ACTIONS},
+    model::{Role, RoleId, Scope, pattern},
+};
+
+/// One boundary, parsed. What cannot be parsed is left out, which can only allow less.
+#[derive(Clone, Debug)]
+pub struct Boundary {
+    name: String,
+    names: Vec<String>,
+    labels: BTreeMap<String, String>,
+    max_mode: Mode,
+    scopes: Vec<Scope>,
+    roles: Vec<RoleId>,
+    changes: Vec<ChangeKind>,
+}
+
+impl From<&IdentityBoundary> for Boundary {
+    fn from(object: &IdentityBoundary) -> Self {
+        let spec = &object.spec;
+        Self {
+            name: object.metadata.name.clone().unwrap_or_default(),
+            names: spec.namespaces.names.clone(),
+            labels: spec.namespaces.match_labels.clone(),
+            max_mode: spec.max_mode,
+            // A boundary speaks of scopes at or below a subscription, so that no entry can mean everything.
+            scopes: spec
+                .scopes
+                .iter()
+                .filter_map(|scope| Scope::parse(&scope.id).ok())
+                .filter(|scope| scope.subscription().is_some_and(|id| !id.is_empty()))
+                .collect(),
+            roles: spec.roles.iter().filter_map(|role| role.id.parse().ok()).collect(),
+            changes: spec.changes.clone(),
+        }
+    }
+}
+
+impl Boundary {
+    fn selects(&self, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
+        let by_label = !self.labels.is_empty() && self.labels.iter().all(|(key, value)| labels.get(key) == Some(value));
+        self.names.iter().any(|name| name == namespace) || by_label
+    }
+
+    fn covers(&self, scope: &Scope) -> bool {
+        self.scopes.iter().any(|own| own.reaches(scope))
+    }
+}
+
+/// On whose authority a run acts.
+#[derive(Clone, Debug)]
+pub enum Authority {
+    /// The boundaries of the cluster or of files.
+    Boundaries {
+        /// All of them.
+        boundaries: Vec<Boundary>,
+        /// The labels of each namespace.
+        namespaces: BTreeMap<String, BTreeMap<String, String>>,
+    },
+    /// A person at a terminal, with their own Azure rights and no boundary.
+    Caller,
+}
+
+impl Authority {
+    /// What it allows one policy.
+    pub fn verdict(&self, policy: &Policy) -> Verdict {
+        match self {
+            Self::Caller => Verdict { rights: Rights::Caller },
+            Self::Boundaries { boundaries, namespaces } => {
+                let none = BTreeMap::new();
+                let labels = namespaces.get(&policy.namespace).unwrap_or(&none);
+                let own = boundaries.iter().filter(|boundary| boundary.selects(&policy.namespace, labels));
+                Verdict { rights: Rights::Boundaries(own.cloned().collect()) }
+            }
+        }
+    }
+}
+
+/// What one policy may read and change.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    rights: Rights,
+}
+
+#[derive(Clone, Debug)]
+enum Rights {
+    /// The boundaries that select the policy's namespace.
+    Boundaries(Vec<Boundary>),
+    Caller,
+}
+
+/// Why a change is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No single boundary allows the whole of it.
+    Outside(String),
+    /// The role reaches an action that is never handed out.
+    Powerful {
+        /// The role's name.
+        role: String,
+        /// The action of the role that reaches too far.
+        action: String,
+    },
+}
+
+impl Verdict {
+    /// Scopes of the policy that may not even be read. Empty when all may.
+    pub fn unreadable(&self, policy: &Policy) -> Vec<Scope> {
+        match &self.rights {
+            Rights::Caller => Vec::new(),
+            Rights::Boundaries(boundaries) => {
+                let outside = |scope: &&Scope| !boundaries.iter().any(|boundary| boundary.covers(scope));
+                policy.scopes().into_iter().filter(outside).cloned().collect()
+            }
+        }
+    }
+
+    /// The mode that applies: the policy's, but no further than a boundary over the target allows.
+    pub fn mode(&self, policy: &Policy) -> Mode {
+        match &self.rights {
+            Rights::Caller => policy.mode,
+            Rights::Boundaries(boundaries) => {
+                let over = boundaries.iter().filter(|boundary| boundary.covers(&policy.target));
+                over.map(|boundary| boundary.max_mode).max().unwrap_or(Mode::Report).min(policy.mode)
+            }
+        }
+    }
+
+    /// Whether a change of that kind may be made at that scope.
+    pub fn permits_change(&self, mode: Mode, change: ChangeKind, scopes: &[&Scope]) -> Result<(), Refusal> {
+        self.permits(mode, change, scopes, None)
+    }
+
+    /// Whether that role may be granted at that scope. Judged by what the role allows, not by its name.
+    pub fn permits_grant(&self, mode: Mode, role: &Role, scope: &Scope) -> Result<(), Refusal> {
+        if let Some(action) = reaches(role, &FORBIDDEN_ACTIONS) {
+            return Err(Refusal::Powerful { role: role.name.clone(), action });
+        }
+        if let (Rights::Caller, Some(action)) = (&self.rights, reaches(role, &NAMED_ONLY_ACTIONS)) {
+            return Err(Refusal::Powerful { role: role.name.clone(), action });
+        }
+        self.permits(mode, ChangeKind::GrantRole, &[scope], Some(role))
+    }
+
+    fn permits(&self, mode: Mode, change: ChangeKind, scopes: &[&Scope], role: Option<&Role>) -> Result<(), Refusal> {
+        let Rights::Boundaries(boundaries) = &self.rights else { return Ok(()) };
+        // One boundary must allow the request whole: two that each allow half of it allow nothing.
+        let shortfall = |boundary: &Boundary| {
+            let Boundary { name, names: _, labels: _, max_mode, scopes: _, roles, changes } = boundary;
+            if let Some(outside) = scopes.iter().find(|scope| !boundary.covers(scope)) {
+                Some(format!("boundary `{name}` does not reach `{outside}`"))
+            } else if *max_mode < mode {
+                Some(format!("boundary `{name}` allows no more than {max_mode:?}"))
+            } else if !changes.contains(&change) {
+                Some(format!("boundary `{name}` does not list the change {change:?}"))
+            } else if let Some(role) = role.filter(|role| !roles.contains(&role.id)) {
+                Some(format!("boundary `{name}` does not list the role {} ({})", role.name, role.id))
+            } else {
+                None
+            }
+        };
+        let mut reasons = Vec::new();
+        for boundary in boundaries {
+            match shortfall(boundary) {
+                None => return Ok(()),
+                Some(reason) => reasons.push(reason),
+            }
+        }
+        if reasons.is_empty() {
+            reasons.push("no boundary selects this namespace".to_owned());
+        }
+        Err(Refusal::Outside(reasons.join("; ")))
+    }
+}
+
+/// The first action of the role that overlaps one of `actions` and is not taken away again by a not-action.
+fn reaches(role: &Role, actions: &[&str]) -> Option<String> {
+    role.permissions.iter().find_map(|entry| {
+        let allowed = entry.actions.iter().map(|own| (own, &entry.not_actions));
+        let allowed = allowed.chain(entry.data_actions.iter().map(|own| (own, &entry.not_data_actions)));
+        allowed
+            .filter(|(own, taken)| {
+                actions.iter().any(|action| {
+                    // `*` is refused whatever is taken away from it: tomorrow's actions are in it too.
+                    let taken_away = own.as_str() != "*"
+                        && taken.iter().any(|not| pattern::covers(not, action) || pattern::covers(not, own));
+                    pattern::overlap(own, action) && !taken_away
+                })
+            })
+            .map(|(own, _)| own.clone())
+            .next()
+    })
+}

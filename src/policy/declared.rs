@@ -1,0 +1,157 @@
+//! What a policy declares, with every reference resolved.
+
+use std::{collections::BTreeSet, fmt, time::Duration};
+
+use crate::{
+    api::{self, ChangeKind, Gate, Mode, SystemIdentity, VaultSecretPermission},
+    catalog::NeedRow,
+    model::{RoleId, Scope, VaultMode},
+};
+
+/// A valid policy. Nothing in it is "maybe invalid".
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// The namespace of the object; empty for a file that names none.
+    pub namespace: String,
+    /// The object's name.
+    pub name: String,
+    /// Which generation this was parsed from.
+    pub generation: i64,
+    /// How far the operator may go.
+    pub mode: Mode,
+    /// What fails health checks.
+    pub gate: Gate,
+    /// Writes are stopped.
+    pub suspended: bool,
+    /// Time between two passes.
+    pub interval: Duration,
+    /// The Function App.
+    pub target: Scope,
+    /// What is expected of the system-assigned identity. `Required` also when something uses it.
+    pub system: SystemIdentity,
+    /// User-assigned identities that must be attached.
+    pub user: Vec<Scope>,
+    /// Access that must be there.
+    pub requirements: Vec<Requirement>,
+    /// Vaults, with the mode expected of each.
+    pub vaults: Vec<VaultRequirement>,
+    /// What may be changed.
+    pub allow: BTreeSet<ChangeKind>,
+    /// How many changes one pass may make.
+    pub max_changes: usize,
+}
+
+impl Policy {
+    /// Every scope that an evaluation reads, for the boundary.
+    pub fn scopes(&self) -> BTreeSet<&Scope> {
+        let requirements = self.requirements.iter().map(|requirement| &requirement.scope);
+        let vaults = self.vaults.iter().map(|vault| &vault.vault);
+        std::iter::once(&self.target).chain(&self.user).chain(requirements).chain(vaults).collect()
+    }
+}
+
+/// An identity of the app.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Identity {
+    /// The system-assigned one.
+    System,
+    /// A user-assigned one, by id.
+    User(Scope),
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System => f.write_str("the system-assigned identity"),
+            Self::User(id) => write!(f, "identity `{}`", id.name()),
+        }
+    }
+}
+
+/// What in the policy asks for something.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// An entry of `bindings`, by name.
+    Binding(String),
+    /// `platform.hostStorage`.
+    HostStorage,
+    /// An entry of `grants`, by position.
+    Grant(usize),
+    /// An entry of `vaults`, by its resource name.
+    Vault(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Binding(name) => write!(f, "bindings/{name}"),
+            Self::HostStorage => f.write_str("platform/hostStorage"),
+            Self::Grant(position) => write!(f, "grants/{position}"),
+            Self::Vault(name) => write!(f, "vaults/{name}"),
+        }
+    }
+}
+
+/// Access that one identity must have at one scope.
+#[derive(Clone, Debug)]
+pub struct Requirement {
+    /// Everything in the policy that asks for it. Never empty.
+    pub origins: Vec<Origin>,
+    /// Who needs it.
+    pub identity: Identity,
+    /// Where.
+    pub scope: Scope,
+    /// What.
+    pub wanted: Wanted,
+}
+
+/// What a requirement asks for.
+#[derive(Clone, Debug)]
+pub enum Wanted {
+    /// The actions of a catalog row; its role is the one to grant.
+    Need(&'static NeedRow),
+    /// What a role allows; that role is the one to grant. Resolved against the definitions that Azure answers.
+    Role(RoleName),
+}
+
+/// A role as a person names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoleName {
+    /// By GUID.
+    Id(RoleId),
+    /// By display name.
+    Name(String),
+}
+
+impl fmt::Display for RoleName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+/// The permission model that is expected of a vault.
+#[derive(Clone, Debug)]
+pub struct VaultRequirement {
+    /// The entry of `vaults`.
+    pub origin: Origin,
+    /// The vault.
+    pub vault: Scope,
+    /// The model expected.
+    pub mode: VaultMode,
+    /// Who reads it.
+    pub identity: Identity,
+    /// What it must be able to do with secrets.
+    pub secrets: BTreeSet<VaultSecretPermission>,
+}
+
+impl From<api::VaultMode> for VaultMode {
+    fn from(mode: api::VaultMode) -> Self {
+        match mode {
+            api::VaultMode::Rbac => Self::Rbac,
+            api::VaultMode::AccessPolicy => Self::AccessPolicy,
+        }
+    }
+}

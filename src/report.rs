@@ -1,0 +1,65 @@
+//! What is said about a pass: status, text, JSON and the time of the next one. The only producer of words.
+
+mod az;
+mod cadence;
+mod json;
+mod situation;
+mod status;
+mod text;
+mod words;
+
+use jiff::Timestamp;
+
+pub use cadence::{jitter, next_pass};
+pub use json::json;
+pub use situation::{ExitCode, Situation};
+pub use status::{event, status};
+pub use text::text;
+
+use crate::{
+    evaluate::Evaluation,
+    model::Scope,
+    plan::{Execution, Plan},
+    policy::{Policy, PolicyError},
+};
+
+/// What one pass over one policy found and did.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The policy's namespace.
+    pub namespace: String,
+    /// The policy's name.
+    pub name: String,
+    /// The generation that was looked at.
+    pub generation: i64,
+    /// When the pass looked.
+    pub at: Timestamp,
+    /// What came out.
+    pub finding: PassResult,
+}
+
+/// How far a pass came.
+#[derive(Clone, Debug)]
+pub enum PassResult {
+    /// The policy contradicts itself.
+    Invalid(PolicyError),
+    /// Another, older policy is about the same app: `namespace/name`.
+    Duplicate(String),
+    /// The policy speaks of scopes that its boundaries do not reach. Nothing was read.
+    OutsideBoundary(Vec<Scope>),
+    /// The policy was compared with Azure.
+    Evaluated(Box<Pass>),
+}
+
+/// A whole pass.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    /// The policy, parsed.
+    pub policy: Policy,
+    /// What was found.
+    pub evaluation: Evaluation,
+    /// What follows.
+    pub plan: Plan,
+    /// What was done; empty when nothing was to be.
+    pub execution: Execution,
+}

@@ -1,0 +1,290 @@
+//! The status object: conditions as kstatus reads them, findings and plan, bounded.
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use super::{Pass, PassResult, Report, Situation, az, words};
+use crate::{
+    api::{FindingStatus, FunctionIdentityPolicyStatus, HeldStatus, PlanStatus, StepStatus},
+    evaluate::Hypothesis,
+    model::{Failure, FailureClass},
+    plan::{Held, Outcome, Step},
+};
+
+/// How long something may be unknown or missing before the policy is called stalled.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
+/// How often the time of the last look moves on its own.
+const HEARTBEAT: SignedDuration = SignedDuration::from_hours(1);
+/// The longest list in status; schema and size budget rest on it.
+const LONGEST: usize = 32;
+/// The longest message of a condition that still reads well in `kubectl describe`.
+const LONGEST_MESSAGE: usize = 1024;
+
+/// One condition before times are known.
+struct Row {
+    kind: &'static str,
+    status: &'static str,
+    reason: String,
+    message: String,
+}
+
+/// The status after a pass. Equal input gives equal output, and nothing in it moves while nothing changes, so that
+/// `previous == status(..)` means that there is nothing to write.
+#[must_use]
+pub fn status(
+    previous: Option<&FunctionIdentityPolicyStatus>,
+    report: &Report,
+    handled: Option<&str>,
+    now: Timestamp,
+) -> FunctionIdentityPolicyStatus {
+    let situation = report.situation();
+    let rows = rows(previous, report, &situation, now);
+    let known = previous.map(|status| status.conditions.as_slice()).unwrap_or_default();
+    let conditions = rows.into_iter().map(|row| condition(known, row, report.generation, now)).collect();
+    let pass = match &report.finding {
+        PassResult::Evaluated(pass) => Some(pass),
+        PassResult::Invalid(_) | PassResult::Duplicate(_) | PassResult::OutsideBoundary(_) => None,
+    };
+    let findings: Vec<_> = pass.map(|pass| findings(pass)).unwrap_or_default();
+    let truncated = findings.len().saturating_sub(LONGEST);
+    let mut status = FunctionIdentityPolicyStatus {
+        observed_generation: report.generation,
+        conditions,
+        suspended: report.suspended(),
+        last_observed_time: None,
+        last_handled_reconcile_at: cut(handled.unwrap_or_default(), 256),
+        target: pass.map(|pass| pass.policy.target.to_string()).unwrap_or_default(),
+        hypothesis: pass
+            .and_then(|pass| pass.evaluation.decision.cause)
+            .map(|cause: Hypothesis| format!("{cause:?}"))
+            .unwrap_or_default(),
+        findings: findings.into_iter().take(LONGEST).collect(),
+        truncated: u32::try_from(truncated).unwrap_or(u32::MAX),
+        plan: pass.and_then(|pass| plan(pass)),
+    };
+    // The time moves with another change, or hourly: a status that changes at every pass is a write at every pass.
+    let last = previous.and_then(|previous| previous.last_observed_time.clone());
+    let due = last.as_ref().is_none_or(|Time(at)| now.duration_since(*at) >= HEARTBEAT);
+    status.last_observed_time.clone_from(&last);
+    if pass.is_some() && (due || previous.is_none_or(|previous| *previous != status)) {
+        status.last_observed_time = Some(Time(now));
+    }
+    status
+}
+
+/// The Kubernetes event of a transition, when there is one: type, reason and note. Its reason is the reason of `Ready`.
+#[must_use]
+pub fn event(
+    previous: Option<&FunctionIdentityPolicyStatus>,
+    current: &FunctionIdentityPolicyStatus,
+) -> Option<(&'static str, String, String)> {
+    let ready = |status: &FunctionIdentityPolicyStatus| {
+        status.conditions.iter().find(|condition| condition.type_ == "Ready").cloned()
+    };
+    let now = ready(current)?;
+    let before = previous.and_then(ready);
+    if before.is_some_and(|before| before.reason == now.reason && before.message == now.message) {
+        return None;
+    }
+    let stalled = current.conditions.iter().any(|condition| condition.type_ == "Stalled");
+    let drifted = current.conditions.iter().any(|condition| condition.type_ == "Drifted" && condition.status == "True");
+    let kind = if now.status == "False" || stalled || drifted { "Warning" } else { "Normal" };
+    Some((kind, now.reason, now.message))
+}
+
+/// The status table of the design, one arm a row.
+fn rows(
+    previous: Option<&FunctionIdentityPolicyStatus>,
+    report: &Report,
+    situation: &Situation,
+    now: Timestamp,
+) -> Vec<Row> {
+    let message = message(report, situation);
+    let row = |kind, status, reason: &str| Row { kind, status, reason: reason.to_owned(), message: message.clone() };
+    let ready = |status, reason: &str| row("Ready", status, reason);
+    let progress = |reason: &str| row("Reconciling", "True", reason);
+    let stalled = |reason: &str| row("Stalled", "True", reason);
+    // `ProgressingWithRetry` while there is hope, `Stalled` when it has lasted too long.
+    let patiently = |reason: &str| {
+        let waited = waited_since(previous, reason).is_some_and(|since| now.duration_since(since) >= PATIENCE);
+        if waited { stalled(reason) } else { progress("ProgressingWithRetry") }
+    };
+    let mut rows = match situation {
+        Situation::Compliant => vec![ready("True", "Compliant")],
+        Situation::CompliantWithFindings => vec![ready("True", "CompliantWithFindings")],
+        Situation::DriftReported => vec![ready("True", "DriftReported")],
+        Situation::DriftGated => vec![ready("False", "DriftDetected"), stalled("DriftDetected")],
+        Situation::Remediating => vec![ready("Unknown", "Remediating"), progress("Progressing")],
+        Situation::Propagating(_) => vec![ready("Unknown", "Propagating"), progress("Propagating")],
+        Situation::Held(reason) => vec![ready("False", "Held"), stalled(reason)],
+        Situation::Undetermined(_) => vec![ready("Unknown", "Undetermined"), patiently("Undetermined")],
+        Situation::Retrying(failure) => {
+            let reason = class_reason(failure);
+            vec![ready("Unknown", reason), progress(reason)]
+        }
+        Situation::Failing(failure) => {
+            // Drift that cannot be repaired is certain; without drift nothing would have been tried.
+            vec![ready("False", &failure.code), stalled(&failure.code)]
+        }
+        Situation::TargetNotFound => vec![ready("False", "TargetNotFound"), patiently("TargetNotFound")],
+        Situation::InvalidSpec => vec![ready("False", "InvalidSpec"), stalled("InvalidSpec")],
+        Situation::OutsideBoundary => vec![ready("False", "OutsideBoundary"), stalled("OutsideBoundary")],
+        Situation::DuplicateTarget => vec![ready("False", "DuplicateTarget"), stalled("DuplicateTarget")],
+    };
+    let (status, reason) = match report.drifted() {
+        Some(true) => ("True", "DriftDetected"),
+        Some(false) => ("False", "NoDriftDetected"),
+        None => ("Unknown", "Undetermined"),
+    };
+    rows.push(Row { kind: "Drifted", status, reason: reason.to_owned(), message: drift_message(report) });
+    rows
+}
+
+/// Since when `Ready` has had this reason.
+fn waited_since(previous: Option<&FunctionIdentityPolicyStatus>, reason: &str) -> Option<Timestamp> {
+    let ready = previous?.conditions.iter().find(|condition| condition.type_ == "Ready")?;
+    (ready.reason == reason).then_some(ready.last_transition_time.0)
+}
+
+fn class_reason(failure: &Failure) -> &'static str {
+    match failure.class {
+        FailureClass::Waiting => "Waiting",
+        FailureClass::Throttled => "Throttled",
+        FailureClass::Transient => "Transient",
+        FailureClass::Denied => "Denied",
+        FailureClass::Blocked => "Blocked",
+        FailureClass::Rejected => "Rejected",
+        FailureClass::Bug => "Bug",
+    }
+}
+
+/// The time of a condition moves with its status, and with its reason: kstatus users and our own patience ask "since
+/// when is it like this".
+fn condition(known: &[Condition], row: Row, generation: i64, now: Timestamp) -> Condition {
+    let before = known.iter().find(|condition| condition.type_ == row.kind);
+    let unchanged = before.filter(|before| before.status == row.status && before.reason == row.reason);
+    Condition {
+        type_: row.kind.to_owned(),
+        status: row.status.to_owned(),
+        reason: row.reason,
+        message: cut(&row.message, LONGEST_MESSAGE),
+        observed_generation: Some(generation),
+        last_transition_time: unchanged.map_or(Time(now), |before| before.last_transition_time.clone()),
+    }
+}
+
+fn message(report: &Report, situation: &Situation) -> String {
+    let text = match (&report.finding, situation) {
+        (PassResult::Invalid(error), _) => error.to_string(),
+        (PassResult::Duplicate(other), _) => format!("policy {other} is older and about the same app; it acts"),
+        (PassResult::OutsideBoundary(scopes), _) => {
+            let scopes: Vec<_> = scopes.iter().map(|scope| format!("`{scope}`")).collect();
+            format!("no boundary of this namespace reaches {}; nothing was read", scopes.join(", "))
+        }
+        (PassResult::Evaluated(pass), situation) => evaluated_message(pass, situation),
+    };
+    if report.suspended() { format!("{text}; suspended: no write") } else { text }
+}
+
+/// What `Drifted` says: the findings, whatever is done about them.
+fn drift_message(report: &Report) -> String {
+    let PassResult::Evaluated(pass) = &report.finding else { return "not compared".to_owned() };
+    match report.drifted() {
+        Some(false) => "Azure has everything that is declared".to_owned(),
+        Some(true) | None => {
+            let codes: Vec<_> = pass
+                .evaluation
+                .findings
+                .iter()
+                .map(|finding| format!("{} [{}]", finding.code(), finding.subject()))
+                .collect();
+            codes.join(", ")
+        }
+    }
+}
+
+fn evaluated_message(pass: &Pass, situation: &Situation) -> String {
+    let findings = &pass.evaluation.findings;
+    let first = findings.first().map(words::finding).unwrap_or_default();
+    let more = match findings.len() {
+        0 | 1 => String::new(),
+        many => format!(" (and {} more)", many - 1),
+    };
+    match situation {
+        Situation::Compliant => {
+            let access = pass.evaluation.requirements.len();
+            format!("every identity is in place and {access} of {access} access requirements are met")
+        }
+        Situation::Held(reason) => {
+            let held = pass.plan.held.iter().find(|held| held.reason.word() == *reason);
+            let why = held.map(|held| words::hold(&held.reason)).unwrap_or_default();
+            format!("{first}{more}; held: {why}")
+        }
+        Situation::Failing(failure) | Situation::Retrying(failure) => {
+            let hint = failure.hint.as_deref().map(|hint| format!("; hint: {hint}")).unwrap_or_default();
+            format!("{}{hint}", failure.text)
+        }
+        Situation::Undetermined(Some(failure)) => {
+            let hint = failure.hint.as_deref().map(|hint| format!("; hint: {hint}")).unwrap_or_default();
+            format!("{}{hint}{more}", failure.text)
+        }
+        Situation::Remediating => {
+            let changed = pass.execution.outcomes.iter().filter(|entry| entry.outcome == Outcome::Applied).count();
+            format!("{first}{more}; {changed} of {} steps applied", pass.execution.outcomes.len())
+        }
+        _ => format!("{first}{more}"),
+    }
+}
+
+fn findings(pass: &Pass) -> Vec<FindingStatus> {
+    let entry = |finding| {
+        let finding: &crate::evaluate::Finding = finding;
+        FindingStatus {
+            code: finding.code().to_owned(),
+            subject: cut(&finding.subject(), 256),
+            message: cut(&words::finding(finding), LONGEST_MESSAGE),
+        }
+    };
+    pass.evaluation.findings.iter().map(entry).collect()
+}
+
+fn plan(pass: &Pass) -> Option<PlanStatus> {
+    let (steps, held) = (&pass.plan.steps, &pass.plan.held);
+    let outcome = |position: usize| pass.execution.outcomes.get(position).map(|entry| &entry.outcome);
+    let truncated = steps.len().saturating_sub(LONGEST) + held.len().saturating_sub(LONGEST);
+    let plan = PlanStatus {
+        steps: steps.iter().take(LONGEST).enumerate().map(|(at, step)| step_status(step, outcome(at))).collect(),
+        held: held.iter().take(LONGEST).map(held_status).collect(),
+        truncated: u32::try_from(truncated).unwrap_or(u32::MAX),
+    };
+    (!steps.is_empty() || !held.is_empty()).then_some(plan)
+}
+
+pub(super) fn step_status(step: &Step, outcome: Option<&Outcome>) -> StepStatus {
+    let request = &step.request;
+    StepStatus {
+        change: step.kinds().iter().map(|kind| format!("{kind:?}")).collect::<Vec<_>>().join("+"),
+        summary: cut(&super::text::summary(step), LONGEST_MESSAGE),
+        request: format!("{} {}?api-version={}", request.method.as_str(), request.path, request.api_version),
+        body: request.body.to_string(),
+        az: az::commands(step),
+        outcome: outcome.map(|outcome| cut(&words::outcome(outcome), LONGEST_MESSAGE)).unwrap_or_default(),
+    }
+}
+
+pub(super) fn held_status(held: &Held) -> HeldStatus {
+    HeldStatus {
+        change: held.kind.map(|kind| format!("{kind:?}")).unwrap_or_else(|| "none".to_owned()),
+        subject: cut(&held.subject, 256),
+        reason: held.reason.word().to_owned(),
+        message: cut(&words::hold(&held.reason), LONGEST_MESSAGE),
+    }
+}
+
+fn cut(text: &str, longest: usize) -> String {
+    if text.len() <= longest {
+        return text.to_owned();
+    }
+    let end = (0..=longest - '…'.len_utf8()).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    format!("{}…", &text[..end])
+}

@@ -1,0 +1,126 @@
+//! A report for a person at a terminal.
+
+use std::fmt::Write as _;
+
+use super::{ExitCode, Pass, PassResult, Report, Situation, az, words};
+use crate::{
+    evaluate::Access,
+    plan::{Change, Step},
+};
+
+/// The report as lines. `with_plan` adds the steps and what is held.
+#[must_use]
+pub fn text(report: &Report, with_plan: bool) -> String {
+    let mut out = String::new();
+    let verdict = match report.exit_code() {
+        ExitCode::Compliant => "ok",
+        ExitCode::Drift => "DRIFT",
+        ExitCode::Undetermined => "UNKNOWN",
+        ExitCode::Error => "ERROR",
+    };
+    let name =
+        if report.namespace.is_empty() { report.name.clone() } else { format!("{}/{}", report.namespace, report.name) };
+    line(&mut out, &format!("{verdict:<8} {name}  {}", headline(report)));
+    match &report.finding {
+        PassResult::Invalid(error) => {
+            for violation in &error.violations {
+                line(&mut out, &format!("  - {}: {}", violation.field, violation.problem));
+            }
+        }
+        PassResult::Duplicate(other) => line(&mut out, &format!("  - {other} is older and about the same app")),
+        PassResult::OutsideBoundary(scopes) => {
+            for scope in scopes {
+                line(&mut out, &format!("  - no boundary reaches {scope}"));
+            }
+            line(&mut out, "  nothing was read");
+        }
+        PassResult::Evaluated(pass) => evaluated(&mut out, pass, with_plan),
+    }
+    out
+}
+
+/// What a step does, in one line.
+pub(super) fn summary(step: &Step) -> String {
+    match &step.change {
+        Change::Grant(grant) => format!(
+            "grant `{}` to {} (principal {}) at {}",
+            grant.role_name,
+            grant.identity,
+            grant.principal,
+            words::short(&grant.scope)
+        ),
+        Change::Identity(change) => {
+            let system = change.enable_system.then(|| "enable the system-assigned identity".to_owned());
+            let attach = change.attach.iter().map(|id| format!("attach identity `{}`", id.name()));
+            let parts: Vec<_> = system.into_iter().chain(attach).collect();
+            format!("{} of `{}`; the app restarts", parts.join(" and "), change.target.name())
+        }
+    }
+}
+
+fn headline(report: &Report) -> String {
+    match report.situation() {
+        Situation::Compliant => "compliant".to_owned(),
+        Situation::CompliantWithFindings => "compliant, with findings".to_owned(),
+        Situation::DriftReported | Situation::DriftGated => "drift".to_owned(),
+        Situation::Remediating => match &report.finding {
+            PassResult::Evaluated(pass) if pass.execution.outcomes.is_empty() => {
+                format!("drift, {} would repair it", steps(pass.plan.steps.len()))
+            }
+            _ => "drift, being repaired".to_owned(),
+        },
+        Situation::Propagating(until) => format!("granted, certain to act from {until}"),
+        Situation::Held(reason) => format!("drift, held: {reason}"),
+        Situation::Undetermined(_) => "not enough could be read to say".to_owned(),
+        Situation::Retrying(failure) | Situation::Failing(failure) => format!("{:?}: {}", failure.class, failure.code),
+        Situation::TargetNotFound => "the app does not exist".to_owned(),
+        Situation::InvalidSpec => "the policy is invalid".to_owned(),
+        Situation::OutsideBoundary => "outside the boundary".to_owned(),
+        Situation::DuplicateTarget => "another policy is about the same app".to_owned(),
+    }
+}
+
+fn steps(count: usize) -> String {
+    if count == 1 { "1 change".to_owned() } else { format!("{count} changes") }
+}
+
+fn evaluated(out: &mut String, pass: &Pass, with_plan: bool) {
+    line(out, &format!("  app      {}", pass.policy.target));
+    if let Some(cause) = pass.evaluation.decision.cause {
+        line(out, &format!("  cause    {cause:?}"));
+    }
+    for finding in &pass.evaluation.findings {
+        line(out, &format!("  - {} [{}]", finding.code(), finding.subject()));
+        line(out, &format!("    {}", words::finding(finding)));
+        if let crate::evaluate::Finding::Unreadable { failure, .. } = finding
+            && let Some(hint) = &failure.hint
+        {
+            line(out, &format!("    hint: {hint}"));
+        }
+    }
+    let requirements = &pass.evaluation.requirements;
+    let met = requirements.iter().filter(|one| matches!(one.access, Access::Satisfied(_))).count();
+    line(out, &format!("  access   {met} of {} requirements met", requirements.len()));
+    if !with_plan {
+        return;
+    }
+    for (position, step) in pass.plan.steps.iter().enumerate() {
+        line(out, &format!("  {}. {}", position + 1, summary(step)));
+        let request = &step.request;
+        let method = request.method.as_str();
+        line(out, &format!("     {method} {}?api-version={}", request.path, request.api_version));
+        line(out, &format!("     {}", request.body));
+        line(out, &format!("     $ {}", az::commands(step)));
+        if let Some(entry) = pass.execution.outcomes.get(position) {
+            line(out, &format!("     {}", words::outcome(&entry.outcome)));
+        }
+    }
+    for held in &pass.plan.held {
+        let kind = held.kind.map(|kind| format!("{kind:?} ")).unwrap_or_default();
+        line(out, &format!("  held: {kind}[{}] {}: {}", held.subject, held.reason.word(), words::hold(&held.reason)));
+    }
+}
+
+fn line(out: &mut String, text: &str) {
+    writeln!(out, "{text}").expect("writing to a string does not fail");
+}

@@ -1,0 +1,132 @@
+//! Sentences for findings, holds and outcomes. Present tense, no trailing period, literals in backticks.
+
+use crate::{
+    evaluate::{Finding, NearMiss},
+    model::{Scope, VaultMode},
+    plan::{HoldReason, Outcome},
+};
+
+/// What was expected and what was seen.
+pub(super) fn finding(finding: &Finding) -> String {
+    match finding {
+        Finding::TargetNotFound { target } => format!("the app `{}` does not exist: {target}", target.name()),
+        Finding::Unreadable { failure, .. } => failure.text.clone(),
+        Finding::SystemIdentityDisabled => {
+            "the system-assigned identity is required and is not enabled, so the app gets no token by it".to_owned()
+        }
+        Finding::SystemIdentityForbidden { principal } => {
+            format!("the system-assigned identity is forbidden and is enabled (principal {principal})")
+        }
+        Finding::UserIdentityNotAttached { identity, attached } => {
+            let instead = match attached.as_slice() {
+                [] => "no user-assigned identity is".to_owned(),
+                others => format!("attached: {}", names(others)),
+            };
+            format!("identity `{}` is required and is not attached; {instead}", identity.name())
+        }
+        Finding::UserIdentityNotFound { identity } => {
+            format!("identity `{}` does not exist: {identity}", identity.name())
+        }
+        Finding::PrincipalMissing { identity } => format!("{identity} has no principal yet"),
+        Finding::StaleAttachment { identity, on_site, current } => format!(
+            "identity `{}` was made anew: the app still holds principal {on_site}, the identity now has {current}",
+            identity.name()
+        ),
+        Finding::RoleUnknown { role, .. } => format!("no role named `{role}` is defined in that subscription"),
+        Finding::RoleMissing { identity, principal, role, scope, missing, near, .. } => {
+            let near: String = near.iter().map(near_miss).collect();
+            let missing = actions(missing);
+            format!(
+                "{identity} (principal {principal}) lacks `{role}` at {}: nothing allows {missing}{near}",
+                short(scope)
+            )
+        }
+        Finding::AccessDenied { identity, scope, by, .. } => {
+            format!("deny assignment `{by}` keeps {identity} from {}, whatever roles it holds", short(scope))
+        }
+        Finding::AccessUndecided { identity, role, scope, because, .. } => {
+            format!("whether {identity} has `{role}` at {} cannot be told: {because}", short(scope))
+        }
+        Finding::Propagating { identity, role, scope, since, until, .. } => {
+            format!("{identity} was granted `{role}` at {} at {since}; it is certain to act from {until}", short(scope))
+        }
+        Finding::VaultNotFound { vault, .. } => format!("vault `{}` does not exist: {vault}", vault.name()),
+        Finding::VaultModeMismatch { vault, expected, actual, .. } => {
+            format!("vault `{}` decides by {}, and {} is declared", vault.name(), mode(*actual), mode(*expected))
+        }
+    }
+}
+
+/// The first of some actions, without the provider, and how many more there are.
+fn actions(actions: &[String]) -> String {
+    let first = actions.first().map(String::as_str).unwrap_or_default();
+    let tail = first.split_once('/').map_or(first, |(_, tail)| tail);
+    match actions.len() {
+        0 | 1 => format!("`{tail}`"),
+        many => format!("`{tail}` and {} more", many - 1),
+    }
+}
+
+fn near_miss(near: &NearMiss) -> String {
+    match near {
+        NearMiss::OtherScope(scope) => format!("; it holds that role at {}", short(scope)),
+        NearMiss::OtherPrincipal(principal) => {
+            format!("; principal {principal}, which is none of the app's, holds that role there")
+        }
+    }
+}
+
+fn mode(mode: VaultMode) -> &'static str {
+    match mode {
+        VaultMode::Rbac => "role assignments (RBAC)",
+        VaultMode::AccessPolicy => "access policies",
+    }
+}
+
+/// Why a change is not made.
+pub(super) fn hold(reason: &HoldReason) -> String {
+    match reason {
+        HoldReason::ModeReport => "the policy's mode is `Report`".to_owned(),
+        HoldReason::Suspended => "the policy is suspended: no write".to_owned(),
+        HoldReason::BoundaryMode(mode) => format!("the boundary over the app allows no more than `{mode:?}`"),
+        HoldReason::NotAllowed(kind) => format!("`remediation.allow` does not list `{kind:?}`"),
+        HoldReason::OutsideBoundary(why) => why.clone(),
+        HoldReason::RoleTooPowerful { role, action } => {
+            format!("role `{role}` allows `{action}`, which leads to more rights and is never granted")
+        }
+        HoldReason::MaxChanges(most) => format!("`remediation.maxChanges` allows {most} in one pass; the next goes on"),
+        HoldReason::AwaitsIdentity(identity) => format!("{identity} has no principal to grant to yet"),
+        HoldReason::EvidenceIncomplete => "what was read does not suffice to write".to_owned(),
+        HoldReason::Propagating(until) => format!("the grant is there; it is certain to act from {until}"),
+        HoldReason::NoSafeChange(why) => (*why).to_owned(),
+        HoldReason::ConditionedAssignmentExists => {
+            "the same role assignment exists with a condition, which a write would erase".to_owned()
+        }
+    }
+}
+
+/// What came of a step.
+pub(super) fn outcome(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Applied => "applied".to_owned(),
+        Outcome::AlreadyDone => "already done by somebody else; nothing was sent".to_owned(),
+        Outcome::Moved(what) => format!("not sent: {what}"),
+        Outcome::Held(reason) => format!("not sent: {}", hold(reason)),
+        Outcome::Rehearsed => "dry run: nothing stands against it".to_owned(),
+        Outcome::Failed(failure) => failure.text.clone(),
+    }
+}
+
+/// A scope without what the reader can see elsewhere: `func-orders`, `stfuncprod/containers/uploads`.
+pub(super) fn short(scope: &Scope) -> String {
+    let text = scope.as_str();
+    let Some(at) = scope.key().rfind("/providers/") else { return format!("`{text}`") };
+    let mut segments = text[at + "/providers/".len()..].split('/').skip(2);
+    let name = segments.next().unwrap_or_default();
+    let below: Vec<_> = segments.filter(|segment| !segment.ends_with("Services") && *segment != "default").collect();
+    if below.is_empty() { format!("`{name}`") } else { format!("`{name}/{}`", below.join("/")) }
+}
+
+fn names(scopes: &[Scope]) -> String {
+    scopes.iter().map(|scope| format!("`{}`", scope.name())).collect::<Vec<_>>().join(", ")
+}

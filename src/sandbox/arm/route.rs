@@ -1,0 +1,101 @@
+//! From a request to its handler. The checks that every request meets come first, in this order.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::call::Call;
+use super::path;
+use super::reply::{Cause, Outcome, Reply};
+use super::state::State;
+use super::{assignments, definitions, extensions, resources};
+
+/// Answers a request, changing the state where it asks for that.
+pub(super) fn handle(state: &mut State, call: &Call, now: Timestamp) -> Outcome {
+    authenticated(state, call)?;
+    versioned(call)?;
+    let address = &call.address;
+    if address.namespace.is_empty() {
+        return resources::container(state, call);
+    }
+    let kind = address.kind();
+    match (kind.as_str(), call.method.as_str()) {
+        ("microsoft.authorization/roleassignments", _) => assignments::handle(state, call, now),
+        ("microsoft.authorization/roledefinitions", "GET" | "HEAD") => definitions::handle(state, call),
+        ("microsoft.authorization/permissions", "GET") => extensions::permissions(state, call),
+        ("microsoft.authorization/locks" | "microsoft.authorization/denyassignments", "GET" | "HEAD") => {
+            extensions::handle(state, call)
+        }
+        ("microsoft.managedidentity/identities", "GET") => extensions::system_identity(state, call),
+        (_, "GET" | "HEAD") if address.is_collection() => resources::list(state, call),
+        (_, "GET" | "HEAD") => resources::read(state, call),
+        (_, "PUT" | "PATCH" | "DELETE") if !address.is_collection() => resources::write(state, call, now),
+        (_, "POST") => resources::act(state, call),
+        _ => Err(Reply::unsupported(call)),
+    }
+}
+
+/// Whether a subscription and a resource group that a path names exist.
+pub(super) fn container_exists(state: &State, path: &str) -> Result<(), Reply> {
+    if let Some(subscription) = path::subscription(path) {
+        if !state.is_inhabited(&format!("/subscriptions/{subscription}")) {
+            let message = format!("The subscription '{subscription}' could not be found.");
+            return Err(Reply::refusal(404, Cause::Gateway, "SubscriptionNotFound", message));
+        }
+        if let Some(group) = path::resource_group(path)
+            && !state.is_inhabited(&format!("/subscriptions/{subscription}/resourceGroups/{group}"))
+        {
+            let message = format!("Resource group '{group}' could not be found.");
+            return Err(Reply::refusal(404, Cause::Gateway, "ResourceGroupNotFound", message));
+        }
+    }
+    Ok(())
+}
+
+/// The body of a write, which must be a JSON object.
+pub(super) fn object_body(call: &Call) -> Result<&Value, Reply> {
+    if call.body.is_object() {
+        return Ok(&call.body);
+    }
+    let message = "The request content was invalid and could not be deserialized.";
+    Err(Reply::refusal(400, Cause::Gateway, "InvalidRequestContent", message))
+}
+
+fn authenticated(state: &State, call: &Call) -> Result<(), Reply> {
+    if call.bearer {
+        return Ok(());
+    }
+    let authority = format!("https://login.microsoftonline.com/{}", state.caller.tenant_id);
+    let challenge = format!(
+        "Bearer authorization_uri=\"{authority}\", error=\"invalid_token\", error_description=\"The authentication \
+         failed because of missing 'Authorization' header.\""
+    );
+    let message = "Authentication failed. The 'Authorization' header is missing.";
+    let body = json!({"error": {"code": "AuthenticationFailed", "message": message}});
+    Err(Reply::error(401, Cause::Gateway, body).with_header("www-authenticate", challenge))
+}
+
+fn versioned(call: &Call) -> Result<(), Reply> {
+    match call.parameter("api-version").filter(|version| !version.is_empty()) {
+        None => Err(Reply::refusal(
+            400,
+            Cause::Gateway,
+            "MissingApiVersionParameter",
+            "The api-version query parameter (?api-version=) is required for all requests.",
+        )),
+        Some(version) if is_api_version(version) => Ok(()),
+        Some(version) => Err(Reply::refusal(
+            400,
+            Cause::Gateway,
+            "InvalidApiVersionParameter",
+            format!("The api-version '{version}' is invalid. The supported versions are dates such as '2022-04-01'."),
+        )),
+    }
+}
+
+/// A date, with `-preview` or another word behind it.
+fn is_api_version(version: &str) -> bool {
+    let Some((date, suffix)) = version.split_at_checked(10) else { return false };
+    let word = suffix.strip_prefix('-').unwrap_or("");
+    date.parse::<jiff::civil::Date>().is_ok()
+        && (suffix.is_empty() || (!word.is_empty() && word.chars().all(|it| it.is_ascii_alphanumeric())))
+}

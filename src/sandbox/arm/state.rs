@@ -1,0 +1,260 @@
+//! The documents and counters of the service. Holds and finds; what a request means is decided in the handlers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::call::Call;
+use super::fault::{ArmedFault, FaultAnswer};
+use super::limits::Limits;
+use super::path::{self, Address};
+use super::reply::{Answer, Reply};
+use super::world::{Caller, Permission, World};
+use super::{ArmBody, ArmRequest, route};
+
+/// Everything that changes.
+pub(super) struct State {
+    /// By [`path::key`] of the id.
+    pub(super) documents: BTreeMap<String, Value>,
+    /// The keys of the documents of each type, so that a list of thousands does not look at all for each.
+    kinds: BTreeMap<String, BTreeSet<String>>,
+    pub(super) journal: Vec<ArmRequest>,
+    pub(super) faults: Vec<ArmedFault>,
+    pub(super) caller: Caller,
+    pub(super) permissions: Option<Vec<Permission>>,
+    pub(super) groups: BTreeMap<String, Vec<String>>,
+    pub(super) page_size: usize,
+    pub(super) built_in_roles: bool,
+    pub(super) strict_principals: bool,
+    replication: SignedDuration,
+    /// Principals that came into being here, and when.
+    born: BTreeMap<String, Timestamp>,
+    /// Principals whose identity was taken away.
+    gone: BTreeSet<String>,
+    /// How many system identities a resource has had.
+    system_identities: BTreeMap<String, u32>,
+    limits: Limits,
+    answers: u64,
+    changed: bool,
+}
+
+impl State {
+    pub(super) fn new(world: World) -> Self {
+        let World {
+            clock: _,
+            caller,
+            caller_permissions,
+            resources,
+            built_in_roles,
+            groups,
+            faults,
+            page_size,
+            principal_replication,
+            strict_principals,
+            throttling,
+        } = world;
+        let mut state = Self {
+            documents: BTreeMap::new(),
+            kinds: BTreeMap::new(),
+            journal: Vec::new(),
+            faults: faults.into_iter().map(ArmedFault::from).collect(),
+            caller,
+            permissions: caller_permissions,
+            groups,
+            page_size: page_size.max(1),
+            built_in_roles,
+            strict_principals,
+            replication: principal_replication,
+            born: BTreeMap::new(),
+            gone: BTreeSet::new(),
+            system_identities: BTreeMap::new(),
+            limits: Limits::new(throttling),
+            answers: 0,
+            changed: false,
+        };
+        for document in resources {
+            state.put(document);
+        }
+        state
+    }
+
+    /// Writes a request into the journal and finds the fault that hits it.
+    pub(super) fn begin(&mut self, call: &Call, now: Timestamp) -> (usize, Option<FaultAnswer>) {
+        self.journal.push(ArmRequest {
+            method: call.method.clone(),
+            path: call.address.path.clone(),
+            query: call.query.clone(),
+            body: call.body.clone(),
+            status: None,
+            time: now,
+            mutating: call.mutating(),
+            effective: false,
+            client_request_id: call.client_request_id.clone(),
+        });
+        let fault = self.faults.iter_mut().find_map(|fault| fault.meet(call));
+        (self.journal.len() - 1, fault)
+    }
+
+    /// Lets the request take effect and notes whether it had one.
+    pub(super) fn handle(&mut self, call: &Call, now: Timestamp, entry: usize) -> Reply {
+        self.changed = false;
+        let reply = match self.limits.take(call, now) {
+            Ok(()) => route::handle(self, call, now).unwrap_or_else(|refusal| refusal),
+            Err(throttled) => throttled,
+        };
+        self.journal[entry].effective = self.changed;
+        reply
+    }
+
+    /// Adds the headers that every answer carries.
+    pub(super) fn seal(&mut self, call: &Call, answer: Answer, now: Timestamp) -> http::Response<ArmBody> {
+        self.answers += 1;
+        let Answer { status, mut headers, body } = answer;
+        headers.push(("x-ms-request-id".to_owned(), numbered(0xa5c0_0000, self.answers)));
+        headers.push(("x-ms-correlation-request-id".to_owned(), numbered(0xc0a5_0000, self.answers)));
+        headers.push(self.limits.header(call, now));
+        if let (true, Some(id)) = (call.echo_client_request_id, &call.client_request_id) {
+            headers.push(("x-ms-client-request-id".to_owned(), id.clone()));
+        }
+        let builder = http::Response::builder().status(status);
+        let builder = headers.iter().fold(builder, |builder, (name, value)| builder.header(name, value));
+        builder.body(body).expect("status and headers of answers and faults are valid HTTP")
+    }
+
+    pub(super) fn document(&self, id: &str) -> Option<&Value> {
+        self.documents.get(&path::key(id))
+    }
+
+    /// The documents of a type, in lower case, taken from their ids: the member `type` varies in casing.
+    pub(super) fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Value> + use<'_> {
+        self.kinds.get(kind).into_iter().flatten().filter_map(|key| self.documents.get(key))
+    }
+
+    /// Whether anything lives at or below this scope.
+    pub(super) fn is_inhabited(&self, scope: &str) -> bool {
+        let (key, below) = (path::key(scope), format!("{}/", path::key(scope)));
+        let next = self.documents.range(below.clone()..).next();
+        self.documents.contains_key(&key) || next.is_some_and(|(id, _)| id.starts_with(&below))
+    }
+
+    /// Stores a document if it differs from what is there.
+    pub(super) fn put(&mut self, document: Value) {
+        let key = path::key(id_of(&document));
+        if self.documents.get(&key) != Some(&document) {
+            self.changed = true;
+            self.kinds.entry(Address::parse(&key).kind()).or_default().insert(key.clone());
+            self.documents.insert(key, document);
+        }
+    }
+
+    /// Stores a document from outside of the service; principals that it brings are born now.
+    pub(super) fn adopt(&mut self, document: Value, now: Timestamp) {
+        let known = self.identities();
+        assert!(document["id"].is_string(), "a document of the sandbox needs an `id`");
+        self.put(document);
+        let current = self.identities();
+        self.gone.extend(known.difference(&current).cloned());
+        for principal in current.difference(&known) {
+            self.gone.remove(principal);
+            self.born.insert(principal.clone(), now);
+        }
+    }
+
+    /// Takes a document away, and its principals with it.
+    pub(super) fn remove(&mut self, id: &str) -> Option<Value> {
+        let known = self.identities();
+        let key = path::key(id);
+        let removed = self.documents.remove(&key)?;
+        if let Some(keys) = self.kinds.get_mut(&Address::parse(&key).kind()) {
+            keys.remove(&key);
+        }
+        self.changed = true;
+        let current = self.identities();
+        self.gone.extend(known.difference(&current).cloned());
+        Some(removed)
+    }
+
+    /// The principals of all identities that exist, in lower case.
+    pub(super) fn identities(&self) -> BTreeSet<String> {
+        let user = self.of_kind("microsoft.managedidentity/userassignedidentities").map(|it| &it["properties"]);
+        let system = self.documents.values().map(|document| &document["identity"]);
+        user.chain(system).filter_map(|holder| holder["principalId"].as_str()).map(str::to_lowercase).collect()
+    }
+
+    /// Whether the directory knows a principal by now.
+    pub(super) fn is_replicated(&self, principal: &str, now: Timestamp) -> bool {
+        let principal = principal.to_lowercase();
+        if let Some(born) = self.born.get(&principal) {
+            return !self.gone.contains(&principal) && now.duration_since(*born) >= self.replication;
+        }
+        !self.gone.contains(&principal) && self.principal_type(&principal).is_some()
+    }
+
+    /// What kind of principal this is; none when nothing in the world mentions it.
+    pub(super) fn principal_type(&self, principal: &str) -> Option<String> {
+        let same = |other: &str| other.eq_ignore_ascii_case(principal);
+        if self.identities().iter().any(|identity| same(identity)) || same(&self.caller.object_id) {
+            return Some("ServicePrincipal".to_owned());
+        }
+        if self.groups.keys().any(|group| same(group)) {
+            return Some("Group".to_owned());
+        }
+        let assigned = self.of_kind("microsoft.authorization/roleassignments").map(|it| &it["properties"]);
+        let mut typed = assigned.filter(|it| it["principalId"].as_str().is_some_and(same));
+        if let Some(found) = typed.find_map(|it| it["principalType"].as_str()) {
+            return Some(found.to_owned());
+        }
+        self.groups.values().flatten().any(|member| same(member)).then(|| "User".to_owned())
+    }
+
+    /// The groups that a principal is in, directly and through other groups, in lower case.
+    pub(super) fn groups_of(&self, principal: &str) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let mut open = vec![principal.to_lowercase()];
+        while let Some(member) = open.pop() {
+            for (group, members) in &self.groups {
+                let group = group.to_lowercase();
+                if members.iter().any(|it| it.eq_ignore_ascii_case(&member)) && found.insert(group.clone()) {
+                    open.push(group);
+                }
+            }
+        }
+        found
+    }
+
+    /// A principal for a system identity that is being enabled: another one each time.
+    pub(super) fn next_principal(&mut self, resource: &str, now: Timestamp) -> String {
+        let resource = path::key(resource);
+        let count = self.system_identities.entry(resource.clone()).or_default();
+        *count += 1;
+        let principal = derived(&format!("{resource}#{count}"));
+        self.born.insert(principal.clone(), now);
+        principal
+    }
+
+    /// Notes that a principal was deleted.
+    pub(super) fn bury(&mut self, principal: &str) {
+        self.gone.insert(principal.to_lowercase());
+    }
+}
+
+/// The id of a document, or nothing.
+pub(super) fn id_of(document: &Value) -> &str {
+    document["id"].as_str().unwrap_or("")
+}
+
+/// A GUID that is a function of a text.
+pub(super) fn derived(text: &str) -> String {
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("https://rolecall.dev/sandbox/{text}").as_bytes()).to_string()
+}
+
+/// A moment in Azure's form, with seven fraction digits.
+pub(super) fn azure_time(moment: Timestamp) -> String {
+    moment.strftime("%Y-%m-%dT%H:%M:%S%.7fZ").to_string()
+}
+
+fn numbered(series: u32, number: u64) -> String {
+    format!("{series:08x}-0000-4000-8000-{number:012x}")
+}

@@ -1,0 +1,164 @@
+//! The file that describes a simulated Azure. Parsed once; what is wrong with it is said here and nowhere later.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::fault::Fault;
+use super::path;
+
+/// The state in which a simulated Azure begins, and how it behaves. All keys are optional, unknown ones are refused.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct World {
+    /// Start of simulated time, for whoever makes the [`Clock`](crate::clock::Clock).
+    pub clock: Option<Timestamp>,
+    /// Who presents the token.
+    pub caller: Caller,
+    /// What the caller may do; absent, everything.
+    pub caller_permissions: Option<Vec<Permission>>,
+    /// ARM documents as a GET returns them. A subscription exists when something lives in it, or as a document
+    /// `/subscriptions/{id}`; a resource group likewise.
+    pub resources: Vec<Value>,
+    /// Whether the built-in role definitions are served, at every subscription and at the tenant.
+    pub built_in_roles: bool,
+    /// Members of groups, by object id. Groups may be members.
+    pub groups: BTreeMap<String, Vec<String>>,
+    /// What goes wrong, in the order in which it is tried.
+    pub faults: Vec<Fault>,
+    /// How many items a page of a list holds.
+    pub page_size: usize,
+    /// How long after its creation a principal is unknown to role assignments that do not name its type.
+    pub principal_replication: SignedDuration,
+    /// Whether an unknown principal is refused even when its type is named.
+    pub strict_principals: bool,
+    /// Whether an empty token bucket refuses a request. Without it the rate headers count down and nothing happens.
+    pub throttling: bool,
+}
+
+/// Who presents the token.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Caller {
+    /// The object id of the caller's principal.
+    pub object_id: String,
+    /// The tenant of the token and of all identities.
+    pub tenant_id: String,
+}
+
+/// A role that the caller holds, spelled out.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Permission {
+    /// Where, and for all that lies below.
+    pub scope: String,
+    /// Management actions, with wildcards.
+    #[serde(default)]
+    pub actions: Vec<String>,
+    /// Management actions taken away from this entry.
+    #[serde(default)]
+    pub not_actions: Vec<String>,
+    /// Data actions, with wildcards.
+    #[serde(default)]
+    pub data_actions: Vec<String>,
+    /// Data actions taken away from this entry.
+    #[serde(default)]
+    pub not_data_actions: Vec<String>,
+}
+
+/// Why a text is not a world.
+#[derive(Debug, thiserror::Error)]
+pub enum WorldError {
+    /// It is no YAML, or has a key or a value that does not belong there.
+    #[error("world cannot be read")]
+    Syntax(#[source] Box<serde_saphyr::Error>),
+    /// A document has no usable id.
+    #[error("document {0} of `resources` has no `id` that starts with `/`")]
+    NoId(usize),
+    /// Two documents have one id.
+    #[error("`resources` has two documents with the id `{0}`")]
+    TwiceTheSame(String),
+    /// A page must hold something.
+    #[error("`pageSize` must be at least 1")]
+    EmptyPages,
+}
+
+impl World {
+    /// Reads a world from YAML or JSON.
+    pub fn from_yaml(text: &str) -> Result<Self, WorldError> {
+        let world: Self = serde_saphyr::from_str(text).map_err(|error| WorldError::Syntax(Box::new(error)))?;
+        if world.page_size == 0 {
+            return Err(WorldError::EmptyPages);
+        }
+        let mut seen = BTreeSet::new();
+        for (position, document) in world.resources.iter().enumerate() {
+            let id = document["id"].as_str().filter(|id| id.starts_with('/')).ok_or(WorldError::NoId(position))?;
+            if !seen.insert(path::key(id)) {
+                return Err(WorldError::TwiceTheSame(id.to_owned()));
+            }
+        }
+        Ok(world)
+    }
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            clock: None,
+            caller: Caller::default(),
+            caller_permissions: None,
+            resources: Vec::new(),
+            built_in_roles: true,
+            groups: BTreeMap::new(),
+            faults: Vec::new(),
+            page_size: 100,
+            principal_replication: SignedDuration::ZERO,
+            strict_principals: false,
+            throttling: false,
+        }
+    }
+}
+
+impl Default for Caller {
+    fn default() -> Self {
+        Self {
+            object_id: "c0ffee00-5eed-4a11-8b0d-0123456789ab".to_owned(),
+            tenant_id: "7e4a4700-5eed-4a11-8b0d-ba9876543210".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let error = World::from_yaml("pagesize: 3").unwrap_err();
+        assert!(error.source().is_some_and(|cause| cause.to_string().contains("pagesize")), "{error:?}");
+    }
+
+    #[test]
+    fn one_id_in_two_casings_is_one_document_too_many() {
+        let error = World::from_yaml("resources: [{id: /subscriptions/AB}, {id: /subscriptions/ab}]").unwrap_err();
+        assert_eq!(error.to_string(), "`resources` has two documents with the id `/subscriptions/ab`");
+    }
+
+    #[test]
+    fn an_unknown_fault_word_is_answered_with_the_known_ones() {
+        let error = World::from_yaml("faults: [{path: x, answer: explode}]").unwrap_err();
+        let cause = error.source().expect("a source").to_string();
+        assert!(cause.contains("explode") && cause.contains("answer-lost"), "{cause}");
+    }
+
+    #[test]
+    fn json_is_read_too_and_absent_keys_have_defaults() {
+        let world = World::from_yaml(r#"{"principalReplication": "90s", "builtInRoles": false}"#).unwrap();
+        assert_eq!(world.principal_replication, SignedDuration::from_secs(90));
+        assert_eq!((world.page_size, world.built_in_roles), (100, false));
+    }
+}

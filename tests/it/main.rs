@@ -1,0 +1,4 @@
+//! Every integration test in one binary: one link instead of a dozen.
+
+mod architecture;
+mod crds;
