@@ -3,3 +3,4 @@
 
 pub mod arm;
 pub mod kube;
+pub mod scenario;

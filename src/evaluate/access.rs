@@ -97,7 +97,7 @@ pub(super) fn evaluate_requirement(
         Ok(access) => access,
         Err(failure) => {
             evaluated.access = Access::Unknown(failure.text.clone());
-            findings.push(Finding::Unreadable { subject: subject(), failure });
+            Finding::unreadable(findings, subject(), &failure);
             return evaluated;
         }
     };

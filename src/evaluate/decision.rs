@@ -95,8 +95,10 @@ impl Decision {
     pub(super) fn of(policy: &Policy, findings: &[Finding], requirements: &[Evaluated]) -> Self {
         let target_known = !findings.iter().any(|finding| finding.subject() == "target");
         let unreadable = |prefix: &str| {
-            let about = |finding: &&Finding| matches!(finding, Finding::Unreadable { subject, .. } if subject.starts_with(prefix));
-            findings.iter().any(|finding| about(&finding))
+            findings.iter().any(|finding| match finding {
+                Finding::Unreadable { subject, .. } => subject.split(", ").any(|one| one.starts_with(prefix)),
+                _ => false,
+            })
         };
         let confirmed = |hypothesis| {
             findings.iter().any(|finding| {

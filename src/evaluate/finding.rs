@@ -18,7 +18,7 @@ pub enum Finding {
     },
     /// A part of the world could not be read.
     Unreadable {
-        /// What in the policy depends on it.
+        /// What in the policy depends on it; several are joined by `, `.
         subject: String,
         /// Why.
         failure: Failure,
@@ -239,6 +239,22 @@ impl Finding {
             Self::VaultNotFound { .. } | Self::VaultModeMismatch { .. } => 3,
             Self::RoleUnknown { .. } | Self::AccessUndecided { .. } | Self::Unreadable { .. } => 4,
             Self::Propagating { .. } => 5,
+        }
+    }
+
+    /// Adds that something could not be read. One failed list is one finding, however much depends on it.
+    pub(super) fn unreadable(findings: &mut Vec<Self>, subject: String, failure: &Failure) {
+        let known = findings.iter_mut().find_map(|finding| match finding {
+            Self::Unreadable { subject, failure: known } if known == failure => Some(subject),
+            _ => None,
+        });
+        match known {
+            Some(subjects) if subjects.split(", ").any(|known| known == subject) => {}
+            Some(subjects) => {
+                subjects.push_str(", ");
+                subjects.push_str(&subject);
+            }
+            None => findings.push(Self::Unreadable { subject, failure: failure.clone() }),
         }
     }
 

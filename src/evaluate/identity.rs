@@ -67,7 +67,7 @@ fn user(identity: &Scope, observed: &Observed, site: Option<&Site>, findings: &m
         }
         Some(Reading::Unreadable(failure)) => {
             let subject = format!("identities/{}", identity.name());
-            findings.push(Finding::Unreadable { subject, failure: failure.clone() });
+            Finding::unreadable(findings, subject, failure);
             PrincipalState::Unreadable(failure.clone())
         }
         None => unread_site(observed),

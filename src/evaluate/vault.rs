@@ -40,7 +40,7 @@ pub(super) fn compare(policy: &Policy, observed: &Observed, findings: &mut Vec<F
                 findings.push(Finding::VaultNotFound { origin, vault: required.vault.clone() });
             }
             Some(Reading::Unreadable(failure)) => {
-                findings.push(Finding::Unreadable { subject: origin.to_string(), failure: failure.clone() });
+                Finding::unreadable(findings, origin.to_string(), failure);
             }
             None => {}
         }

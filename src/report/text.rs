@@ -69,7 +69,7 @@ fn headline(report: &Report) -> String {
             }
             _ => "drift, being repaired".to_owned(),
         },
-        Situation::Propagating(until) => format!("granted, certain to act from {until}"),
+        Situation::Propagating(until) => format!("granted, certain to act from {}", words::moment(until)),
         Situation::Held(reason) => format!("drift, held: {reason}"),
         Situation::Undetermined(_) => "not enough could be read to say".to_owned(),
         Situation::Retrying(failure) | Situation::Failing(failure) => format!("{:?}: {}", failure.class, failure.code),
@@ -91,11 +91,11 @@ fn evaluated(out: &mut String, pass: &Pass, with_plan: bool) {
     }
     for finding in &pass.evaluation.findings {
         line(out, &format!("  - {} [{}]", finding.code(), finding.subject()));
-        line(out, &format!("    {}", words::finding(finding)));
+        paragraph(out, "    ", &words::finding(finding));
         if let crate::evaluate::Finding::Unreadable { failure, .. } = finding
             && let Some(hint) = &failure.hint
         {
-            line(out, &format!("    hint: {hint}"));
+            paragraph(out, "    hint: ", hint);
         }
     }
     let requirements = &pass.evaluation.requirements;
@@ -105,20 +105,32 @@ fn evaluated(out: &mut String, pass: &Pass, with_plan: bool) {
         return;
     }
     for (position, step) in pass.plan.steps.iter().enumerate() {
-        line(out, &format!("  {}. {}", position + 1, summary(step)));
+        paragraph(out, &format!("  {}. ", position + 1), &summary(step));
         let request = &step.request;
         let method = request.method.as_str();
         line(out, &format!("     {method} {}?api-version={}", request.path, request.api_version));
         line(out, &format!("     {}", request.body));
         line(out, &format!("     $ {}", az::commands(step)));
         if let Some(entry) = pass.execution.outcomes.get(position) {
-            line(out, &format!("     {}", words::outcome(&entry.outcome)));
+            paragraph(out, "     ", &words::outcome(&entry.outcome));
         }
     }
     for held in &pass.plan.held {
         let kind = held.kind.map(|kind| format!("{kind:?} ")).unwrap_or_default();
-        line(out, &format!("  held: {kind}[{}] {}: {}", held.subject, held.reason.word(), words::hold(&held.reason)));
+        let text = format!("{kind}[{}] {}: {}", held.subject, held.reason.word(), words::hold(&held.reason));
+        paragraph(out, "  held: ", &text);
     }
+}
+
+/// Wrapped to 80 columns, continued under its first word. Ids stay whole, so that they can be copied.
+fn paragraph(out: &mut String, label: &str, text: &str) {
+    let indent = " ".repeat(label.len());
+    let options = textwrap::Options::new(80)
+        .initial_indent(label)
+        .subsequent_indent(&indent)
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    line(out, &textwrap::fill(text, options));
 }
 
 fn line(out: &mut String, text: &str) {

@@ -1,5 +1,7 @@
 //! Sentences for findings, holds and outcomes. Present tense, no trailing period, literals in backticks.
 
+use jiff::Timestamp;
+
 use crate::{
     evaluate::{Finding, NearMiss},
     model::{Scope, VaultMode},
@@ -48,7 +50,8 @@ pub(super) fn finding(finding: &Finding) -> String {
             format!("whether {identity} has `{role}` at {} cannot be told: {because}", short(scope))
         }
         Finding::Propagating { identity, role, scope, since, until, .. } => {
-            format!("{identity} was granted `{role}` at {} at {since}; it is certain to act from {until}", short(scope))
+            let (scope, since, until) = (short(scope), moment(*since), moment(*until));
+            format!("{identity} was granted `{role}` at {scope}, {since}; it is certain to act from {until}")
         }
         Finding::VaultNotFound { vault, .. } => format!("vault `{}` does not exist: {vault}", vault.name()),
         Finding::VaultModeMismatch { vault, expected, actual, .. } => {
@@ -97,7 +100,7 @@ pub(super) fn hold(reason: &HoldReason) -> String {
         HoldReason::MaxChanges(most) => format!("`remediation.maxChanges` allows {most} in one pass; the next goes on"),
         HoldReason::AwaitsIdentity(identity) => format!("{identity} has no principal to grant to yet"),
         HoldReason::EvidenceIncomplete => "what was read does not suffice to write".to_owned(),
-        HoldReason::Propagating(until) => format!("the grant is there; it is certain to act from {until}"),
+        HoldReason::Propagating(until) => format!("the grant is there; it is certain to act from {}", moment(*until)),
         HoldReason::NoSafeChange(why) => (*why).to_owned(),
         HoldReason::ConditionedAssignmentExists => {
             "the same role assignment exists with a condition, which a write would erase".to_owned()
@@ -125,6 +128,11 @@ pub(super) fn short(scope: &Scope) -> String {
     let name = segments.next().unwrap_or_default();
     let below: Vec<_> = segments.filter(|segment| !segment.ends_with("Services") && *segment != "default").collect();
     if below.is_empty() { format!("`{name}`") } else { format!("`{name}/{}`", below.join("/")) }
+}
+
+/// A time to the second: nobody waits for a fraction.
+pub(super) fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 fn names(scopes: &[Scope]) -> String {

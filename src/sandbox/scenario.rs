@@ -1,0 +1,190 @@
+//! An incident as a file: the healthy example, what happened to it, and how the controller must end. `demo` plays and
+//! tells them; the tests play them and hold every word.
+
+mod play;
+
+use jiff::SignedDuration;
+use serde::Deserialize;
+use serde_json::Value;
+
+pub use play::{Moment, Played, Ready, play};
+
+use super::arm::World;
+use crate::api::{FunctionIdentityPolicy, IdentityBoundary};
+
+/// The files, in the order in which they are told.
+const FILES: [(&str, &str); 17] = [
+    ("healthy", include_str!("scenarios/healthy.yaml")),
+    ("system-identity-disabled", include_str!("scenarios/system-identity-disabled.yaml")),
+    ("wrong-user-identity", include_str!("scenarios/wrong-user-identity.yaml")),
+    ("blob-role-missing", include_str!("scenarios/blob-role-missing.yaml")),
+    ("service-bus-role-missing", include_str!("scenarios/service-bus-role-missing.yaml")),
+    ("right-role-wrong-account", include_str!("scenarios/right-role-wrong-account.yaml")),
+    ("inherited-broader-role", include_str!("scenarios/inherited-broader-role.yaml")),
+    ("granted-two-minutes-ago", include_str!("scenarios/granted-two-minutes-ago.yaml")),
+    ("identity-recreated", include_str!("scenarios/identity-recreated.yaml")),
+    ("user-identity-recreated", include_str!("scenarios/user-identity-recreated.yaml")),
+    ("vault-mode-changed", include_str!("scenarios/vault-mode-changed.yaml")),
+    ("outside-the-boundary", include_str!("scenarios/outside-the-boundary.yaml")),
+    ("reads-denied", include_str!("scenarios/reads-denied.yaml")),
+    ("reads-silently-empty", include_str!("scenarios/reads-silently-empty.yaml")),
+    ("throttled", include_str!("scenarios/throttled.yaml")),
+    ("report", include_str!("scenarios/report.yaml")),
+    ("dry-run", include_str!("scenarios/dry-run.yaml")),
+];
+
+const POLICY: &str = include_str!("../../examples/orders/policy.yaml");
+const BOUNDARY: &str = include_str!("../../examples/orders/boundary.yaml");
+const WORLD: &str = include_str!("../../examples/orders/world.yaml");
+/// The grant that the example lacks, so that a reader of the README has something to repair.
+const HEALTHY: &str = include_str!("scenarios/healthy-grant.yaml");
+
+/// An incident, ready to be played.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Its name, as in `demo NAME`.
+    pub name: String,
+    /// What happened, in a sentence or two.
+    pub story: String,
+    /// The policy.
+    pub policy: FunctionIdentityPolicy,
+    /// The boundary, when there is one.
+    pub boundary: Option<IdentityBoundary>,
+    /// Azure when it begins.
+    pub world: World,
+    /// How much simulated time it is given.
+    pub run_for: SignedDuration,
+    /// How it must end.
+    pub expect: Expectation,
+}
+
+/// How a scenario must end.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Expectation {
+    /// The condition `Ready` when the time is over.
+    pub ready: Ready,
+    /// The codes of the first look's findings.
+    pub findings: Vec<String>,
+    /// The hypothesis of the first look.
+    pub hypothesis: Option<String>,
+    /// Requests that change something, in all.
+    pub writes: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct File {
+    story: String,
+    /// Merged into the example policy's `spec`.
+    #[serde(default)]
+    policy: Value,
+    /// Merged into the example boundary's `spec`.
+    #[serde(default)]
+    boundary: Value,
+    #[serde(default)]
+    world: Changes,
+    run_for: SignedDuration,
+    expect: Expectation,
+}
+
+/// What is different from the healthy world.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Changes {
+    #[serde(default)]
+    remove: Vec<String>,
+    #[serde(default)]
+    merge: Vec<Merge>,
+    #[serde(default)]
+    add: Vec<Value>,
+    /// Any other key of a world, such as `faults` and `callerPermissions`.
+    #[serde(default)]
+    set: serde_json::Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Merge {
+    id: String,
+    with: Value,
+}
+
+/// All scenarios. The files are ours and are read by a test, so a mistake in them is a panic.
+#[must_use]
+pub fn all() -> Vec<Scenario> {
+    FILES.iter().map(|(name, text)| Scenario::read(name, text)).collect()
+}
+
+impl Scenario {
+    fn read(name: &str, text: &str) -> Self {
+        let group = "/subscriptions/11111111-aaaa-4bbb-8ccc-000000000001/resourceGroups/rg-functions-prod";
+        let text = text
+            .replace(
+                "$ROLES",
+                "/subscriptions/11111111-aaaa-4bbb-8ccc-000000000001/providers/Microsoft.Authorization/roleDefinitions",
+            )
+            .replace("$RG", group);
+        let File { story, policy, boundary, world, run_for, expect } =
+            serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("scenario {name}: {error}"));
+        let no_boundary = boundary == Value::Bool(false);
+        Self {
+            name: name.to_owned(),
+            story,
+            policy: merged(POLICY, &policy),
+            boundary: (!no_boundary).then(|| merged(BOUNDARY, &boundary)),
+            world: changed_world(name, world),
+            run_for,
+            expect,
+        }
+    }
+}
+
+fn merged<T: serde::de::DeserializeOwned>(base: &str, spec: &Value) -> T {
+    let mut object: Value = serde_saphyr::from_str(base).expect("the example is YAML");
+    merge(&mut object["spec"], spec);
+    serde_json::from_value(object).expect("the example with the scenario's changes is an object of its kind")
+}
+
+fn changed_world(name: &str, changes: Changes) -> World {
+    let Changes { remove, merge: merges, add, set } = changes;
+    let mut world: Value = serde_saphyr::from_str(WORLD).expect("the example world is YAML");
+    let healthy: Value = serde_saphyr::from_str(HEALTHY).expect("the healthy grant is YAML");
+    let resources = world["resources"].as_array_mut().expect("a world has resources");
+    resources.push(healthy);
+    for id in remove {
+        let before = resources.len();
+        resources.retain(|document| document["id"] != Value::String(id.clone()));
+        assert!(resources.len() < before, "scenario {name} removes `{id}`, which is not there");
+    }
+    for Merge { id, with } in merges {
+        let document = resources.iter_mut().find(|document| document["id"] == Value::String(id.clone()));
+        merge(document.unwrap_or_else(|| panic!("scenario {name} changes `{id}`, which is not there")), &with);
+    }
+    resources.extend(add);
+    for (key, value) in set {
+        world[key] = value;
+    }
+    World::from_yaml(&world.to_string()).unwrap_or_else(|error| panic!("scenario {name}: {error}"))
+}
+
+/// JSON merge patch: null removes, objects merge, everything else replaces.
+fn merge(target: &mut Value, patch: &Value) {
+    match patch {
+        Value::Object(fields) => {
+            if !target.is_object() {
+                *target = Value::Object(serde_json::Map::new());
+            }
+            let object = target.as_object_mut().expect("it was just made one");
+            for (key, value) in fields {
+                if value.is_null() {
+                    object.remove(key);
+                } else {
+                    merge(object.entry(key).or_insert(Value::Null), value);
+                }
+            }
+        }
+        Value::Null => {}
+        other => *target = other.clone(),
+    }
+}

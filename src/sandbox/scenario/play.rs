@@ -1,0 +1,222 @@
+//! Plays one scenario: the real controller between simulated Kubernetes and simulated Azure, in simulated time. Hours
+//! pass in milliseconds, and twice the same.
+
+use std::{sync::Arc, time::Duration};
+
+use azure_core::http::Transport;
+use futures::FutureExt as _;
+use jiff::Timestamp;
+use kube::CustomResourceExt as _;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::Scenario;
+use crate::{
+    api::{FunctionIdentityPolicy, FunctionIdentityPolicyStatus, IdentityBoundary},
+    azure::{Azure, AzureConfig, Limits, StaticToken},
+    catalog::clouds::CLOUDS,
+    clock::Clock,
+    controller::{self, Health, Operator},
+    observe::Surveys,
+    pipeline::Pipeline,
+    sandbox::{arm::ArmSim, kube::KubeSim},
+};
+
+/// How a scenario went.
+#[derive(Clone, Debug)]
+pub struct Played {
+    /// What happened, in order of time.
+    pub moments: Vec<Moment>,
+    /// The condition `Ready` when the time was over.
+    pub ready: Ready,
+    /// The codes of the first look's findings.
+    pub findings: Vec<String>,
+    /// The hypothesis of the first look.
+    pub hypothesis: Option<String>,
+    /// Requests that changed something in Azure, or tried to.
+    pub writes: usize,
+    /// The same of one more pass at the end.
+    pub writes_second_pass: usize,
+    /// What is not as the scenario says it must be. Empty when it ended well.
+    pub complaints: Vec<String>,
+}
+
+/// The condition `Ready`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+    /// The reason.
+    pub reason: String,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Moment {
+    /// The status was written.
+    Status {
+        /// When.
+        at: Timestamp,
+        /// The status, whole.
+        status: Box<FunctionIdentityPolicyStatus>,
+    },
+    /// A request that changes something was sent to Azure.
+    Write {
+        /// When.
+        at: Timestamp,
+        /// The verb.
+        method: String,
+        /// The path.
+        path: String,
+        /// The body.
+        body: Value,
+        /// What Azure answered; none when the answer got lost.
+        answered: Option<u16>,
+    },
+}
+
+impl Moment {
+    /// When it happened.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Self::Status { at, .. } | Self::Write { at, .. } => *at,
+        }
+    }
+}
+
+/// Plays the scenario to its end.
+#[must_use]
+pub fn play(scenario: &Scenario) -> Played {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .expect("a runtime on this thread needs nothing that can be missing");
+    runtime.block_on(run(scenario))
+}
+
+async fn run(scenario: &Scenario) -> Played {
+    let start = scenario.world.clock.expect("a scenario's world has a clock");
+    let clock = Clock::starting_at(start);
+    let arm = ArmSim::new(scenario.world.clone(), clock);
+    let kube = cluster(scenario, clock);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let operator = operator(&arm, &kube, clock);
+    let controller = tokio::spawn(controller::run(operator, stopped.map(|_| ()).boxed()));
+
+    let duration = Duration::try_from(scenario.run_for).expect("a scenario takes time");
+    tokio::time::sleep(duration).await;
+    let ready = ready(&kube, scenario);
+    let before = writes(&arm);
+    // One more pass over the world as it is now.
+    let mut policy = serde_json::to_value(&scenario.policy).expect("a policy is JSON");
+    policy["metadata"]["annotations"] = json!({ "reconcile.fluxcd.io/requestedAt": "once more" });
+    kube.put(policy);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let writes_second_pass = writes(&arm) - before;
+    let _ = stop.send(());
+    let _ = controller.await;
+
+    let moments = moments(&arm, &kube, start + scenario.run_for);
+    let first = moments.iter().find_map(|moment| match moment {
+        Moment::Status { status, .. } => Some(status),
+        Moment::Write { .. } => None,
+    });
+    let findings = first.map(|status| status.findings.iter().map(|finding| finding.code.clone()).collect());
+    let hypothesis = first.map(|status| status.hypothesis.clone()).filter(|hypothesis| !hypothesis.is_empty());
+    let mut played = Played {
+        findings: findings.unwrap_or_default(),
+        hypothesis,
+        moments,
+        ready,
+        writes: before,
+        writes_second_pass,
+        complaints: Vec::new(),
+    };
+    played.complaints = complaints(scenario, &played);
+    played
+}
+
+fn cluster(scenario: &Scenario, clock: Clock) -> KubeSim {
+    let crds = [FunctionIdentityPolicy::crd(), IdentityBoundary::crd()];
+    let crds = crds.iter().map(|crd| serde_json::to_value(crd).expect("a definition is JSON"));
+    let kube = KubeSim::new(clock, crds.collect());
+    if let Some(boundary) = &scenario.boundary {
+        kube.put(serde_json::to_value(boundary).expect("a boundary is JSON"));
+    }
+    kube.put(serde_json::to_value(&scenario.policy).expect("a policy is JSON"));
+    kube
+}
+
+fn operator(arm: &ArmSim, kube: &KubeSim, clock: Clock) -> Operator {
+    let azure = Azure::new(AzureConfig {
+        cloud: CLOUDS[0],
+        arm_endpoint: None,
+        credential: Arc::new(StaticToken::new("sandbox")),
+        transport: Some(Transport::new(arm.transport())),
+        limits: Limits::default(),
+    });
+    let azure = azure.expect("the public cloud's endpoint is a URL");
+    Operator {
+        client: kube.client(),
+        pipeline: Pipeline::new(azure, Surveys::new(clock, Duration::from_secs(60)), clock),
+        clock,
+        concurrency: 1,
+        health: Health::default(),
+        instance: "rolecall-0".to_owned(),
+    }
+}
+
+fn ready(kube: &KubeSim, scenario: &Scenario) -> Ready {
+    let metadata = &scenario.policy.metadata;
+    let name = metadata.name.as_deref().expect("the example has a name");
+    let object = kube.get("FunctionIdentityPolicy", metadata.namespace.as_deref(), name);
+    let conditions = object.and_then(|object| object["status"]["conditions"].as_array().cloned()).unwrap_or_default();
+    let ready = conditions.into_iter().find(|condition| condition["type"] == "Ready");
+    ready.and_then(|condition| serde_json::from_value(condition).ok()).unwrap_or_default()
+}
+
+fn writes(arm: &ArmSim) -> usize {
+    arm.journal().iter().filter(|request| request.mutating).count()
+}
+
+fn moments(arm: &ArmSim, kube: &KubeSim, end: Timestamp) -> Vec<Moment> {
+    let mut moments: Vec<_> = arm
+        .journal()
+        .into_iter()
+        .filter(|request| request.mutating)
+        .map(|request| Moment::Write {
+            at: request.time,
+            method: request.method,
+            path: request.path,
+            body: request.body,
+            answered: request.status,
+        })
+        .collect();
+    moments.extend(kube.journal().into_iter().filter_map(|request| {
+        let is_status = request.subresource.as_deref() == Some("status") && request.changed;
+        let status = is_status.then(|| request.body?.get("status").cloned()).flatten()?;
+        Some(Moment::Status { at: request.at, status: serde_json::from_value(status).ok()? })
+    }));
+    // A write comes before the status that tells of it.
+    moments.sort_by_key(|moment| (moment.at(), matches!(moment, Moment::Status { .. })));
+    moments.retain(|moment| moment.at() < end);
+    moments
+}
+
+fn complaints(scenario: &Scenario, played: &Played) -> Vec<String> {
+    let expect = &scenario.expect;
+    let mut complaints = Vec::new();
+    let mut compare = |what: &str, expected: String, got: String| {
+        if expected != got {
+            complaints.push(format!("{what} must be {expected} and is {got}"));
+        }
+    };
+    compare("Ready", format!("{:?}", expect.ready), format!("{:?}", played.ready));
+    compare("the findings", format!("{:?}", expect.findings), format!("{:?}", played.findings));
+    compare("the hypothesis", format!("{:?}", expect.hypothesis), format!("{:?}", played.hypothesis));
+    compare("writes", expect.writes.to_string(), played.writes.to_string());
+    compare("writes of a second pass", "0".to_owned(), played.writes_second_pass.to_string());
+    complaints
+}
