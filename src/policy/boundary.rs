@@ -110,13 +110,15 @@ pub enum Refusal {
 }
 
 impl Verdict {
-    /// Scopes of the policy that may not even be read. Empty when all may.
+    /// Scopes of the policy that may not even be read, the target first. Empty when all may.
     pub fn unreadable(&self, policy: &Policy) -> Vec<Scope> {
         match &self.rights {
             Rights::Caller => Vec::new(),
             Rights::Boundaries(boundaries) => {
                 let outside = |scope: &&Scope| !boundaries.iter().any(|boundary| boundary.covers(scope));
-                policy.scopes().into_iter().filter(outside).cloned().collect()
+                let mut scopes: Vec<_> = policy.scopes().into_iter().filter(outside).cloned().collect();
+                scopes.sort_by_key(|scope| *scope != policy.target);
+                scopes
             }
         }
     }

@@ -178,8 +178,12 @@ fn message(report: &Report, situation: &Situation) -> String {
         (PassResult::Invalid(error), _) => error.to_string(),
         (PassResult::Duplicate(other), _) => format!("policy {other} is older and about the same app; it acts"),
         (PassResult::OutsideBoundary(scopes), _) => {
-            let scopes: Vec<_> = scopes.iter().map(|scope| format!("`{scope}`")).collect();
-            format!("no boundary of this namespace reaches {}; nothing was read", scopes.join(", "))
+            let first = scopes.first().map(ToString::to_string).unwrap_or_default();
+            let more = match scopes.len() {
+                0 | 1 => String::new(),
+                many => format!(" and {} more", many - 1),
+            };
+            format!("no boundary of this namespace reaches `{first}`{more}; nothing was read")
         }
         (PassResult::Evaluated(pass), situation) => evaluated_message(pass, situation),
     };

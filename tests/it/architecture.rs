@@ -42,7 +42,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "sandbox",
         ],
     ),
-    ("sandbox", &["clock"]),
+    ("sandbox", &["api", "azure", "catalog", "clock", "controller", "observe", "pipeline"]),
 ];
 
 /// Modules below the line: no `async`, no clock, no environment, no randomness.

@@ -1,4 +1,5 @@
 //! Every integration test in one binary: one link instead of a dozen.
 
 mod architecture;
-mod crds;
+mod generated;
+mod scenarios;
