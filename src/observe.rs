@@ -1,12 +1,10 @@
 //! Looks at Azure for the policies: one survey per subscription, shared and aged, and what one policy needs of it.
 //! Decides nothing.
 
+mod shared;
 mod survey;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use survey::{Survey, Surveys};
 
@@ -129,5 +127,3 @@ fn implausible(access: &SubscriptionAccess) -> Option<Failure> {
             .with_hint("give the operator `Reader` on the subscription; rights through Azure Lighthouse are not listed")
     })
 }
-
-type Shared<T> = Reading<Arc<T>>;

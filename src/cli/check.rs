@@ -44,7 +44,9 @@ async fn compare(
         return Err(CliError::new("there is no FunctionIdentityPolicy to check"));
     }
     if let Some(mode) = mode {
-        policies.iter_mut().for_each(|policy| policy.spec.mode = mode);
+        for policy in &mut policies {
+            policy.spec.mode = mode;
+        }
     }
     let pipeline = Pipeline::new(connect::azure(&azure)?, Surveys::new(Clock::System, Duration::MAX), Clock::System);
     let mut reports = Vec::new();

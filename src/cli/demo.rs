@@ -210,11 +210,13 @@ fn gist(path: &str, body: &Value) -> String {
     brief(&text)
 }
 
+/// What may follow a GUID in a sentence.
+const ENDS: [char; 6] = [' ', ')', '`', ',', ';', '\''];
+
 /// Long GUIDs by their first block, and ids without the subscription that all of the demo is in.
 fn brief(text: &str) -> String {
     let is_guid = |word: &str| word.len() == 36 && word.parse::<uuid::Uuid>().is_ok();
     let shorten = |word: &str| if is_guid(word) { format!("{}…", &word[..8]) } else { word.to_owned() };
-    const ENDS: [char; 6] = [' ', ')', '`', ',', ';', '\''];
     text.replace(SUBSCRIPTION, "…")
         .split_inclusive(ENDS)
         .map(|piece| {

@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     fn problem(text: &str) -> (String, Option<String>) {
-        let error = parse("a.yaml", text, &mut Found::default()).err().expect("the text is refused");
+        let error = parse("a.yaml", text, &mut Found::default()).expect_err("the text is refused");
         (error.text, error.hint)
     }
 

@@ -6,7 +6,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::args::LogFormat;
 
-/// What is logged when `RUST_LOG` says nothing. The older azure_core logs whole requests at `debug`; it only ever sees
+/// What is logged when `RUST_LOG` says nothing. The older `azure_core` logs whole requests at `debug`; it only ever sees
 /// a placeholder for a token, and is kept quiet all the same.
 const DEFAULT: &str = "warn,rolecall=info";
 const QUIET: [&str; 2] = ["azure_core=warn", "typespec_client_core=warn"];

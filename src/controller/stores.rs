@@ -52,8 +52,14 @@ impl Stores {
             // another's app by naming it.
             other.target == target && authority.verdict(&other).unreadable(&other).is_empty()
         };
+        // The name first: parsing every policy for each would be quadratic.
+        let same_name = |other: &FunctionIdentityPolicy| {
+            let id = other.spec.resources.get(&other.spec.target.resource);
+            id.and_then(|id| id.rsplit('/').next()).is_some_and(|name| name.eq_ignore_ascii_case(target.name()))
+        };
         let older = self.policies.state().into_iter().filter(|other| {
             other.uid() != policy.uid()
+                && same_name(other)
                 && other.metadata.deletion_timestamp.is_none()
                 && age(other) < own
                 && rival(other)

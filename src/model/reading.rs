@@ -32,12 +32,11 @@ impl<T> Reading<T> {
         }
     }
 
-    /// The same reading of a part of the value.
-    pub fn map<U>(self, part: impl FnOnce(T) -> U) -> Reading<U> {
+    /// Why it could not be read, if so.
+    pub fn unreadable(&self) -> Option<&Failure> {
         match self {
-            Self::Present { value, at } => Reading::Present { value: part(value), at },
-            Self::Absent { at } => Reading::Absent { at },
-            Self::Unreadable(failure) => Reading::Unreadable(failure),
+            Self::Unreadable(failure) => Some(failure),
+            Self::Present { .. } | Self::Absent { .. } => None,
         }
     }
 }

@@ -1,12 +1,11 @@
-//! The survey of a subscription: the lists that all its policies share. Read by one at a time, and read again when
-//! they are too old or older than our last write.
+//! The survey of a subscription: the lists that all its policies share.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
-use super::{Shared, implausible, missing_witness};
+use super::{implausible, missing_witness, shared::Readings};
 use crate::{
     azure::Azure,
     clock::Clock,
@@ -19,8 +18,6 @@ use crate::{
 /// What was listed of one subscription.
 #[derive(Clone, Debug)]
 pub struct Survey {
-    /// When the first list was asked for.
-    pub at: Timestamp,
     /// Apps by id.
     pub sites: Reading<BTreeMap<Scope, Site>>,
     /// User-assigned identities by id.
@@ -28,20 +25,16 @@ pub struct Survey {
     /// Vaults by id.
     pub vaults: Reading<BTreeMap<Scope, Vault>>,
     /// What decides access.
-    pub access: Shared<SubscriptionAccess>,
+    pub access: Reading<Arc<SubscriptionAccess>>,
 }
 
-/// A value that was read at some time, behind a lock that makes everyone wait for one reader.
-type Aged<T> = Arc<Mutex<Option<(Timestamp, T)>>>;
-
-/// The surveys of all subscriptions, and the small readings that several policies share.
+/// The surveys of all subscriptions, and the smaller readings that several policies share.
 #[derive(Debug)]
 pub struct Surveys {
     clock: Clock,
-    max_age: SignedDuration,
-    surveys: Mutex<BTreeMap<String, Aged<Arc<Survey>>>>,
-    own_permissions: Mutex<BTreeMap<Scope, Aged<Result<Vec<PermissionSet>, Failure>>>>,
-    groups: Mutex<BTreeMap<(String, PrincipalId), Aged<Reading<Vec<Scope>>>>>,
+    by_subscription: Readings<String, Arc<Survey>>,
+    own_permissions: Readings<Scope, Result<Vec<PermissionSet>, Failure>>,
+    groups: Readings<(String, PrincipalId), Reading<Vec<Scope>>>,
     /// Nothing read before this moment counts, per subscription: our last write.
     not_before: Mutex<BTreeMap<String, Timestamp>>,
 }
@@ -50,32 +43,30 @@ impl Surveys {
     /// `max_age`: how old a survey may be when a pass uses it.
     #[must_use]
     pub fn new(clock: Clock, max_age: Duration) -> Self {
+        let max_age = SignedDuration::try_from(max_age).unwrap_or(SignedDuration::MAX);
         Self {
             clock,
-            max_age: SignedDuration::try_from(max_age).unwrap_or(SignedDuration::MAX),
-            surveys: Mutex::default(),
-            own_permissions: Mutex::default(),
-            groups: Mutex::default(),
+            by_subscription: Readings::new(clock, max_age),
+            own_permissions: Readings::new(clock, max_age),
+            groups: Readings::new(clock, max_age),
             not_before: Mutex::default(),
         }
     }
 
-    /// The subscription's survey, read now if there is none young enough.
+    /// The subscription's survey.
     pub(super) async fn of(&self, azure: &Azure, subscription: &str) -> Arc<Survey> {
-        let slot = self.surveys.lock().await.entry(subscription.to_owned()).or_default().clone();
+        let read = async || Arc::new(survey(azure, self.clock, subscription).await);
         let not_before = self.not_before(subscription).await;
-        let started = self.clock.now();
-        self.fresh(slot, not_before, async || Arc::new(survey(azure, self.clock, subscription, started).await)).await
+        self.by_subscription.get(&subscription.to_owned(), not_before, |survey| survey.failure(), read).await
     }
 
     /// Why the survey's grants prove nothing for a scope, if so.
     pub(super) async fn lacks_witness(&self, azure: &Azure, scope: &Scope) -> Option<Failure> {
         // Documented for resource groups and resources; the group answers for everything in it.
         let asked = scope.resource_group().unwrap_or_else(|| scope.clone());
-        let slot = self.own_permissions.lock().await.entry(asked.clone()).or_default().clone();
+        let read = async || azure.own_permissions(&asked).await;
         let not_before = self.not_before(scope.subscription().unwrap_or_default()).await;
-        let own = self.fresh(slot, not_before, async || azure.own_permissions(&asked).await).await;
-        match own {
+        match self.own_permissions.get(&asked, not_before, |own| own.as_ref().err(), read).await {
             Ok(own) => missing_witness(&own).map(|action| {
                 let text = format!("we lack `{action}` at {asked}, so grants may be missing from what Azure lists");
                 Failure::new(FailureClass::Denied, "Unwitnessed", text)
@@ -92,50 +83,38 @@ impl Surveys {
         subscription: &str,
         principal: PrincipalId,
     ) -> Reading<Vec<Scope>> {
-        let key = (subscription.to_owned(), principal);
-        let slot = self.groups.lock().await.entry(key).or_default().clone();
-        self.fresh(slot, self.not_before(subscription).await, async || {
-            match azure.grants_assigned_to(subscription, principal).await {
-                Ok(grants) => {
-                    let of_groups = grants.into_iter().filter(|grant| grant.principal_kind == PrincipalKind::Group);
-                    Reading::Present { value: of_groups.map(|grant| grant.id).collect(), at: self.clock.now() }
-                }
-                Err(failure) => Reading::Unreadable(failure),
+        let read = async || match azure.grants_assigned_to(subscription, principal).await {
+            Ok(grants) => {
+                let of_groups = grants.into_iter().filter(|grant| grant.principal_kind == PrincipalKind::Group);
+                Reading::Present { value: of_groups.map(|grant| grant.id).collect(), at: self.clock.now() }
             }
-        })
-        .await
+            Err(failure) => Reading::Unreadable(failure),
+        };
+        let not_before = self.not_before(subscription).await;
+        self.groups.get(&(subscription.to_owned(), principal), not_before, Reading::unreadable, read).await
     }
 
     /// After a write: whatever was read of that subscription before now is out of date.
     pub async fn outdate(&self, subscription: &str) {
         self.not_before.lock().await.insert(subscription.to_owned(), self.clock.now());
-        // Read in the same instant as the write, it would pass for newer.
-        if let Some(slot) = self.surveys.lock().await.get(subscription) {
-            *slot.lock().await = None;
-        }
+        // A survey read in the same instant as the write would pass for newer.
+        self.by_subscription.forget(&subscription.to_owned()).await;
     }
 
     async fn not_before(&self, subscription: &str) -> Timestamp {
         self.not_before.lock().await.get(subscription).copied().unwrap_or(Timestamp::MIN)
     }
+}
 
-    /// The slot's value, read anew when it is too old. Whoever comes while it is being read waits for that reading.
-    async fn fresh<T: Clone>(&self, slot: Aged<T>, not_before: Timestamp, read: impl AsyncFnOnce() -> T) -> T {
-        let mut slot = slot.lock().await;
-        let now = self.clock.now();
-        if let Some((at, value)) = &*slot
-            && now.duration_since(*at) < self.max_age
-            && *at >= not_before
-        {
-            return value.clone();
-        }
-        let value = read().await;
-        *slot = Some((now, value.clone()));
-        value
+impl Survey {
+    /// The first thing that could not be read.
+    fn failure(&self) -> Option<&Failure> {
+        let access = self.access.unreadable();
+        access.or(self.sites.unreadable()).or(self.identities.unreadable()).or(self.vaults.unreadable())
     }
 }
 
-async fn survey(azure: &Azure, clock: Clock, subscription: &str, at: Timestamp) -> Survey {
+async fn survey(azure: &Azure, clock: Clock, subscription: &str) -> Survey {
     // At once: the lists are independent, and a survey is worth most when its parts are of one moment.
     let (sites, identities, vaults, access) = tokio::join!(
         azure.sites(subscription),
@@ -145,7 +124,6 @@ async fn survey(azure: &Azure, clock: Clock, subscription: &str, at: Timestamp) 
     );
     let now = clock.now();
     Survey {
-        at,
         sites: by_id(sites, |site| site.id.clone(), now),
         identities: by_id(identities, |identity| identity.id.clone(), now),
         vaults: by_id(vaults, |vault| vault.id.clone(), now),

@@ -1,5 +1,8 @@
 //! Every integration test in one binary: one link instead of a dozen.
 
 mod architecture;
+mod azure;
+mod cli;
 mod generated;
 mod scenarios;
+mod survey;

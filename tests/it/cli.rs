@@ -1,0 +1,201 @@
+//! The command line as a person sees it: exit code, stdout and stderr, against the simulator over HTTP.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+/// A `rolecall sandbox` process on a free port; ends with the test.
+struct Simulator {
+    process: Child,
+    url: String,
+}
+
+impl Simulator {
+    fn start(world: &str) -> Self {
+        let mut process = command()
+            .args(["sandbox", "--world", world, "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the simulator starts");
+        let stdout = process.stdout.take().expect("stdout is piped");
+        let url = BufReader::new(stdout).lines().next().expect("it prints its address").expect("in UTF-8");
+        Self { process, url }
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rolecall"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).env_clear();
+    command
+}
+
+/// Exit code, stdout and stderr in one text. `against` is the simulator.
+fn run(against: Option<&Simulator>, arguments: &[&str]) -> String {
+    let mut command = command();
+    if let Some(simulator) = against {
+        command
+            .env("ROLECALL_ARM_ENDPOINT", &simulator.url)
+            .env("ROLECALL_TOKEN_SOURCE", "static")
+            .env("ROLECALL_TOKEN", "a-token-for-tests");
+    }
+    let output = command.args(arguments).output().expect("the binary runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let told = format!(
+        "$ rolecall {}\nexit code: {}\n----- stdout -----\n{}----- stderr -----\n{}",
+        arguments.join(" "),
+        output.status.code().unwrap_or(-1),
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    // What differs between machines and runs.
+    told.replace(env!("CARGO_TARGET_TMPDIR"), "TMP")
+}
+
+/// A file of its own for each test.
+fn scratch(name: &str, text: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let path = folder.join(name);
+    std::fs::write(&path, text).expect("the folder for tests is writable");
+    path
+}
+
+fn example(name: &str) -> String {
+    crate::azure::file(name)
+}
+
+macro_rules! snapshot {
+    ($name:literal, $text:expr) => {
+        insta::with_settings!({
+            snapshot_path => "snapshots/cli",
+            prepend_module_to_snapshot => false,
+            omit_expression => true,
+        }, { insta::assert_snapshot!($name, $text) })
+    };
+}
+
+#[test]
+fn check_tells_drift_and_exits_2() {
+    let simulator = Simulator::start("examples/orders/world.yaml");
+    snapshot!("check-drift", run(Some(&simulator), &["check", "-f", "examples/orders/policy.yaml"]));
+}
+
+#[test]
+fn plan_shows_the_requests_that_enforce_would_send() {
+    let simulator = Simulator::start("examples/orders/world.yaml");
+    let arguments = [
+        "plan",
+        "-f",
+        "examples/orders/policy.yaml",
+        "--boundary",
+        "examples/orders/boundary.yaml",
+        "--mode",
+        "enforce",
+    ];
+    snapshot!("plan-enforce", run(Some(&simulator), &arguments));
+}
+
+#[test]
+fn check_exits_0_when_everything_is_there() {
+    let simulator = Simulator::start("examples/orders/world.yaml");
+    // Without the trigger whose role is missing.
+    let policy = example("policy.yaml");
+    let from = policy.find("    - name: uploads").expect("the example has the trigger");
+    let to = policy.find("  vaults:").expect("the example has vaults");
+    let path = scratch("compliant.yaml", &format!("{}{}", &policy[..from], &policy[to..]));
+    snapshot!("check-compliant", run(Some(&simulator), &["check", "-f", path.to_str().expect("UTF-8")]));
+}
+
+#[test]
+fn check_exits_3_when_azure_does_not_answer() {
+    let nobody = Simulator { url: "http://127.0.0.1:1".to_owned(), process: sleeper() };
+    let text = run(Some(&nobody), &["check", "-f", "examples/orders/policy.yaml"]);
+    assert!(text.contains("exit code: 3") && text.contains("TransportError"), "{text}");
+}
+
+fn sleeper() -> Child {
+    command().arg("--version").stdout(Stdio::null()).spawn().expect("the binary runs")
+}
+
+#[test]
+fn an_app_that_is_not_there_is_an_error() {
+    let simulator = Simulator::start("examples/orders/world.yaml");
+    let path = scratch("gone.yaml", &example("policy.yaml").replace("sites/func-orders", "sites/func-ordres"));
+    snapshot!("check-target-not-found", run(Some(&simulator), &["check", "-f", path.to_str().expect("UTF-8")]));
+}
+
+#[test]
+fn an_unknown_field_is_refused_with_the_nearest_name() {
+    let path = scratch("typo.yaml", &example("policy.yaml").replace("  mode: Report", "  mdoe: Enforce"));
+    snapshot!("check-unknown-field", run(None, &["check", "-f", path.to_str().expect("UTF-8")]));
+}
+
+#[test]
+fn a_policy_that_contradicts_itself_names_every_mistake() {
+    let simulator = Simulator::start("examples/orders/world.yaml");
+    let text = example("policy.yaml")
+        .replace("    system: Required", "    system: Forbidden")
+        .replace("    bus: Microsoft.ServiceBus", "    bus: Microsoft.EventHub")
+        .replace("  mode: Report", "  mode: Report\n  interval: 5s");
+    let path = scratch("contradictory.yaml", &text);
+    snapshot!("check-invalid", run(Some(&simulator), &["check", "-f", path.to_str().expect("UTF-8")]));
+}
+
+#[test]
+fn a_file_without_a_policy_is_an_error() {
+    snapshot!("check-nothing", run(None, &["check", "-f", "examples/orders/boundary.yaml"]));
+}
+
+#[test]
+fn json_has_the_status_of_the_resource() {
+    let simulator = Simulator::start("examples/orders/world.yaml");
+    let text = run(Some(&simulator), &["check", "-o", "json", "-f", "examples/orders/policy.yaml"]);
+    let start = text.find('{').expect("there is JSON");
+    let end = text.rfind('}').expect("there is JSON");
+    let json: serde_json::Value = serde_json::from_str(&text[start..=end]).expect("stdout is JSON");
+    assert_eq!(json["exitCode"], 2);
+    assert_eq!(json["policies"][0]["status"]["findings"][0]["code"], "role-missing");
+    assert_eq!(json["policies"][0]["hypotheses"][1]["verdict"], "confirmed");
+}
+
+#[test]
+fn crd_prints_what_is_in_the_folder() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
+    let file = |name: &str| std::fs::read_to_string(root.join(name)).expect("the file is there");
+    let printed = run(None, &["crd"]);
+    for name in ["functionidentitypolicies.rolecall.dev.yaml", "identityboundaries.rolecall.dev.yaml"] {
+        assert!(printed.contains(&format!("---\n{}", file(name))), "{name}");
+    }
+}
+
+#[test]
+fn the_simulator_listens_on_this_machine_only() {
+    snapshot!(
+        "sandbox-listen",
+        run(None, &["sandbox", "--world", "examples/orders/world.yaml", "--listen", "0.0.0.0:0"])
+    );
+}
+
+#[test]
+fn help_lists_the_verbs() {
+    snapshot!("help", run(None, &["--help"]));
+}
+
+#[test]
+fn a_scenario_that_does_not_exist_is_answered_with_those_that_do() {
+    snapshot!("demo-unknown", run(None, &["demo", "nothing-like-it"]));
+}
+
+#[test]
+fn the_demo_is_told_like_this() {
+    snapshot!("demo", run(None, &["demo"]));
+}

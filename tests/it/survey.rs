@@ -1,0 +1,107 @@
+//! The survey: read once for everyone, again when it is old or older than our last write, never trusted when it failed.
+
+use std::time::Duration;
+
+use rolecall::{
+    api::Mode,
+    pipeline::Intent,
+    report::{ExitCode, Situation},
+    sandbox::arm::{ArmSim, Fault},
+};
+
+use crate::azure::{boundaries, example, pipeline, policy};
+
+/// How often the role assignments of the whole subscription were listed.
+fn surveys(arm: &ArmSim) -> usize {
+    let list = "/subscriptions/11111111-aaaa-4bbb-8ccc-000000000001/providers/Microsoft.Authorization/roleAssignments";
+    arm.journal().iter().filter(|request| request.path.eq_ignore_ascii_case(list)).count()
+}
+
+fn writes(arm: &ArmSim) -> usize {
+    arm.journal().iter().filter(|request| request.mutating).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn fifty_policies_at_once_share_one_survey() {
+    let (arm, clock) = example();
+    let pipeline = pipeline(&arm, clock);
+    let authority = boundaries();
+    let policies: Vec<_> = (0..50)
+        .map(|number| {
+            let mut policy = policy();
+            policy.metadata.name = Some(format!("orders-{number}"));
+            policy
+        })
+        .collect();
+    let passes = policies.iter().map(|policy| pipeline.pass(policy, &authority, None, Intent::Look));
+    let reports = futures::future::join_all(passes).await;
+    assert!(reports.iter().all(|report| report.exit_code() == ExitCode::Drift));
+    assert_eq!(surveys(&arm), 1);
+    // Six lists, one of them on two pages, and our own permissions at one resource group, for all fifty.
+    assert_eq!(arm.journal().len(), 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_survey_is_read_again() {
+    let (arm, clock) = example();
+    let (pipeline, authority, policy) = (pipeline(&arm, clock), boundaries(), policy());
+    for (after, expected) in [(0, 1), (59, 1), (2, 2)] {
+        tokio::time::sleep(Duration::from_secs(after)).await;
+        pipeline.pass(&policy, &authority, None, Intent::Look).await;
+        assert_eq!(surveys(&arm), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_survey_older_than_our_write_does_not_count() {
+    let (arm, clock) = example();
+    let (pipeline, authority, mut policy) = (pipeline(&arm, clock), boundaries(), policy());
+    policy.spec.mode = Mode::Enforce;
+    let first = pipeline.pass(&policy, &authority, None, Intent::Act).await;
+    assert_eq!((first.situation(), writes(&arm)), (Situation::Remediating, 1));
+    // At once, well within the survey's age.
+    let second = pipeline.pass(&policy, &authority, None, Intent::Act).await;
+    assert!(matches!(second.situation(), Situation::Propagating(_)), "{:?}", second.situation());
+    assert_eq!((surveys(&arm), writes(&arm)), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_survey_is_read_again_by_the_next_try() {
+    let (arm, clock) = example();
+    let (pipeline, authority, policy) = (pipeline(&arm, clock), boundaries(), policy());
+    let fault = r#"{"method": "GET", "path": "/roleAssignments", "times": 3, "answer": {"status": 500}}"#;
+    arm.add_fault(serde_json::from_str::<Fault>(fault).expect("a fault is JSON"));
+    let first = pipeline.pass(&policy, &authority, None, Intent::Look).await;
+    assert!(matches!(first.situation(), Situation::Retrying(_)), "{:?}", first.situation());
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let second = pipeline.pass(&policy, &authority, None, Intent::Look).await;
+    assert_eq!(second.exit_code(), ExitCode::Drift);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_outside_its_boundary_asks_azure_nothing() {
+    let (arm, clock) = example();
+    let (pipeline, authority, mut policy) = (pipeline(&arm, clock), boundaries(), policy());
+    policy.metadata.namespace = Some("another-team".to_owned());
+    let report = pipeline.pass(&policy, &authority, None, Intent::Act).await;
+    assert_eq!(report.situation(), Situation::OutsideBoundary);
+    assert_eq!(arm.journal(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_is_sent_exactly_as_the_plan_shows_it() {
+    let (arm, clock) = example();
+    let (pipeline, authority, mut policy) = (pipeline(&arm, clock), boundaries(), policy());
+    policy.spec.mode = Mode::DryRun;
+    let shown = pipeline.pass(&policy, &authority, None, Intent::Act).await;
+    let shown = rolecall::report::status(None, &shown, None, clock.now()).plan.expect("there is a plan").steps;
+    assert_eq!(writes(&arm), 0);
+    policy.spec.mode = Mode::Enforce;
+    pipeline.pass(&policy, &authority, None, Intent::Act).await;
+    let sent: Vec<_> = arm.journal().into_iter().filter(|request| request.mutating).collect();
+    assert_eq!(sent.len(), shown.len());
+    for (sent, shown) in sent.iter().zip(&shown) {
+        assert_eq!(format!("{} {}?{}", sent.method, sent.path, sent.query), shown.request);
+        assert_eq!(sent.body, serde_json::from_str::<serde_json::Value>(&shown.body).expect("a body is JSON"));
+    }
+}
