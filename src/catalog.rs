@@ -7,6 +7,8 @@ pub mod clouds;
 mod forbidden;
 mod roles;
 
-pub use bindings::{Account, NeedRow, binding_needs, entity_scope, host_storage_needs, vault_secret_need};
+pub use bindings::{
+    Account, NeedRow, binding_needs, entity_kinds, entity_scope, host_storage_needs, vault_secret_need,
+};
 pub use forbidden::{FORBIDDEN_ACTIONS, NAMED_ONLY_ACTIONS};
 pub use roles::{BuiltInRole, built_in, built_in_roles};

@@ -16,7 +16,7 @@ pub use finding::{Effect, Finding, NearMiss};
 pub use identity::PrincipalState;
 
 use crate::{
-    model::{Observed, PrincipalId, Reading, RoleId, Scope, Site},
+    model::{Failure, FailureClass, Observed, PrincipalId, Reading, RoleId, Scope, Site},
     policy::{Identity, Origin, Policy},
 };
 
@@ -87,6 +87,11 @@ impl Evaluation {
         };
         self.findings.iter().map(standing).max().unwrap_or(Standing::Compliant)
     }
+}
+
+/// A part that nobody read is unknown and not absent, whoever forgot it.
+fn not_observed(what: &str) -> Failure {
+    Failure::new(FailureClass::Bug, "NotObserved", format!("{what} was not read"))
 }
 
 /// Compares the policy with what was observed, as of `now`.

@@ -6,7 +6,7 @@ mod held;
 mod request;
 mod step;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 pub use execution::{Execution, Outcome, StepOutcome};
 pub use held::{Held, HoldReason};
@@ -17,7 +17,7 @@ use crate::{
     api::{ChangeKind, Mode, SYSTEM_IDENTITY},
     evaluate::{Access, Evaluation, Finding},
     model::{Role, Scope, Site},
-    policy::{Identity, Policy, Refusal, Verdict},
+    policy::{Identity, Origin, Policy, Refusal, Verdict},
 };
 
 /// What is to be done, what is not, and how far the run may go.
@@ -34,7 +34,6 @@ pub struct Plan {
 /// A change that was chosen, before anything was asked about it.
 struct Wish {
     kind: ChangeKind,
-    subject: String,
     change: WishedChange,
 }
 
@@ -57,62 +56,78 @@ pub fn plan(
 ) -> Plan {
     let mode = verdict.mode(policy);
     let mut held = Vec::new();
-    let wishes = wishes(policy, evaluation, role, &mut held);
-
     let mut accepted = Vec::new();
-    for wish in wishes {
-        match refuse(policy, verdict, mode, &wish) {
-            Some(reason) => held.push(Held { kind: Some(wish.kind), subject: wish.subject, reason }),
+    for wish in wishes(policy, evaluation, role) {
+        let wish = match wish {
+            Ok(wish) => wish,
+            Err(hold) => {
+                held.push(hold);
+                continue;
+            }
+        };
+        let reason = refuse(policy, verdict, mode, &wish).or_else(|| {
+            // Nothing is written for an app that could not be read: what it has now is part of the evidence.
+            evaluation.site.is_none().then_some(HoldReason::EvidenceIncomplete)
+        });
+        match reason {
+            Some(reason) => held.push(Held { kind: Some(wish.kind), subject: wish.subject(), reason }),
             None if accepted.len() >= policy.max_changes => {
                 let reason = HoldReason::MaxChanges(policy.max_changes);
-                held.push(Held { kind: Some(wish.kind), subject: wish.subject, reason });
+                held.push(Held { kind: Some(wish.kind), subject: wish.subject(), reason });
             }
             None => accepted.push(wish),
         }
     }
+    // What waits for another change comes last: the first hold is the one to act on.
+    held.extend(waiting(evaluation));
     let steps = evaluation.site.as_ref().map(|site| steps(policy, site, accepted)).unwrap_or_default();
     Plan { mode, steps, held }
 }
 
-/// Every change that would help, in the order of the chain. What no change of ours would help goes to `held`.
+/// Every change that would help, in the order of the chain, and what no change of ours would help between them.
 fn wishes(
     policy: &Policy,
     evaluation: &Evaluation,
     role: impl Fn(&Scope, &crate::model::RoleId) -> Option<Role>,
-    held: &mut Vec<Held>,
-) -> Vec<Wish> {
-    let mut wishes = Vec::new();
-    let mut granted = BTreeSet::new();
+) -> Vec<Result<Wish, Held>> {
+    let mut wishes: Vec<Result<Wish, Held>> = Vec::new();
+    let mut granted: BTreeMap<_, usize> = BTreeMap::new();
     for finding in &evaluation.findings {
         let subject = finding.subject();
         match finding {
-            Finding::SystemIdentityDisabled => wishes.push(Wish {
-                kind: ChangeKind::EnableSystemIdentity,
-                subject,
-                change: WishedChange::EnableSystem,
-            }),
+            Finding::SystemIdentityDisabled => {
+                wishes.push(Ok(Wish { kind: ChangeKind::EnableSystemIdentity, change: WishedChange::EnableSystem }))
+            }
             Finding::UserIdentityNotAttached { identity, .. } => {
-                // An identity that does not exist cannot be attached; its own finding is held below.
-                let exists = !evaluation
-                    .findings
-                    .iter()
+                let others = || evaluation.findings.iter();
+                // An identity that does not exist cannot be attached; its own finding is held.
+                let gone = others()
                     .any(|other| matches!(other, Finding::UserIdentityNotFound { identity: gone } if gone == identity));
-                if exists {
-                    let change = WishedChange::Attach(identity.clone());
-                    wishes.push(Wish { kind: ChangeKind::AttachUserIdentity, subject, change });
+                let unread = others()
+                    .any(|other| matches!(other, Finding::Unreadable { subject: unread, .. } if *unread == subject));
+                let kind = ChangeKind::AttachUserIdentity;
+                if unread {
+                    wishes.push(Err(Held { kind: Some(kind), subject, reason: HoldReason::EvidenceIncomplete }));
+                } else if !gone {
+                    wishes.push(Ok(Wish { kind, change: WishedChange::Attach(identity.clone()) }));
                 }
             }
             Finding::RoleMissing { origins, identity, principal, role_id, scope, .. } => {
                 let Some(role) = role(scope, role_id) else {
-                    held.push(Held {
+                    wishes.push(Err(Held {
                         kind: Some(ChangeKind::GrantRole),
                         subject,
                         reason: HoldReason::NoSafeChange("the role's definition could not be read"),
-                    });
+                    }));
                     continue;
                 };
-                // Two needs of one trigger may be met by one role: one grant serves both.
-                if granted.insert((*principal, *role_id, scope.clone())) {
+                // Two needs may be met by one role: one grant serves both, and says so.
+                let earlier = *granted.entry((*principal, *role_id, scope.clone())).or_insert(wishes.len());
+                if let Some(Ok(Wish { change: WishedChange::Grant(grant, _), .. })) = wishes.get_mut(earlier) {
+                    let new = origins.iter().filter(|origin| !grant.origins.contains(origin)).cloned();
+                    let new: Vec<_> = new.collect();
+                    grant.origins.extend(new);
+                } else {
                     let grant = GrantRole {
                         origins: origins.clone(),
                         identity: identity.clone(),
@@ -124,19 +139,34 @@ fn wishes(
                         target: policy.target.clone(),
                     };
                     let change = WishedChange::Grant(grant, Box::new(role));
-                    wishes.push(Wish { kind: ChangeKind::GrantRole, subject, change });
+                    wishes.push(Ok(Wish { kind: ChangeKind::GrantRole, change }));
                 }
             }
-            other => held.extend(no_change_for(other, subject)),
+            other => wishes.extend(no_change_for(other, subject).map(Err)),
         }
     }
-    let waiting = evaluation.requirements.iter().filter(|evaluated| evaluated.access == Access::NoPrincipal);
-    held.extend(waiting.map(|evaluated| Held {
-        kind: Some(ChangeKind::GrantRole),
-        subject: evaluated.origins.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-        reason: HoldReason::AwaitsIdentity(evaluated.identity.clone()),
-    }));
     wishes
+}
+
+impl Wish {
+    /// What in the policy it is about.
+    fn subject(&self) -> String {
+        match &self.change {
+            WishedChange::EnableSystem => identity_subject(&Identity::System),
+            WishedChange::Attach(id) => identity_subject(&Identity::User(id.clone())),
+            WishedChange::Grant(grant, _) => subject_of(&grant.origins),
+        }
+    }
+}
+
+/// Access that nobody could be granted, because there is no principal yet.
+fn waiting(evaluation: &Evaluation) -> impl Iterator<Item = Held> {
+    let waiting = evaluation.requirements.iter().filter(|evaluated| evaluated.access == Access::NoPrincipal);
+    waiting.map(|evaluated| Held {
+        kind: Some(ChangeKind::GrantRole),
+        subject: subject_of(&evaluated.origins),
+        reason: HoldReason::AwaitsIdentity(evaluated.identity.clone()),
+    })
 }
 
 /// Why nothing is done about a finding that no change of this version would put right.
@@ -221,6 +251,11 @@ impl Plan {
     pub fn may_write(&self) -> bool {
         self.mode == Mode::Enforce
     }
+}
+
+/// How the entries of a policy are called in a subject.
+pub(crate) fn subject_of(origins: &[Origin]) -> String {
+    origins.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// How an identity is called in a subject.

@@ -46,6 +46,17 @@ pub fn binding_needs(binding: BindingType) -> &'static [NeedRow] {
     }
 }
 
+/// The first word of the entities that a trigger type can listen to.
+#[must_use]
+pub fn entity_kinds(binding: BindingType) -> &'static [&'static str] {
+    match binding {
+        BindingType::BlobTrigger => &["containers"],
+        BindingType::QueueTrigger => &["queues"],
+        BindingType::ServiceBusTrigger => &["queues", "topics"],
+        BindingType::EventHubTrigger => &["eventhubs"],
+    }
+}
+
 /// The needs of the host on its own storage account.
 #[must_use]
 pub fn host_storage_needs() -> &'static [NeedRow] {
@@ -62,10 +73,12 @@ pub fn vault_secret_need(operation: VaultSecretPermission) -> &'static NeedRow {
     }
 }
 
+// Statics, not constants: a need is told from another by its address.
+
 /// A blob trigger reads its container; it queues poison blobs on the same account; its receipts and its internal
 /// work queue are on the host's account. Microsoft's page asks for Storage Blob Data Owner, which adds only POSIX
 /// ownership to what these rows need.
-const BLOB_TRIGGER: [NeedRow; 3] = [
+static BLOB_TRIGGER: [NeedRow; 3] = [
     NeedRow {
         purpose: "read and track the blobs",
         account: Account::Entity,
@@ -97,7 +110,7 @@ const BLOB_TRIGGER: [NeedRow; 3] = [
 
 /// Microsoft's documented pair of roles, one need each. Extending the visibility of a long run and the poison queue
 /// want more (`messages/write`, `queues/write`), which the documented roles do not have either.
-const QUEUE_TRIGGER: [NeedRow; 2] = [
+static QUEUE_TRIGGER: [NeedRow; 2] = [
     NeedRow {
         purpose: "see the queue",
         account: Account::Entity,
@@ -114,7 +127,7 @@ const QUEUE_TRIGGER: [NeedRow; 2] = [
     },
 ];
 
-const SERVICE_BUS_TRIGGER: [NeedRow; 1] = [NeedRow {
+static SERVICE_BUS_TRIGGER: [NeedRow; 1] = [NeedRow {
     purpose: "receive messages",
     account: Account::Entity,
     actions: &[],
@@ -122,7 +135,7 @@ const SERVICE_BUS_TRIGGER: [NeedRow; 1] = [NeedRow {
     role: "Azure Service Bus Data Receiver",
 }];
 
-const EVENT_HUB_TRIGGER: [NeedRow; 2] = [
+static EVENT_HUB_TRIGGER: [NeedRow; 2] = [
     NeedRow {
         purpose: "receive events",
         account: Account::Entity,
@@ -146,7 +159,7 @@ const EVENT_HUB_TRIGGER: [NeedRow; 2] = [
 ];
 
 /// Locks, keys and checkpoints of the host are blobs in containers that it creates itself.
-const HOST_STORAGE: [NeedRow; 1] = [NeedRow {
+static HOST_STORAGE: [NeedRow; 1] = [NeedRow {
     purpose: "coordinate the host",
     account: Account::HostStorage,
     actions: &[
@@ -161,7 +174,7 @@ const HOST_STORAGE: [NeedRow; 1] = [NeedRow {
     role: "Storage Blob Data Contributor",
 }];
 
-const SECRET_GET: NeedRow = NeedRow {
+static SECRET_GET: NeedRow = NeedRow {
     purpose: "read secrets",
     account: Account::Resource,
     actions: &[],
@@ -169,7 +182,7 @@ const SECRET_GET: NeedRow = NeedRow {
     role: "Key Vault Secrets User",
 };
 
-const SECRET_LIST: NeedRow = NeedRow {
+static SECRET_LIST: NeedRow = NeedRow {
     purpose: "list secrets",
     account: Account::Resource,
     actions: &[],
@@ -181,32 +194,33 @@ const SECRET_LIST: NeedRow = NeedRow {
 /// default blob service. None when that resource type has no such entity.
 #[must_use]
 pub fn entity_scope(resource: &Scope, entity: &str) -> Option<Scope> {
-    let kind = entity.split('/').next().unwrap_or_default().to_ascii_lowercase();
-    let levels = entity.split('/').count() / 2;
+    let segments: Vec<_> = entity.split('/').collect();
+    if segments.len() % 2 == 1 || segments.iter().any(|segment| segment.is_empty()) {
+        return None;
+    }
+    let kinds: Vec<_> = segments.iter().step_by(2).map(|kind| kind.to_ascii_lowercase()).collect();
+    let kinds: Vec<_> = kinds.iter().map(String::as_str).collect();
     let service = if resource.is_type("Microsoft.Storage/storageAccounts") {
-        match (kind.as_str(), levels) {
-            ("containers", 1) => "blobServices/default/",
-            ("queues", 1) => "queueServices/default/",
-            ("tables", 1) => "tableServices/default/",
-            _ => return None,
-        }
-    } else if resource.is_type("Microsoft.ServiceBus/namespaces") {
-        match (kind.as_str(), levels) {
-            ("queues" | "topics", 1) | ("topics", 2) => "",
-            _ => return None,
-        }
-    } else if resource.is_type("Microsoft.EventHub/namespaces") {
-        match (kind.as_str(), levels) {
-            ("eventhubs", 1 | 2) => "",
-            _ => return None,
-        }
-    } else if resource.is_type("Microsoft.KeyVault/vaults") {
-        match (kind.as_str(), levels) {
-            ("secrets" | "keys" | "certificates", 1) => "",
+        match kinds.as_slice() {
+            ["containers"] => "blobServices/default/",
+            ["queues"] => "queueServices/default/",
+            ["tables"] => "tableServices/default/",
             _ => return None,
         }
     } else {
-        return None;
+        let known = if resource.is_type("Microsoft.ServiceBus/namespaces") {
+            matches!(kinds.as_slice(), ["queues" | "topics"] | ["topics", "subscriptions"])
+        } else if resource.is_type("Microsoft.EventHub/namespaces") {
+            matches!(kinds.as_slice(), ["eventhubs"] | ["eventhubs", "consumergroups"])
+        } else if resource.is_type("Microsoft.KeyVault/vaults") {
+            matches!(kinds.as_slice(), ["secrets" | "keys" | "certificates"])
+        } else {
+            false
+        };
+        if !known {
+            return None;
+        }
+        ""
     };
     Some(resource.child(&format!("{service}{entity}")))
 }
@@ -249,6 +263,8 @@ mod tests {
         assert!(
             entity_scope(&bus, "topics/a/subscriptions/c").unwrap().as_str().ends_with("/b/topics/a/subscriptions/c")
         );
-        assert!(entity_scope(&bus, "queues/a/subscriptions/c").is_none());
+        for odd in ["queues/a/subscriptions/c", "queues", "queues/", "queues/a/b", "topics/a/rules/c", "queues/a//b"] {
+            assert!(entity_scope(&bus, odd).is_none(), "{odd}");
+        }
     }
 }

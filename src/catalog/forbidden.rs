@@ -2,17 +2,41 @@
 //!
 //! Matched against a role's permissions as Azure answers them, never against its name.
 
-/// Actions that make a role ungrantable. A role that allows everything (`*`) overlaps all of them.
-pub const FORBIDDEN_ACTIONS: [&str; 8] = [
+/// Control-plane actions that make a role ungrantable. A role that allows everything (`*`) overlaps all of them.
+pub const FORBIDDEN_ACTIONS: [&str; 9] = [
     "Microsoft.Authorization/*/write",
     "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/write",
-    "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
+    // `Managed Identity Operator` spells it `userAssignedIdentities/*/assign/action`: the star takes both forms in.
+    "Microsoft.ManagedIdentity/userAssignedIdentities*/assign/action",
     "Microsoft.Web/sites/write",
     "Microsoft.Web/sites/slots/write",
     "Microsoft.KeyVault/vaults/accessPolicies/write",
+    // The access policies are part of the vault's own body: whoever writes it writes them. Source: Key Vault,
+    // "Assign an access policy" (the warning about Contributor).
+    "Microsoft.KeyVault/vaults/write",
     "Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments/write",
     "Microsoft.DocumentDB/databaseAccounts/sqlRoleDefinitions/write",
 ];
 
-/// Actions that reveal keys: grantable only when a boundary names the role's GUID.
-pub const NAMED_ONLY_ACTIONS: [&str; 2] = ["*/listKeys/action", "*/listAccountSas/action"];
+/// Control-plane actions that reveal the keys of an account: grantable only when a boundary names the role's GUID.
+///
+/// By provider, because `*/listKeys/action` overlaps every `Provider/*`: with `Microsoft.Support/*` it would take in
+/// `Monitoring Metrics Publisher` and with `blobServices/containers/*` `Storage Blob Data Owner`, which reveal no key.
+pub const NAMED_ONLY_ACTIONS: [&str; 16] = [
+    "Microsoft.AppConfiguration/configurationStores/*/listKeys/action",
+    "Microsoft.AppConfiguration/configurationStores/listKeys/action",
+    "Microsoft.Cache/*/listKeys/action",
+    "Microsoft.CognitiveServices/accounts/listKeys/action",
+    "Microsoft.DocumentDB/databaseAccounts/listKeys/action",
+    "Microsoft.EventGrid/*/listKeys/action",
+    "Microsoft.EventHub/*/listKeys/action",
+    "Microsoft.Maps/accounts/listKeys/action",
+    "Microsoft.NotificationHubs/*/listKeys/action",
+    "Microsoft.Relay/*/listKeys/action",
+    "Microsoft.Search/searchServices/listAdminKeys/action",
+    "Microsoft.ServiceBus/*/listKeys/action",
+    "Microsoft.SignalRService/*/listKeys/action",
+    "Microsoft.Storage/storageAccounts/listAccountSas/action",
+    "Microsoft.Storage/storageAccounts/listKeys/action",
+    "Microsoft.Web/sites/*/listKeys/action",
+];

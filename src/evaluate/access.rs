@@ -225,10 +225,13 @@ impl<'a> Question<'a> {
         }
     }
 
+    /// Of several grants that would do, the one with the least id is named: Azure lists them in no order, and a status
+    /// that names another one at each pass is a write at each pass.
     fn coverage(&self, operation: &Operation, ask_groups: &mut BTreeSet<(PrincipalId, String)>) -> Coverage<'a> {
-        let mut young = None;
-        let mut conditioned = None;
-        let mut group = None;
+        let mut settled: Option<&Grant> = None;
+        let mut young: Option<(Timestamp, &Grant)> = None;
+        let mut conditioned: Option<&Grant> = None;
+        let mut group: Option<&Grant> = None;
         for grant in self.access.grants.iter().filter(|grant| grant.scope.reaches(self.scope)) {
             let Some(role) = self.access.roles.get(&grant.role) else { continue };
             let mut entries = role.permissions.iter().filter(|entry| covers(entry, operation)).peekable();
@@ -241,7 +244,7 @@ impl<'a> Question<'a> {
                         Some(true) => {}
                         Some(false) => continue,
                         None => {
-                            group = Some(grant);
+                            group = first(group, grant);
                             continue;
                         }
                     }
@@ -250,20 +253,22 @@ impl<'a> Question<'a> {
                 }
             }
             if grant.conditioned || entries.all(|entry| entry.conditioned) {
-                conditioned = Some(grant);
+                conditioned = first(conditioned, grant);
                 continue;
             }
             match self.acts_from(grant) {
                 Some(until) if until > self.now => {
                     // Of several young grants the one that acts first decides.
-                    if young.is_none_or(|(_, known)| until < known) {
-                        young = Some((grant, until));
+                    if young.is_none_or(|(known, other)| (until, &grant.id) < (known, &other.id)) {
+                        young = Some((until, grant));
                     }
                 }
-                Some(_) | None => return Coverage::Settled(grant),
+                Some(_) | None => settled = first(settled, grant),
             }
         }
-        if let Some((grant, until)) = young {
+        if let Some(grant) = settled {
+            Coverage::Settled(grant)
+        } else if let Some((until, grant)) = young {
             Coverage::Young(grant, until)
         } else if let Some(grant) = group {
             if !self.observed.through_groups.contains_key(&self.principal) {
@@ -302,7 +307,7 @@ impl<'a> Question<'a> {
 
     /// The deny assignment that takes the operation away: its name, or why that cannot be decided.
     fn denial(&self, operation: &Operation) -> Option<Result<String, String>> {
-        let mut undecided = None;
+        let (mut denied, mut undecided) = (None::<String>, None::<String>);
         for deny in self.access.denies.iter().filter(|deny| self.is_under(deny)) {
             if !deny.permissions.iter().any(|entry| touches(entry, operation)) {
                 continue;
@@ -312,13 +317,13 @@ impl<'a> Question<'a> {
             if exempt || (!named && !deny.undecidable) {
                 continue;
             }
-            if deny.undecidable {
-                undecided = Some(Err(format!("deny assignment `{}` may apply to this identity", deny.name)));
-            } else {
-                return Some(Ok(deny.name.clone()));
+            let known = if deny.undecidable { &mut undecided } else { &mut denied };
+            if known.as_ref().is_none_or(|name| deny.name < *name) {
+                *known = Some(deny.name.clone());
             }
         }
-        undecided
+        let may_apply = |name| format!("deny assignment `{name}` may apply to this identity");
+        denied.map(Ok).or(undecided.map(may_apply).map(Err))
     }
 
     fn is_under(&self, deny: &DenyAssignment) -> bool {
@@ -329,6 +334,10 @@ impl<'a> Question<'a> {
         let role = self.access.roles.get(&grant.role).map_or_else(|| grant.role.to_string(), |role| role.name.clone());
         DecidingGrant { id: grant.id.clone(), role, scope: grant.scope.clone() }
     }
+}
+
+fn first<'a>(known: Option<&'a Grant>, grant: &'a Grant) -> Option<&'a Grant> {
+    Some(known.map_or(grant, |known| if grant.id < known.id { grant } else { known }))
 }
 
 /// Whether one entry of a role allows the whole operation. Not-actions count within their entry only.
@@ -360,18 +369,23 @@ fn near_misses(
     principals: &BTreeMap<Identity, PrincipalState>,
 ) -> Vec<NearMiss> {
     let ours: Vec<_> = principals.values().collect();
-    let near = access.grants.iter().filter(|grant| grant.role == role).filter_map(|grant| {
-        if grant.principal == principal && !grant.scope.reaches(scope) {
-            Some(NearMiss::OtherScope(grant.scope.clone()))
-        } else if grant.scope == *scope
-            && grant.principal_kind == PrincipalKind::ServicePrincipal
-            && !ours.contains(&&PrincipalState::Known(grant.principal))
-        {
-            Some(NearMiss::OtherPrincipal(grant.principal))
-        } else {
-            None
-        }
-    });
+    let near: BTreeSet<_> = access
+        .grants
+        .iter()
+        .filter(|grant| grant.role == role)
+        .filter_map(|grant| {
+            if grant.principal == principal && !grant.scope.reaches(scope) {
+                Some(NearMiss::OtherScope(grant.scope.clone()))
+            } else if grant.scope == *scope
+                && grant.principal_kind == PrincipalKind::ServicePrincipal
+                && !ours.contains(&&PrincipalState::Known(grant.principal))
+            {
+                Some(NearMiss::OtherPrincipal(grant.principal))
+            } else {
+                None
+            }
+        })
+        .collect();
     // Three are enough to see the pattern, and keep status small.
-    near.take(3).collect()
+    near.into_iter().take(3).collect()
 }

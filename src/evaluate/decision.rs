@@ -106,13 +106,18 @@ impl Decision {
                     && matches!(finding.effect(), Effect::Drift | Effect::Propagating)
             })
         };
-        let undecided = requirements.iter().any(|requirement| matches!(requirement.access, Access::Unknown(_)));
-        let unasked = requirements.iter().any(|requirement| matches!(requirement.access, Access::NoPrincipal));
+        // Where access is denied nobody looked at the grants, and without a principal there was nothing to look for.
+        let undecided = requirements.iter().any(|requirement| {
+            matches!(requirement.access, Access::Unknown(_) | Access::Denied(_) | Access::NoPrincipal)
+        });
+        let uncompared = findings
+            .iter()
+            .any(|finding| matches!(finding, Finding::TargetNotFound { .. } | Finding::VaultNotFound { .. }));
 
         let h1 = verdict(confirmed(Hypothesis::H1), !target_known || unreadable("identities/"), true);
-        let h2 = verdict(confirmed(Hypothesis::H2), undecided || unasked || !target_known, !requirements.is_empty());
-        let h3 = verdict(confirmed(Hypothesis::H3), undecided || unasked || !target_known, !requirements.is_empty());
-        let h4 = verdict(confirmed(Hypothesis::H4), unreadable("vaults/"), !policy.vaults.is_empty());
+        let h2 = verdict(confirmed(Hypothesis::H2), undecided || !target_known, !requirements.is_empty());
+        let h3 = verdict(confirmed(Hypothesis::H3), undecided || !target_known, !requirements.is_empty());
+        let h4 = verdict(confirmed(Hypothesis::H4), uncompared || unreadable("vaults/"), !policy.vaults.is_empty());
         // Of H6 only what grants and resources themselves show is looked at so far: it can be confirmed, not refuted.
         let h6 = if confirmed(Hypothesis::H6) { Verdict::Confirmed } else { Verdict::NotExamined };
 

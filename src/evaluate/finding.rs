@@ -142,7 +142,7 @@ pub enum Finding {
 }
 
 /// A grant that misses the need in one respect: what a person would have overlooked.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NearMiss {
     /// The right role for the right principal, somewhere else.
     OtherScope(Scope),

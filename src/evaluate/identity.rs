@@ -70,7 +70,12 @@ fn user(identity: &Scope, observed: &Observed, site: Option<&Site>, findings: &m
             Finding::unreadable(findings, subject, failure);
             PrincipalState::Unreadable(failure.clone())
         }
-        None => unread_site(observed),
+        None => {
+            let failure = super::not_observed(&format!("identity `{}`", identity.name()));
+            let subject = format!("identities/{}", identity.name());
+            findings.push(Finding::Unreadable { subject, failure: failure.clone() });
+            PrincipalState::Unreadable(failure)
+        }
     };
     let Some(site) = site else { return state };
     match (site.attached.get(identity), &state) {

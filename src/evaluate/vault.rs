@@ -42,7 +42,10 @@ pub(super) fn compare(policy: &Policy, observed: &Observed, findings: &mut Vec<F
             Some(Reading::Unreadable(failure)) => {
                 Finding::unreadable(findings, origin.to_string(), failure);
             }
-            None => {}
+            None => {
+                let failure = super::not_observed(&format!("vault `{}`", required.vault.name()));
+                findings.push(Finding::Unreadable { subject: origin.to_string(), failure });
+            }
         }
     }
     needs

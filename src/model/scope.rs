@@ -21,6 +21,9 @@ pub enum ScopeError {
     /// Two slashes in a row, or one at the end.
     #[error("`{0}` has an empty segment: look for a double or a trailing slash")]
     EmptySegment(String),
+    /// A segment that a URL takes as a step to another place.
+    #[error("`{0}` has the segment `{1}`, which would name another resource than it seems to")]
+    DotSegment(String, String),
     /// The text has characters that no ARM id has.
     #[error("`{0}` has a character that an ARM id cannot have: `{1}`")]
     Character(String, char),
@@ -34,6 +37,10 @@ impl Scope {
         }
         if text != "/" && text.split('/').skip(1).any(str::is_empty) {
             return Err(ScopeError::EmptySegment(text.to_owned()));
+        }
+        // A URL folds these away: the id would lie inside a boundary and its request would go outside.
+        if let Some(step) = text.split('/').find(|segment| matches!(*segment, "." | "..")) {
+            return Err(ScopeError::DotSegment(text.to_owned(), step.to_owned()));
         }
         // These would change the request that the id becomes part of.
         if let Some(odd) = text.chars().find(|c| matches!(c, '?' | '#' | '%' | '\\') || c.is_control() || *c == ' ') {
@@ -197,6 +204,10 @@ mod tests {
         assert!(matches!(Scope::parse("/subscriptions//1111"), Err(ScopeError::EmptySegment(_))));
         assert!(matches!(Scope::parse("/subscriptions/1111/"), Err(ScopeError::EmptySegment(_))));
         assert!(matches!(Scope::parse("/subscriptions/1111?x=y"), Err(ScopeError::Character(_, '?'))));
+        let steps = format!("{VAULT}/../../../../../rg-two/providers/Microsoft.KeyVault/vaults/kv-two");
+        assert!(matches!(Scope::parse(&steps), Err(ScopeError::DotSegment(_, _))));
+        assert!(matches!(Scope::parse("/subscriptions/1111/resourceGroups/."), Err(ScopeError::DotSegment(_, _))));
+        assert!(Scope::parse("/subscriptions/1111/resourceGroups/rg..one").is_ok(), "dots within a name are a name");
         assert_eq!(Scope::lenient("//subscriptions//1111/"), Scope::of_subscription("1111"));
     }
 

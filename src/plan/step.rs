@@ -89,7 +89,7 @@ impl Step {
     #[must_use]
     pub fn subject(&self) -> String {
         match &self.change {
-            Change::Grant(grant) => grant.origins.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            Change::Grant(grant) => super::subject_of(&grant.origins),
             Change::Identity(identity) => {
                 let system = identity.enable_system.then(|| super::identity_subject(&Identity::System));
                 let user = identity.attach.iter().map(|id| super::identity_subject(&Identity::User(id.clone())));

@@ -144,7 +144,7 @@ impl Verdict {
         if let Some(action) = reaches(role, &FORBIDDEN_ACTIONS) {
             return Err(Refusal::Powerful { role: role.name.clone(), action });
         }
-        if let (Rights::Caller, Some(action)) = (&self.rights, reaches(role, &NAMED_ONLY_ACTIONS)) {
+        if let (Rights::Caller, Some(action)) = (&self.rights, reveals_keys(role)) {
             return Err(Refusal::Powerful { role: role.name.clone(), action });
         }
         self.permits(mode, ChangeKind::GrantRole, &[scope], Some(role))
@@ -181,21 +181,32 @@ impl Verdict {
     }
 }
 
-/// The first action of the role that overlaps one of `actions` and is not taken away again by a not-action.
+/// The first control-plane action of the role that overlaps one of `actions` and is not taken away again by a
+/// not-action. The data plane is another set of actions under like names: `Microsoft.KeyVault/vaults/*` among data
+/// actions writes no access policy.
 fn reaches(role: &Role, actions: &[&str]) -> Option<String> {
     role.permissions.iter().find_map(|entry| {
-        let allowed = entry.actions.iter().map(|own| (own, &entry.not_actions));
-        let allowed = allowed.chain(entry.data_actions.iter().map(|own| (own, &entry.not_data_actions)));
-        allowed
-            .filter(|(own, taken)| {
-                actions.iter().any(|action| {
-                    // `*` is refused whatever is taken away from it: tomorrow's actions are in it too.
-                    let taken_away = own.as_str() != "*"
-                        && taken.iter().any(|not| pattern::covers(not, action) || pattern::covers(not, own));
-                    pattern::overlap(own, action) && !taken_away
+        let too_far = |own: &&String| {
+            is_everything(own)
+                || actions.iter().any(|action| {
+                    let taken_away = |not: &String| pattern::covers(not, action) || pattern::covers(not, own);
+                    pattern::overlap(own, action) && !entry.not_actions.iter().any(taken_away)
                 })
-            })
-            .map(|(own, _)| own.clone())
-            .next()
+        };
+        let everything_in_data = entry.data_actions.iter().find(|own| is_everything(own));
+        entry.actions.iter().find(too_far).or(everything_in_data).cloned()
     })
+}
+
+/// The first action of the role that reveals keys: one of those known, or one that says so in any provider.
+fn reveals_keys(role: &Role) -> Option<String> {
+    reaches(role, &NAMED_ONLY_ACTIONS).or_else(|| {
+        let mut own = role.permissions.iter().flat_map(|entry| &entry.actions);
+        own.find(|own| pattern::covers("*/listKeys/action", own)).cloned()
+    })
+}
+
+/// `*` and the ways to disguise it. Refused whatever is taken away from it: tomorrow's actions are in it too.
+fn is_everything(own: &str) -> bool {
+    own.contains('*') && own.chars().all(|symbol| matches!(symbol, '*' | '/'))
 }

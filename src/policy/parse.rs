@@ -1,6 +1,10 @@
 //! From the loose resource to a [`Policy`], with every mistake named at once.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
 
 use super::declared::{Identity, Origin, Policy, Requirement, RoleName, VaultRequirement, Wanted};
 use crate::{
@@ -57,6 +61,11 @@ impl Policy {
 struct Parser {
     resources: BTreeMap<String, Scope>,
     identities: BTreeMap<String, Identity>,
+    /// Names that were refused where they stand: one mistake is told once.
+    refused_resources: BTreeSet<String>,
+    refused_identities: BTreeSet<String>,
+    /// Something in the policy acts as `system`, also when the rest of that entry is wrong.
+    uses_system: bool,
     violations: Vec<Violation>,
 }
 
@@ -65,11 +74,12 @@ impl Parser {
         let mut parser = Self::default();
         let api::BaseScope { subscription_id, resource_group } = &object.spec.scope;
         let base = Scope::parse(&format!("/subscriptions/{subscription_id}/resourceGroups/{resource_group}"));
-        if let Err(error) = &base {
-            parser.fault("spec.scope", error.to_string());
-        }
-        if subscription_id.parse::<uuid::Uuid>().is_err() {
+        if !is_guid(subscription_id) {
             parser.fault("spec.scope.subscriptionId", format!("`{subscription_id}` is not a GUID"));
+        } else if resource_group.contains('/') {
+            parser.fault("spec.scope.resourceGroup", format!("`{resource_group}` is not the name of a resource group"));
+        } else if let Err(error) = &base {
+            parser.fault("spec.scope.resourceGroup", error.to_string());
         }
         for (name, text) in &object.spec.resources {
             let field = format!("spec.resources.{name}");
@@ -78,18 +88,27 @@ impl Parser {
             } else {
                 match &base {
                     Ok(base) => Scope::parse(&format!("{base}/providers/{text}")),
-                    Err(_) => continue,
+                    Err(_) => {
+                        parser.refused_resources.insert(name.clone());
+                        continue;
+                    }
                 }
             };
-            match id {
-                Ok(id) if id.resource_type().is_some_and(|kind| id.is_type(&kind)) => {
-                    parser.resources.insert(name.clone(), id);
+            let problem = match id {
+                Ok(id) if !id.resource_type().is_some_and(|kind| id.is_type(&kind)) => {
+                    format!("`{id}` is not the id of a resource: `<type>/<name>` is missing")
+                }
+                Ok(id) if !id.subscription().is_some_and(is_guid) => {
+                    format!("`{id}` is not in a subscription: it must begin with `/subscriptions/<GUID>/`")
                 }
                 Ok(id) => {
-                    parser.fault(&field, format!("`{id}` is not the id of a resource: `<type>/<name>` is missing"))
+                    parser.resources.insert(name.clone(), id);
+                    continue;
                 }
-                Err(error) => parser.fault(&field, error.to_string()),
-            }
+                Err(error) => error.to_string(),
+            };
+            parser.refused_resources.insert(name.clone());
+            parser.fault(&field, problem);
         }
         parser.identities.insert(SYSTEM_IDENTITY.to_owned(), Identity::System);
         parser
@@ -128,22 +147,32 @@ impl Parser {
             }
         }
         for (position, binding) in bindings.iter().enumerate() {
-            self.binding(&format!("spec.bindings[{position}]"), binding, host.as_ref(), &mut requirements);
+            let field = format!("spec.bindings[{position}]");
+            if bindings[..position].iter().any(|other| other.name == binding.name) {
+                self.fault(&format!("{field}.name"), format!("`{}` is declared twice", binding.name));
+            }
+            self.binding(&field, binding, host.as_ref(), &mut requirements);
         }
         for (position, grant) in grants.iter().enumerate() {
             requirements.extend(self.grant(position, grant));
         }
-        let vaults: Vec<_> =
-            vaults.iter().enumerate().filter_map(|(position, vault)| self.vault(position, vault)).collect();
+        let mut expected: Vec<VaultRequirement> = Vec::new();
+        for (position, vault) in vaults.iter().enumerate() {
+            let Some(vault) = self.vault(position, vault) else { continue };
+            if expected.iter().any(|other| other.vault == vault.vault && other.mode != vault.mode) {
+                let problem = format!("another entry expects the other mode of vault `{}`", vault.vault.name());
+                self.fault(&format!("spec.vaults[{position}].mode"), problem);
+            }
+            expected.push(vault);
+        }
+        let vaults = expected;
 
-        let uses_system = requirements.iter().any(|requirement| requirement.identity == Identity::System)
-            || vaults.iter().any(|vault| vault.identity == Identity::System);
         let system = match system {
-            SystemIdentity::Forbidden if uses_system => {
+            SystemIdentity::Forbidden if self.uses_system => {
                 self.fault("spec.identities.system", "is `Forbidden`, but the policy uses the identity `system`");
                 SystemIdentity::Forbidden
             }
-            SystemIdentity::Optional if uses_system => SystemIdentity::Required,
+            SystemIdentity::Optional if self.uses_system => SystemIdentity::Required,
             SystemIdentity::Required | SystemIdentity::Optional | SystemIdentity::Forbidden => *system,
         };
         match target {
@@ -188,11 +217,14 @@ impl Parser {
             let field = format!("spec.identities.user[{position}]");
             if name == SYSTEM_IDENTITY {
                 self.fault(&format!("{field}.name"), "`system` means the system-assigned identity");
-            }
-            let Some(id) = self.resource(&format!("{field}.resource"), resource, Some(USER_IDENTITY)) else { continue };
-            if self.identities.insert(name.clone(), Identity::User(id.clone())).is_some() {
+            } else if declared[..position].iter().any(|other| other.name == *name) {
                 self.fault(&format!("{field}.name"), format!("`{name}` is declared twice"));
             }
+            let Some(id) = self.resource(&format!("{field}.resource"), resource, Some(USER_IDENTITY)) else {
+                self.refused_identities.insert(name.clone());
+                continue;
+            };
+            self.identities.entry(name.clone()).or_insert_with(|| Identity::User(id.clone()));
             if user.contains(&id) {
                 self.fault(&format!("{field}.resource"), format!("`{}` is declared under two names", id.name()));
             }
@@ -217,7 +249,7 @@ impl Parser {
         let account = self.resource(&format!("{field}.resource"), resource, Some(account_type));
         let identity = self.identity(&format!("{field}.identity"), identity);
         let (Some(account), Some(identity)) = (account, identity) else { return };
-        let Some(entity) = self.entity(field, &account, entity) else { return };
+        let Some(entity) = self.listened(field, *type_, &account, entity) else { return };
         let origin = Origin::Binding(name.clone());
         for need in catalog::binding_needs(*type_) {
             match need.account {
@@ -258,6 +290,18 @@ impl Parser {
         })
     }
 
+    /// What a trigger listens to: an entity of its own kind, or the whole resource.
+    fn listened(&mut self, field: &str, type_: BindingType, resource: &Scope, entity: &str) -> Option<Scope> {
+        let scope = self.entity(field, resource, entity)?;
+        let kind = entity.split('/').next().unwrap_or_default();
+        let kinds = catalog::entity_kinds(type_);
+        if entity.is_empty() || kinds.iter().any(|known| known.eq_ignore_ascii_case(kind)) {
+            return Some(scope);
+        }
+        self.fault(&format!("{field}.entity"), format!("`{entity}` is not of the kind {}", kinds.join(" or ")));
+        None
+    }
+
     fn entity(&mut self, field: &str, resource: &Scope, entity: &str) -> Option<Scope> {
         if entity.is_empty() {
             return Some(resource.clone());
@@ -272,8 +316,7 @@ impl Parser {
 
     fn resource(&mut self, field: &str, name: &str, resource_type: Option<&str>) -> Option<Scope> {
         let Some(id) = self.resources.get(name).cloned() else {
-            // A name whose value was refused has been reported where it stands.
-            if !self.violations.iter().any(|violation| violation.field == format!("spec.resources.{name}")) {
+            if !self.refused_resources.contains(name) {
                 self.fault(field, format!("`{name}` is not a name in resources"));
             }
             return None;
@@ -290,7 +333,8 @@ impl Parser {
 
     fn identity(&mut self, field: &str, name: &str) -> Option<Identity> {
         let identity = self.identities.get(name).cloned();
-        if identity.is_none() {
+        self.uses_system |= identity == Some(Identity::System);
+        if identity.is_none() && !self.refused_identities.contains(name) {
             self.fault(field, format!("`{name}` is neither `system` nor a name in identities.user"));
         }
         identity
@@ -299,6 +343,11 @@ impl Parser {
     fn fault(&mut self, field: &str, problem: impl Into<String>) {
         self.violations.push(Violation { field: field.to_owned(), problem: problem.into() });
     }
+}
+
+/// A GUID as ARM writes it: with hyphens, without braces.
+fn is_guid(text: &str) -> bool {
+    text.len() == 36 && text.parse::<uuid::Uuid>().is_ok()
 }
 
 /// Adds a requirement, or one more reason for one that is there: two triggers on one account need its role once.

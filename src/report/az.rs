@@ -15,21 +15,34 @@ fn grant_command(grant: &GrantRole) -> String {
     format!(
         "az role assignment create --name {name} --assignee-object-id {} --assignee-principal-type ServicePrincipal \
          --role {} --scope {}",
-        grant.principal, grant.role, grant.scope
+        grant.principal,
+        grant.role,
+        quoted(grant.scope.as_str())
     )
 }
 
 fn identity_command(change: &IdentityChange) -> String {
     let group = change.target.resource_group();
-    let group = group.as_ref().map_or("", |group| group.name());
+    let group = quoted(group.as_ref().map_or("", |group| group.name()));
     let subscription = change.target.subscription().unwrap_or_default();
     // `[system]` and ids may be given together; what is attached stays attached.
-    let system = change.enable_system.then(|| "[system]".to_owned());
-    let identities: Vec<_> = system.into_iter().chain(change.attach.iter().map(ToString::to_string)).collect();
+    let system = change.enable_system.then(|| quoted("[system]"));
+    let attach = change.attach.iter().map(|id| quoted(id.as_str()));
+    let identities: Vec<_> = system.into_iter().chain(attach).collect();
     format!(
         "az functionapp identity assign --subscription {subscription} --resource-group {group} --name {} \
          --identities {}",
-        change.target.name(),
+        quoted(change.target.name()),
         identities.join(" ")
     )
+}
+
+/// One word for a shell. Names come from whoever writes policies, and `rg-(prod)` is a valid name of a resource group.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | ':' | '@');
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{PassResult, Report, Situation};
-use crate::model::{Failure, FailureClass};
+use super::{Pass, PassResult, Report, Situation};
+use crate::{
+    evaluate::Finding,
+    model::{Failure, FailureClass},
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -42,14 +45,24 @@ pub fn next_pass(report: &Report, unsettled_since: Option<Timestamp>, now: Times
         Situation::Retrying(failure) | Situation::Failing(failure) => after_failure(&failure, lasted),
         Situation::InvalidSpec | Situation::OutsideBoundary | Situation::DuplicateTarget => return None,
     };
-    Some(wait)
+    Some(wait.max(told(pass)))
+}
+
+/// The longest that Azure told us to wait, whatever else came of the pass: one throttled call among ten is a reason
+/// for all of them.
+fn told(pass: &Pass) -> Duration {
+    let read = pass.evaluation.findings.iter().filter_map(|finding| match finding {
+        Finding::Unreadable { failure, .. } => Some(failure),
+        _ => None,
+    });
+    read.chain(pass.execution.failures()).filter_map(|failure| failure.retry_after).max().unwrap_or_default()
 }
 
 fn after_failure(failure: &Failure, lasted: Duration) -> Duration {
     match failure.class {
         FailureClass::Waiting => lasted.clamp(15 * SECOND, 5 * MINUTE),
         // Never sooner than told: an earlier try is not processed and gets a new, later time.
-        FailureClass::Throttled => failure.retry_after.unwrap_or(30 * SECOND),
+        FailureClass::Throttled => failure.retry_after.unwrap_or(30 * SECOND).max(SECOND),
         FailureClass::Transient => lasted.clamp(5 * SECOND, 5 * MINUTE),
         FailureClass::Denied => 15 * MINUTE,
         FailureClass::Blocked => 30 * MINUTE,
@@ -67,5 +80,6 @@ pub fn jitter(wait: Duration, namespace: &str, name: &str) -> Duration {
         .chain(name.bytes())
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let thousandths = u32::try_from(hash % 1000).unwrap_or_default();
-    wait + wait * thousandths / 10_000
+    // Divided first: an interval of a million years is valid and must not overflow.
+    wait.saturating_add((wait / 10_000).saturating_mul(thousandths))
 }

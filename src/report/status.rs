@@ -6,17 +6,22 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use super::{Pass, PassResult, Report, Situation, az, words};
 use crate::{
     api::{FindingStatus, FunctionIdentityPolicyStatus, HeldStatus, PlanStatus, StepStatus},
-    evaluate::Hypothesis,
+    evaluate::{Finding, Hypothesis},
     model::{Failure, FailureClass},
-    plan::{Held, Outcome, Step},
+    plan::{Held, HoldReason, Outcome, Step},
 };
 
 /// How long something may be unknown or missing before the policy is called stalled.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
 /// How often the time of the last look moves on its own.
 const HEARTBEAT: SignedDuration = SignedDuration::from_hours(1);
-/// The longest list in status; schema and size budget rest on it.
+/// The longest list in status; the schema rests on it.
 const LONGEST: usize = 32;
+/// The room for findings, steps and holds, as JSON. With the conditions that is less than 64 KiB: an object is stored
+/// whole in etcd at every change and sent whole to everyone who watches.
+const FINDINGS_ROOM: usize = 14 * 1024;
+const STEPS_ROOM: usize = 24 * 1024;
+const HELD_ROOM: usize = 14 * 1024;
 /// The longest message of a condition that still reads well in `kubectl describe`.
 const LONGEST_MESSAGE: usize = 1024;
 
@@ -45,8 +50,8 @@ pub fn status(
         PassResult::Evaluated(pass) => Some(pass),
         PassResult::Invalid(_) | PassResult::Duplicate(_) | PassResult::OutsideBoundary(_) => None,
     };
-    let findings: Vec<_> = pass.map(|pass| findings(pass)).unwrap_or_default();
-    let truncated = findings.len().saturating_sub(LONGEST);
+    let (findings, truncated) =
+        within(FINDINGS_ROOM, pass.iter().flat_map(|pass| &pass.evaluation.findings).map(finding_status));
     let mut status = FunctionIdentityPolicyStatus {
         observed_generation: report.generation,
         conditions,
@@ -58,8 +63,8 @@ pub fn status(
             .and_then(|pass| pass.evaluation.decision.cause)
             .map(|cause: Hypothesis| format!("{cause:?}"))
             .unwrap_or_default(),
-        findings: findings.into_iter().take(LONGEST).collect(),
-        truncated: u32::try_from(truncated).unwrap_or(u32::MAX),
+        findings,
+        truncated,
         plan: pass.and_then(|pass| plan(pass)),
     };
     // The time moves with another change, or hourly: a status that changes at every pass is a write at every pass.
@@ -73,6 +78,9 @@ pub fn status(
 }
 
 /// The Kubernetes event of a transition, when there is one: type, reason and note. Its reason is the reason of `Ready`.
+///
+/// A transition is another answer of `Ready`, the turn to `Stalled`, or other findings; never another wording, because
+/// Azure's messages carry a new correlation id each time.
 #[must_use]
 pub fn event(
     previous: Option<&FunctionIdentityPolicyStatus>,
@@ -81,12 +89,21 @@ pub fn event(
     let ready = |status: &FunctionIdentityPolicyStatus| {
         status.conditions.iter().find(|condition| condition.type_ == "Ready").cloned()
     };
+    let is_stalled =
+        |status: &FunctionIdentityPolicyStatus| status.conditions.iter().any(|condition| condition.type_ == "Stalled");
     let now = ready(current)?;
-    let before = previous.and_then(ready);
-    if before.is_some_and(|before| before.reason == now.reason && before.message == now.message) {
+    let stalled = is_stalled(current);
+    let same = previous.is_some_and(|previous| {
+        let about = |status: &FunctionIdentityPolicyStatus| {
+            let findings = status.findings.iter().map(|finding| (finding.code.clone(), finding.subject.clone()));
+            (findings.collect::<Vec<_>>(), status.truncated)
+        };
+        let answer = ready(previous).is_some_and(|before| before.status == now.status && before.reason == now.reason);
+        answer && is_stalled(previous) == stalled && about(previous) == about(current)
+    });
+    if same {
         return None;
     }
-    let stalled = current.conditions.iter().any(|condition| condition.type_ == "Stalled");
     let drifted = current.conditions.iter().any(|condition| condition.type_ == "Drifted" && condition.status == "True");
     let kind = if now.status == "False" || stalled || drifted { "Warning" } else { "Normal" };
     Some((kind, now.reason, now.message))
@@ -220,9 +237,15 @@ fn evaluated_message(pass: &Pass, situation: &Situation) -> String {
             format!("every identity is in place and {access} of {access} access requirements are met")
         }
         Situation::Held(reason) => {
-            let held = pass.plan.held.iter().find(|held| held.reason.word() == *reason);
-            let why = held.map(|held| words::hold(&held.reason)).unwrap_or_default();
-            format!("{first}{more}; held: {why}")
+            let planned = pass.plan.held.iter().map(|held| &held.reason);
+            let tried = pass.execution.outcomes.iter().filter_map(|entry| match &entry.outcome {
+                Outcome::Held(reason) => Some(reason),
+                _ => None,
+            });
+            let held = tried.chain(planned).find(|held| held.word() == *reason).cloned();
+            // Steps that are ready and may not be sent.
+            let held = held.unwrap_or(HoldReason::BoundaryMode(pass.plan.mode));
+            format!("{first}{more}; held: {}", words::hold(&held))
         }
         Situation::Failing(failure) | Situation::Retrying(failure) => {
             let hint = failure.hint.as_deref().map(|hint| format!("; hint: {hint}")).unwrap_or_default();
@@ -240,28 +263,40 @@ fn evaluated_message(pass: &Pass, situation: &Situation) -> String {
     }
 }
 
-fn findings(pass: &Pass) -> Vec<FindingStatus> {
-    let entry = |finding| {
-        let finding: &crate::evaluate::Finding = finding;
-        FindingStatus {
-            code: finding.code().to_owned(),
-            subject: cut(&finding.subject(), 256),
-            message: cut(&words::finding(finding), LONGEST_MESSAGE),
+/// As many entries as the list and its room take, and how many are left out.
+fn within<T: serde::Serialize>(room: usize, entries: impl Iterator<Item = T>) -> (Vec<T>, u32) {
+    let mut used = 0;
+    let mut fitting = Vec::new();
+    let mut left_out = 0_u32;
+    for entry in entries {
+        used += serde_json::to_string(&entry).map_or(room, |text| text.len() + 1);
+        // One that does not fit ends the list, so that what is shown is the most decisive.
+        if left_out == 0 && used <= room && fitting.len() < LONGEST {
+            fitting.push(entry);
+        } else {
+            left_out = left_out.saturating_add(1);
         }
-    };
-    pass.evaluation.findings.iter().map(entry).collect()
+    }
+    (fitting, left_out)
+}
+
+fn finding_status(finding: &Finding) -> FindingStatus {
+    FindingStatus {
+        code: finding.code().to_owned(),
+        subject: cut(&finding.subject(), 256),
+        message: cut(&words::finding(finding), LONGEST_MESSAGE),
+    }
 }
 
 fn plan(pass: &Pass) -> Option<PlanStatus> {
     let (steps, held) = (&pass.plan.steps, &pass.plan.held);
     let outcome = |position: usize| pass.execution.outcomes.get(position).map(|entry| &entry.outcome);
-    let truncated = steps.len().saturating_sub(LONGEST) + held.len().saturating_sub(LONGEST);
-    let plan = PlanStatus {
-        steps: steps.iter().take(LONGEST).enumerate().map(|(at, step)| step_status(step, outcome(at))).collect(),
-        held: held.iter().take(LONGEST).map(held_status).collect(),
-        truncated: u32::try_from(truncated).unwrap_or(u32::MAX),
-    };
-    (!steps.is_empty() || !held.is_empty()).then_some(plan)
+    let nothing = steps.is_empty() && held.is_empty();
+    let entries = steps.iter().enumerate().map(|(at, step)| step_status(step, outcome(at)));
+    let (steps, steps_left_out) = within(STEPS_ROOM, entries);
+    let (held, held_left_out) = within(HELD_ROOM, held.iter().map(held_status));
+    let truncated = steps_left_out.saturating_add(held_left_out);
+    (!nothing).then_some(PlanStatus { steps, held, truncated })
 }
 
 pub(super) fn step_status(step: &Step, outcome: Option<&Outcome>) -> StepStatus {
@@ -269,9 +304,13 @@ pub(super) fn step_status(step: &Step, outcome: Option<&Outcome>) -> StepStatus 
     StepStatus {
         change: step.kinds().iter().map(|kind| format!("{kind:?}")).collect::<Vec<_>>().join("+"),
         summary: cut(&super::text::summary(step), LONGEST_MESSAGE),
-        request: format!("{} {}?api-version={}", request.method.as_str(), request.path, request.api_version),
-        body: request.body.to_string(),
-        az: az::commands(step),
+        request: cut(
+            &format!("{} {}?api-version={}", request.method.as_str(), request.path, request.api_version),
+            2048,
+        ),
+        // A site may have more identities attached than a body in status can list.
+        body: cut(&request.body.to_string(), 8192),
+        az: cut(&az::commands(step), 4096),
         outcome: outcome.map(|outcome| cut(&words::outcome(outcome), LONGEST_MESSAGE)).unwrap_or_default(),
     }
 }
