@@ -162,6 +162,12 @@ impl Bridge {
         while let Some(page) = pages.next().await {
             page.map_err(failure)?;
             seen += 1;
+            // The crate takes any object for a page, one without entries when it has no `value`: half a list would
+            // pass for a whole one.
+            if self.pages.lock().expect("no code panics while it holds this lock").len() != seen {
+                let text = "an answer of Microsoft.Authorization is not a list: it has no `value`";
+                return Err(Failure::new(FailureClass::Bug, "UndecodableAnswer", text));
+            }
             if seen > self.arm.limits().max_pages {
                 return Err(endless("Microsoft.Authorization"));
             }

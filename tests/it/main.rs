@@ -3,6 +3,8 @@
 mod architecture;
 mod azure;
 mod cli;
+mod crds;
 mod generated;
+mod recorded;
 mod scenarios;
 mod survey;
