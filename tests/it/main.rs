@@ -1,4 +1,6 @@
 //! Every integration test in one binary: one link instead of a dozen.
 
 mod architecture;
+mod cluster;
+mod contract;
 mod crds;
