@@ -4,8 +4,9 @@
 //! # Guarantees
 //!
 //! The same calls in the same order give the same answers, byte for byte: uids and generated names are counted, time
-//! comes from the [`Clock`]. A write that changes nothing keeps the resourceVersion and sends no event; a fake that
-//! gets this wrong makes every controller loop for ever.
+//! comes from the [`Clock`]. A write that changes nothing keeps the resourceVersion and sends no event (except once
+//! after the creation of a custom object, as on a real server); a fake that gets this wrong makes every controller loop
+//! for ever.
 //!
 //! # Caveats
 //!

@@ -3,7 +3,8 @@
 mod architecture;
 mod azure;
 mod cli;
-mod crds;
+mod cluster;
+mod contract;
 mod generated;
 mod recorded;
 mod scenarios;

@@ -62,10 +62,10 @@ impl Refusal {
         ))
     }
 
-    /// A real server answers 500 as well: the check is in its storage.
+    /// A real server answers 500 and no reason as well: the check is in its storage.
     pub(super) fn version_on_create() -> Self {
         let message = "resourceVersion should not be set on objects to be created".to_owned();
-        Self { code: 500, reason: "InternalError", message, details: Value::Null }
+        Self { code: 500, reason: "", message, details: Value::Null }
     }
 
     /// Server-side apply without the name of a field manager.
@@ -115,8 +115,11 @@ impl Refusal {
     pub(super) fn document(&self) -> Value {
         let mut document = json!({
             "apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure",
-            "message": self.message, "reason": self.reason, "code": self.code,
+            "message": self.message, "code": self.code,
         });
+        if !self.reason.is_empty() {
+            document["reason"] = json!(self.reason);
+        }
         if !self.details.is_null() {
             document["details"] = self.details.clone();
         }

@@ -1,6 +1,6 @@
 //! Objects, revisions and the log of changes that watches replay. It must not know HTTP, watches or faults.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::{Value, json};
 
@@ -55,6 +55,8 @@ pub(super) struct Store {
     /// Counts uids and generated names, which a real server draws at random.
     minted: u64,
     objects: BTreeMap<Key, Value>,
+    /// Custom objects that nobody has written to since they were created.
+    untouched: BTreeSet<Key>,
     log: VecDeque<Change>,
     /// Changes at or below it cannot be replayed.
     compacted: u64,
@@ -62,7 +64,15 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn new(clock: Clock) -> Self {
-        Self { clock, revision: 1, minted: 0, objects: BTreeMap::new(), log: VecDeque::new(), compacted: 0 }
+        Self {
+            clock,
+            revision: 1,
+            minted: 0,
+            objects: BTreeMap::new(),
+            untouched: BTreeSet::new(),
+            log: VecDeque::new(),
+            compacted: 0,
+        }
     }
 
     pub(super) fn revision(&self) -> u64 {
@@ -137,7 +147,8 @@ impl Store {
         Ok(self.commit(resource, ChangeKind::Added, None, created))
     }
 
-    /// Writes `part` of an existing object. A write that changes nothing moves no revision and is told to nobody.
+    /// Writes `part` of an existing object. A write that changes nothing moves no revision and is told to nobody, except
+    /// for the first one after a custom object was created: kube-apiserver 1.34 then stores it once more.
     pub(super) fn update(
         &mut self,
         resource: &Resource,
@@ -150,7 +161,8 @@ impl Store {
             return Err(Refusal::not_found(resource, name));
         };
         let next = write::next(resource, &current, part, write)?;
-        if next == current {
+        let was_untouched = self.untouched.remove(&key(resource, namespace, name));
+        if next == current && !was_untouched {
             return Ok(current);
         }
         if next["metadata"]["deletionTimestamp"].is_string() && write::finalizers(&next).is_empty() {
@@ -199,6 +211,11 @@ impl Store {
         object["metadata"]["resourceVersion"] = json!(self.revision.to_string());
         let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
         let key = key(resource, text("namespace"), text("name"));
+        if kind == ChangeKind::Added && resource.custom {
+            self.untouched.insert(key.clone());
+        } else {
+            self.untouched.remove(&key);
+        }
         match kind {
             ChangeKind::Added | ChangeKind::Modified => self.objects.insert(key, object.clone()),
             ChangeKind::Deleted => self.objects.remove(&key),

@@ -1,0 +1,16 @@
+//! End to end: the real binary as operator, a real kube-apiserver, Azure simulated by another process. One API server,
+//! one simulator and one operator serve all of these tests; each has a namespace and a subscription of its own.
+//!
+//! The API server is the binary of `ROLECALL_CLUSTER_BIN` or of `make cluster-binary`, or a cluster that
+//! `ROLECALL_KUBECONFIG` names. Without any the tests say so and pass, except in CI.
+
+mod arm;
+mod defaults;
+mod immutable;
+mod kstatus;
+mod kubectl;
+mod process;
+pub(super) mod request;
+mod scene;
+mod schema;
+pub(super) mod stage;

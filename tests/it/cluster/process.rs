@@ -1,0 +1,100 @@
+//! Child processes that cannot outlive the tests, not even tests that are killed.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, Read, Write},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::mpsc,
+    time::Duration,
+};
+
+/// Runs a program and ends it when our end of its standard input closes, which the kernel does for a test process
+/// however it ends. A word on standard input names another signal than TERM. The exit code is the program's.
+const LEASH: &str = r#"
+exec 3<&0
+"$@" </dev/null 3<&- &
+child=$!
+{ read -r signal; kill "-${signal:-TERM}" "$child"; } <&3 >/dev/null 2>&1 3<&- &
+exec 3<&- </dev/null
+wait "$child"
+code=$?
+[ -z "$REMOVED_AT_THE_END" ] || rm -rf "$REMOVED_AT_THE_END"
+exit "$code"
+"#;
+
+/// A process on a leash.
+pub struct Process {
+    child: Child,
+    leash: Option<ChildStdin>,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts `command`, with its stderr in `log`. `removed` is deleted when it has ended.
+    pub fn start(command: &[&str], environment: &[(&str, &str)], log: &Path, removed: Option<&Path>) -> Self {
+        let file = File::options().create(true).append(true).open(log).expect("the log can be written");
+        let mut child = Command::new("sh")
+            .args(["-c", LEASH, "leash"])
+            .args(command)
+            .envs(environment.iter().copied())
+            .env("REMOVED_AT_THE_END", removed.map(Path::as_os_str).unwrap_or_default())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(file)
+            .spawn()
+            .expect("sh is there");
+        let leash = child.stdin.take();
+        Self { child, leash, log: log.to_owned() }
+    }
+
+    /// The first line on stdout. Panics when the process ends before or takes too long.
+    pub fn first_line(&mut self, patience: Duration) -> String {
+        let stdout = self.child.stdout.take().expect("asked once");
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut reader = BufReader::new(stdout);
+            let mut line = String::new();
+            let _ = reader.read_line(&mut line);
+            let _ = sender.send(line.trim().to_owned());
+            // A full pipe would stop the process.
+            let _ = reader.read_to_end(&mut Vec::new());
+        });
+        let line = receiver.recv_timeout(patience).unwrap_or_default();
+        assert!(!line.is_empty(), "no line on stdout within {patience:?}; stderr:\n{}", self.log());
+        line
+    }
+
+    /// Everything on stderr so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Sends TERM and waits. The exit code, and how long it took.
+    pub fn terminate(mut self) -> (Option<i32>, Duration) {
+        self.leash = None;
+        self.wait()
+    }
+
+    /// Sends KILL and waits.
+    pub fn kill(mut self) {
+        let mut leash = self.leash.take().expect("still running");
+        leash.write_all(b"KILL\n").expect("the leash is held");
+        drop(leash);
+        self.wait();
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "how long a real process takes to end is real time")]
+    fn wait(&mut self) -> (Option<i32>, Duration) {
+        let from = std::time::Instant::now();
+        let status = self.child.wait().expect("our child");
+        (status.code(), from.elapsed())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.leash = None;
+        let _ = self.child.wait();
+    }
+}
