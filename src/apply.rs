@@ -17,15 +17,18 @@ pub enum Permit {
     Rehearse,
 }
 
-/// Applies the plan's steps in order. A failed step does not stop those that do not depend on it: steps of one plan
+/// Applies the plan's steps in order. `refused` is asked just before each: whether there is a reason by now not to make
+/// it. A failed step does not stop those that do not depend on it: steps of one plan
 /// never depend on each other, because what needs an earlier one is held for the next pass.
-pub async fn apply(azure: &Azure, plan: &Plan, permit: Permit) -> Execution {
+pub async fn apply(
+    azure: &Azure,
+    plan: &Plan,
+    permit: Permit,
+    refused: impl Fn(&Step) -> Option<Outcome>,
+) -> Execution {
     let mut execution = Execution::default();
     for step in &plan.steps {
-        let outcome = match attempt(azure, step, permit).await {
-            Ok(outcome) => outcome,
-            Err(failure) => Outcome::Failed(failure),
-        };
+        let outcome = attempt(azure, step, permit, &refused).await.unwrap_or_else(Outcome::Failed);
         tracing::info!(
             change = ?step.kinds(),
             subject = step.subject(),
@@ -37,37 +40,42 @@ pub async fn apply(azure: &Azure, plan: &Plan, permit: Permit) -> Execution {
     execution
 }
 
-async fn attempt(azure: &Azure, step: &Step, permit: Permit) -> Result<Outcome, Failure> {
+async fn attempt(
+    azure: &Azure,
+    step: &Step,
+    permit: Permit,
+    refused: &impl Fn(&Step) -> Option<Outcome>,
+) -> Result<Outcome, Failure> {
+    let (confirmed, scope, action) = match &step.change {
+        Change::Identity(change) => {
+            (confirm::identity(azure, change).await?, &change.target, "Microsoft.Web/sites/write")
+        }
+        Change::Grant(grant) => {
+            (confirm::grant(azure, grant).await?, &grant.scope, "Microsoft.Authorization/roleAssignments/write")
+        }
+    };
+    // After the reads, so that nothing but the write itself lies between the answer and what it allows.
+    if let Some(outcome) = confirmed.or_else(|| refused(step)) {
+        return Ok(outcome);
+    }
+    if permit == Permit::Rehearse {
+        return confirm::own_right(azure, scope, action).await;
+    }
     match &step.change {
-        Change::Identity(change) => match confirm::identity(azure, change).await? {
-            Some(outcome) => Ok(outcome),
-            None if permit == Permit::Rehearse => {
-                confirm::own_right(azure, &change.target, "Microsoft.Web/sites/write").await
-            }
-            None => {
-                azure.write_identity(&step.request).await?;
-                Ok(Outcome::Applied)
-            }
-        },
-        Change::Grant(grant) => match confirm::grant(azure, grant).await? {
-            Some(outcome) => Ok(outcome),
-            None if permit == Permit::Rehearse => {
-                confirm::own_right(azure, &grant.scope, "Microsoft.Authorization/roleAssignments/write").await
-            }
-            None => create_grant(azure, step, grant).await,
-        },
+        Change::Identity(_) => azure.write_identity(&step.request).await.map(|()| Outcome::Applied),
+        Change::Grant(grant) => create_grant(azure, step, grant).await,
     }
 }
 
 async fn create_grant(azure: &Azure, step: &Step, grant: &GrantRole) -> Result<Outcome, Failure> {
-    let name = grant_name(&grant.scope, grant.principal, grant.role).to_string();
+    let name = grant_name(&grant.scope, grant.principal, grant.role.id).to_string();
     match azure.create_grant(&grant.scope, &name, &step.request).await {
         Ok(()) => Ok(Outcome::Applied),
         // The same grant exists under another name. The answer does not say which, so it is looked up.
         Err(failure) if failure.code == "RoleAssignmentExists" => {
             let existing = azure.grants_at(&grant.scope, grant.principal).await?;
             let same: Vec<_> =
-                existing.iter().filter(|other| other.role == grant.role && other.scope == grant.scope).collect();
+                existing.iter().filter(|other| other.role == grant.role.id && other.scope == grant.scope).collect();
             if same.is_empty() {
                 let text = format!("{}, and it is not in the list yet", failure.text);
                 Err(Failure::new(FailureClass::Waiting, "RoleAssignmentExists", text))

@@ -156,9 +156,8 @@ async fn reconcile(policy: Arc<FunctionIdentityPolicy>, context: Arc<Context>) -
         // Whoever asks for a pass has changed something in Azure and wants it seen.
         context.pipeline.forget(&policy).await;
     }
-    let authority = context.stores.authority();
     let duplicate_of = context.stores.older_policy_for_the_same_app(&policy);
-    let report = context.pipeline.pass(&policy, &authority, duplicate_of, Intent::Act).await;
+    let report = context.pipeline.pass(&policy, &context.stores, duplicate_of, Intent::Act).await;
 
     let now = context.clock.now();
     let status = report::status(policy.status.as_ref(), &report, requested.or(handled), now);

@@ -11,7 +11,7 @@ use crate::{
     evaluate,
     model::{Observed, Role, RoleId, Scope},
     observe::{self, Surveys},
-    plan::{self, Execution},
+    plan::{self, Execution, Outcome, Step},
     policy::{Authority, Policy},
     report::{Pass, PassResult, Report},
 };
@@ -23,6 +23,27 @@ pub enum Intent {
     Look,
     /// Whatever the policy's mode says: write in `Enforce`, rehearse in `DryRun`.
     Act,
+}
+
+/// On what authority a pass acts. Asked at its beginning, before planning and before each write, because boundaries and
+/// policies change while passes are under way.
+pub trait Leave {
+    /// What policies may do now.
+    fn authority(&self) -> Authority;
+
+    /// Whether the policy that is being passed is still what its owner wants.
+    fn is_current(&self, object: &FunctionIdentityPolicy) -> bool;
+}
+
+/// An authority that does not change: that of a command line.
+impl Leave for Authority {
+    fn authority(&self) -> Authority {
+        self.clone()
+    }
+
+    fn is_current(&self, _: &FunctionIdentityPolicy) -> bool {
+        true
+    }
 }
 
 /// Azure and what is remembered of it between passes.
@@ -43,12 +64,12 @@ impl Pipeline {
     pub async fn pass(
         &self,
         object: &FunctionIdentityPolicy,
-        authority: &Authority,
+        leave: &(impl Leave + Sync),
         duplicate_of: Option<String>,
         intent: Intent,
     ) -> Report {
         let at = self.clock.now();
-        let finding = self.run(object, authority, duplicate_of, intent).await;
+        let finding = self.run(object, leave, duplicate_of, intent).await;
         Report {
             namespace: object.metadata.namespace.clone().unwrap_or_default(),
             name: object.metadata.name.clone().unwrap_or_default(),
@@ -76,7 +97,7 @@ impl Pipeline {
     async fn run(
         &self,
         object: &FunctionIdentityPolicy,
-        authority: &Authority,
+        leave: &(impl Leave + Sync),
         duplicate_of: Option<String>,
         intent: Intent,
     ) -> PassResult {
@@ -87,8 +108,7 @@ impl Pipeline {
         if let Some(other) = duplicate_of {
             return PassResult::Duplicate(other);
         }
-        let verdict = authority.verdict(&policy);
-        let outside = verdict.unreadable(&policy);
+        let outside = leave.authority().verdict(&policy).unreadable(&policy);
         if !outside.is_empty() {
             return PassResult::OutsideBoundary(outside);
         }
@@ -99,6 +119,7 @@ impl Pipeline {
             observe::ask_groups(&self.azure, &self.surveys, &mut observed, &evaluation.ask_groups).await;
             evaluation = evaluate::evaluate(&policy, &observed, self.clock.now());
         }
+        let verdict = leave.authority().verdict(&policy);
         let plan = plan::plan(&policy, &verdict, &evaluation, |scope, role| role_at(&observed, scope, *role));
 
         let permit = match (intent, plan.mode, policy.suspended) {
@@ -106,8 +127,14 @@ impl Pipeline {
             (Intent::Act, Mode::DryRun, false) => Some(Permit::Rehearse),
             (Intent::Act, Mode::Report, _) | (Intent::Act, _, true) | (Intent::Look, _, _) => None,
         };
+        let refused = |step: &Step| {
+            if !leave.is_current(object) {
+                return Some(Outcome::Moved("the policy was changed or deleted".to_owned()));
+            }
+            plan::refuse_step(&policy, &leave.authority().verdict(&policy), step).map(Outcome::Held)
+        };
         let execution = match permit {
-            Some(permit) => apply::apply(&self.azure, &plan, permit).await,
+            Some(permit) => apply::apply(&self.azure, &plan, permit, refused).await,
             None => Execution::default(),
         };
         if permit == Some(Permit::Write) && execution.may_have_written() {

@@ -40,7 +40,7 @@ struct Wish {
 enum WishedChange {
     EnableSystem,
     Attach(Scope),
-    Grant(GrantRole, Box<Role>),
+    Grant(Box<GrantRole>),
 }
 
 /// Plans for the policy.
@@ -123,7 +123,7 @@ fn wishes(
                 };
                 // Two needs may be met by one role: one grant serves both, and says so.
                 let earlier = *granted.entry((*principal, *role_id, scope.clone())).or_insert(wishes.len());
-                if let Some(Ok(Wish { change: WishedChange::Grant(grant, _), .. })) = wishes.get_mut(earlier) {
+                if let Some(Ok(Wish { change: WishedChange::Grant(grant), .. })) = wishes.get_mut(earlier) {
                     let new = origins.iter().filter(|origin| !grant.origins.contains(origin)).cloned();
                     let new: Vec<_> = new.collect();
                     grant.origins.extend(new);
@@ -132,13 +132,12 @@ fn wishes(
                         origins: origins.clone(),
                         identity: identity.clone(),
                         principal: *principal,
-                        role: role.id,
-                        role_name: role.name.clone(),
+                        role,
                         scope: scope.clone(),
                         policy: format!("{}/{}", policy.namespace, policy.name),
                         target: policy.target.clone(),
                     };
-                    let change = WishedChange::Grant(grant, Box::new(role));
+                    let change = WishedChange::Grant(Box::new(grant));
                     wishes.push(Ok(Wish { kind: ChangeKind::GrantRole, change }));
                 }
             }
@@ -154,7 +153,7 @@ impl Wish {
         match &self.change {
             WishedChange::EnableSystem => identity_subject(&Identity::System),
             WishedChange::Attach(id) => identity_subject(&Identity::User(id.clone())),
-            WishedChange::Grant(grant, _) => subject_of(&grant.origins),
+            WishedChange::Grant(grant) => subject_of(&grant.origins),
         }
     }
 }
@@ -207,12 +206,34 @@ fn refuse(policy: &Policy, verdict: &Verdict, mode: Mode, wish: &Wish) -> Option
     let permitted = match &wish.change {
         WishedChange::EnableSystem => verdict.permits_change(mode, wish.kind, &[&policy.target]),
         WishedChange::Attach(identity) => verdict.permits_change(mode, wish.kind, &[&policy.target, identity]),
-        WishedChange::Grant(grant, role) => verdict.permits_grant(mode, role, &grant.scope),
+        WishedChange::Grant(grant) => verdict.permits_grant(mode, &grant.role, &grant.scope),
     };
-    match permitted {
-        Ok(()) => None,
-        Err(Refusal::Outside(why)) => Some(HoldReason::OutsideBoundary(why)),
-        Err(Refusal::Powerful { role, action }) => Some(HoldReason::RoleTooPowerful { role, action }),
+    permitted.err().map(hold)
+}
+
+/// Why a step may no longer be made, asked again just before it: boundaries change while a pass is under way.
+#[must_use]
+pub fn refuse_step(policy: &Policy, verdict: &Verdict, step: &Step) -> Option<HoldReason> {
+    let mode = verdict.mode(policy);
+    if mode < policy.mode {
+        return Some(HoldReason::BoundaryMode(mode));
+    }
+    let permitted = match &step.change {
+        Change::Grant(grant) => verdict.permits_grant(mode, &grant.role, &grant.scope),
+        Change::Identity(change) => {
+            let target = &change.target;
+            let enable = change.enable_system.then_some((ChangeKind::EnableSystemIdentity, vec![target]));
+            let attach = change.attach.iter().map(|id| (ChangeKind::AttachUserIdentity, vec![target, id]));
+            enable.into_iter().chain(attach).try_for_each(|(kind, scopes)| verdict.permits_change(mode, kind, &scopes))
+        }
+    };
+    permitted.err().map(hold)
+}
+
+fn hold(refusal: Refusal) -> HoldReason {
+    match refusal {
+        Refusal::Outside(why) => HoldReason::OutsideBoundary(why),
+        Refusal::Powerful { role, action } => HoldReason::RoleTooPowerful { role, action },
     }
 }
 
@@ -231,7 +252,7 @@ fn steps(policy: &Policy, site: &Site, accepted: Vec<Wish>) -> Vec<Step> {
         match wish.change {
             WishedChange::EnableSystem => identity.enable_system = true,
             WishedChange::Attach(id) => identity.attach.push(id),
-            WishedChange::Grant(grant, _) => grants.push(Step::of(Change::Grant(grant))),
+            WishedChange::Grant(grant) => grants.push(Step::of(Change::Grant(*grant))),
         }
     }
     let identity =

@@ -31,9 +31,9 @@ pub(super) async fn grant(azure: &Azure, grant: &GrantRole) -> Result<Option<Out
     if principal != Some(grant.principal) {
         return Ok(Some(Outcome::Moved(format!("{} is no longer {}", grant.identity, grant.principal))));
     }
-    let name = grant_name(&grant.scope, grant.principal, grant.role).to_string();
+    let name = grant_name(&grant.scope, grant.principal, grant.role.id).to_string();
     let Some(existing) = azure.grant(&grant.scope, &name).await? else { return Ok(None) };
-    let same = existing.principal == grant.principal && existing.role == grant.role && existing.scope == grant.scope;
+    let same = existing.principal == grant.principal && existing.role == grant.role.id && existing.scope == grant.scope;
     if !same {
         let text = format!("role assignment {name} exists for another principal, role or scope");
         return Err(Failure::new(FailureClass::Bug, "NameInUse", text));

@@ -140,7 +140,13 @@ impl Arm {
                 retry_after: header("retry-after"),
                 correlation_id: header("x-ms-correlation-request-id").or_else(|| header("x-ms-request-id")),
             };
-            Err(envelope::failure_of(what, &facts, &body))
+            let failure = envelope::failure_of(what, &facts, &body);
+            // A 404 is an answer like any other, and looked for on purpose.
+            if !failure.is_not_found() {
+                let correlation_id = failure.correlation_id.as_deref().unwrap_or_default();
+                tracing::info!(code = failure.code, correlation_id, "azure refused: {}", failure.text);
+            }
+            Err(failure)
         }
     }
 }

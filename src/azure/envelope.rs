@@ -38,12 +38,14 @@ pub fn failure_of(what: &str, facts: &ErrorFacts, body: &[u8]) -> Failure {
         text.push_str(": ");
         text.push_str(message.trim_end_matches('.'));
     }
-    if let Some(id) = correlation_id {
-        text.push_str(" (correlation id ");
-        text.push_str(id);
-        text.push(')');
+    Failure {
+        class,
+        hint: hint(&code).map(str::to_owned),
+        code: condition_reason(&code),
+        text,
+        correlation_id: correlation_id.clone(),
+        retry_after,
     }
-    Failure { class, hint: hint(&code).map(str::to_owned), code: condition_reason(&code), text, retry_after }
 }
 
 /// The failure behind a request that got no answer.
@@ -186,6 +188,6 @@ mod tests {
         let facts = ErrorFacts { status: 429, retry_after: Some("17".into()), correlation_id: Some("c-1".into()) };
         let limit = failure_of("GET /x", &facts, br#"{"error":{"code":"TooManyRequests","message":"slow"}}"#);
         assert_eq!((limit.class, limit.retry_after), (FailureClass::Throttled, Some(Duration::from_secs(17))));
-        assert!(limit.text.ends_with("(correlation id c-1)"));
+        assert_eq!(limit.correlation_id.as_deref(), Some("c-1"));
     }
 }

@@ -11,13 +11,14 @@ use kube::{
     Api, ResourceExt,
     runtime::{
         Predicate, PredicateConfig, WatchStreamExt, predicates,
-        reflector::{self, Store},
+        reflector::{self, ObjectRef, Store},
         watcher,
     },
 };
 
 use crate::{
     api::{FunctionIdentityPolicy, IdentityBoundary},
+    pipeline::Leave,
     policy::{Authority, Boundary, Policy},
 };
 
@@ -28,14 +29,24 @@ pub(super) struct Stores {
     pub(super) namespaces: Store<Namespace>,
 }
 
-impl Stores {
-    pub(super) fn authority(&self) -> Authority {
+impl Leave for Stores {
+    fn authority(&self) -> Authority {
         let boundaries = self.boundaries.state().iter().map(|boundary| Boundary::from(&**boundary)).collect();
         let labels = |namespace: &Namespace| (namespace.name_any(), namespace.labels().clone());
         let namespaces = self.namespaces.state().iter().map(|namespace| labels(namespace)).collect();
         Authority::Boundaries { boundaries, namespaces }
     }
 
+    fn is_current(&self, object: &FunctionIdentityPolicy) -> bool {
+        self.policies.get(&ObjectRef::from_obj(object)).is_some_and(|now| {
+            now.metadata.generation == object.metadata.generation
+                && now.metadata.uid == object.metadata.uid
+                && now.metadata.deletion_timestamp.is_none()
+        })
+    }
+}
+
+impl Stores {
     /// The policy that acts instead of this one, as `namespace/name`: the oldest one that is valid and about the same
     /// app. Of equally old ones the first by name, so that exactly one acts.
     pub(super) fn older_policy_for_the_same_app(&self, policy: &FunctionIdentityPolicy) -> Option<String> {

@@ -29,8 +29,11 @@ pub struct Failure {
     pub class: FailureClass,
     /// Azure's code, or ours in the same style (`Unwitnessed`, `Timeout`). Fit for a condition's reason.
     pub code: String,
-    /// What was tried, on what, what Azure said. No secrets, no trailing period.
+    /// What was tried, on what, what Azure said. No secrets, no trailing period. The same for the same failure, so that
+    /// a status that carries it does not change at every try.
     pub text: String,
+    /// The id of this one answer, which Azure support asks for.
+    pub correlation_id: Option<String>,
     /// What the reader can do, where there is something.
     pub hint: Option<String>,
     /// How long Azure asked us to wait.
@@ -40,7 +43,7 @@ pub struct Failure {
 impl Failure {
     /// A failure of ours, without a code from Azure.
     pub fn new(class: FailureClass, code: &str, text: impl Into<String>) -> Self {
-        Self { class, code: code.to_owned(), text: text.into(), hint: None, retry_after: None }
+        Self { class, code: code.to_owned(), text: text.into(), correlation_id: None, hint: None, retry_after: None }
     }
 
     /// The same failure with advice.

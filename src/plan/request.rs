@@ -53,8 +53,9 @@ pub fn grant_name(scope: &Scope, principal: PrincipalId, role: RoleId) -> Uuid {
 }
 
 pub(super) fn grant(grant: &GrantRole) -> Request {
-    let GrantRole { scope, principal, role, policy, .. } = grant;
-    let name = grant_name(scope, *principal, *role);
+    let GrantRole { scope, principal, policy, .. } = grant;
+    let role = grant.role.id;
+    let name = grant_name(scope, *principal, role);
     let subscription = scope.subscription().unwrap_or_default();
     Request {
         method: Method::Put,

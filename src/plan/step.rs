@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::request::{self, Request};
 use crate::{
     api::ChangeKind,
-    model::{PrincipalId, RoleId, Scope},
+    model::{PrincipalId, Role, Scope},
     policy::{Identity, Origin},
 };
 
@@ -51,10 +51,8 @@ pub struct GrantRole {
     pub identity: Identity,
     /// The identity's principal when this was planned.
     pub principal: PrincipalId,
-    /// The role.
-    pub role: RoleId,
-    /// The role's name.
-    pub role_name: String,
+    /// The role, as Azure defined it when this was planned.
+    pub role: Role,
     /// Where.
     pub scope: Scope,
     /// The policy, as `namespace/name`.

@@ -11,12 +11,12 @@ pub(super) fn commands(step: &Step) -> String {
 }
 
 fn grant_command(grant: &GrantRole) -> String {
-    let name = crate::plan::grant_name(&grant.scope, grant.principal, grant.role);
+    let name = crate::plan::grant_name(&grant.scope, grant.principal, grant.role.id);
     format!(
         "az role assignment create --name {name} --assignee-object-id {} --assignee-principal-type ServicePrincipal \
          --role {} --scope {}",
         grant.principal,
-        grant.role,
+        grant.role.id,
         quoted(grant.scope.as_str())
     )
 }

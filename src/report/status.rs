@@ -80,7 +80,7 @@ pub fn status(
 /// The Kubernetes event of a transition, when there is one: type, reason and note. Its reason is the reason of `Ready`.
 ///
 /// A transition is another answer of `Ready`, the turn to `Stalled`, or other findings; never another wording, because
-/// Azure's messages carry a new correlation id each time.
+/// the words of a failure are Azure's.
 #[must_use]
 pub fn event(
     previous: Option<&FunctionIdentityPolicyStatus>,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{ExitCode, Pass, PassResult, Report, Situation, az, words};
 use crate::{
-    evaluate::Access,
+    evaluate::{Access, Finding},
     plan::{Change, Step},
 };
 
@@ -44,7 +44,7 @@ pub(super) fn summary(step: &Step) -> String {
     match &step.change {
         Change::Grant(grant) => format!(
             "grant `{}` to {} (principal {}) at {}",
-            grant.role_name,
+            grant.role.name,
             grant.identity,
             grant.principal,
             words::short(&grant.scope)
@@ -92,10 +92,13 @@ fn evaluated(out: &mut String, pass: &Pass, with_plan: bool) {
     for finding in &pass.evaluation.findings {
         line(out, &format!("  - {} [{}]", finding.code(), finding.subject()));
         paragraph(out, "    ", &words::finding(finding));
-        if let crate::evaluate::Finding::Unreadable { failure, .. } = finding
-            && let Some(hint) = &failure.hint
-        {
-            paragraph(out, "    hint: ", hint);
+        if let Finding::Unreadable { failure, .. } = finding {
+            if let Some(hint) = &failure.hint {
+                paragraph(out, "    hint: ", hint);
+            }
+            if let Some(id) = &failure.correlation_id {
+                line(out, &format!("    correlation id: {id}"));
+            }
         }
     }
     let requirements = &pass.evaluation.requirements;
