@@ -3,6 +3,8 @@
 mod access;
 mod decision;
 mod finding;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod identity;
 mod vault;
 
@@ -129,3 +131,6 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
     let decision = Decision::of(policy, &findings, &requirements);
     Evaluation { site, requirements, findings, decision, ask_groups }
 }
+
+#[cfg(test)]
+mod tests;

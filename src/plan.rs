@@ -286,3 +286,6 @@ pub(crate) fn identity_subject(identity: &Identity) -> String {
         Identity::User(id) => format!("identities/{}", id.name()),
     }
 }
+
+#[cfg(test)]
+mod tests;

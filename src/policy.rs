@@ -3,6 +3,8 @@
 
 mod boundary;
 mod declared;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod parse;
 
 pub use boundary::{Authority, Boundary, Refusal, Verdict};

@@ -2,6 +2,8 @@
 
 mod az;
 mod cadence;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod json;
 mod situation;
 mod status;

@@ -210,3 +210,6 @@ fn reveals_keys(role: &Role) -> Option<String> {
 fn is_everything(own: &str) -> bool {
     own.contains('*') && own.chars().all(|symbol| matches!(symbol, '*' | '/'))
 }
+
+#[cfg(test)]
+mod tests;

@@ -73,26 +73,17 @@ impl Parser {
     fn of(object: &FunctionIdentityPolicy) -> Self {
         let mut parser = Self::default();
         let api::BaseScope { subscription_id, resource_group } = &object.spec.scope;
-        let base = Scope::parse(&format!("/subscriptions/{subscription_id}/resourceGroups/{resource_group}"));
-        if !is_guid(subscription_id) {
-            parser.fault("spec.scope.subscriptionId", format!("`{subscription_id}` is not a GUID"));
-        } else if resource_group.contains('/') {
-            parser.fault("spec.scope.resourceGroup", format!("`{resource_group}` is not the name of a resource group"));
-        } else if let Err(error) = &base {
-            parser.fault("spec.scope.resourceGroup", error.to_string());
-        }
+        let base = parser.base(subscription_id, resource_group);
         for (name, text) in &object.spec.resources {
             let field = format!("spec.resources.{name}");
             let id = if text.starts_with('/') {
                 Scope::parse(text)
             } else {
-                match &base {
-                    Ok(base) => Scope::parse(&format!("{base}/providers/{text}")),
-                    Err(_) => {
-                        parser.refused_resources.insert(name.clone());
-                        continue;
-                    }
-                }
+                let Some(base) = &base else {
+                    parser.refused_resources.insert(name.clone());
+                    continue;
+                };
+                Scope::parse(&format!("{base}/providers/{text}"))
             };
             let problem = match id {
                 Ok(id) if !id.resource_type().is_some_and(|kind| id.is_type(&kind)) => {
@@ -112,6 +103,22 @@ impl Parser {
         }
         parser.identities.insert(SYSTEM_IDENTITY.to_owned(), Identity::System);
         parser
+    }
+
+    /// What relative ids are completed with.
+    fn base(&mut self, subscription_id: &str, resource_group: &str) -> Option<Scope> {
+        if !is_guid(subscription_id) {
+            self.fault("spec.scope.subscriptionId", format!("`{subscription_id}` is not a GUID"));
+            return None;
+        }
+        if resource_group.contains('/') {
+            let problem = format!("`{resource_group}` is not the name of a resource group");
+            self.fault("spec.scope.resourceGroup", problem);
+            return None;
+        }
+        Scope::parse(&format!("/subscriptions/{subscription_id}/resourceGroups/{resource_group}"))
+            .map_err(|error| self.fault("spec.scope.resourceGroup", error.to_string()))
+            .ok()
     }
 
     fn policy(mut self, object: &FunctionIdentityPolicy) -> Result<Policy, PolicyError> {
@@ -373,3 +380,6 @@ fn add(
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

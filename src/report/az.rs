@@ -46,3 +46,19 @@ fn quoted(text: &str) -> String {
         format!("'{}'", text.replace('\'', r"'\''"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_quoted_when_a_shell_would_read_it_otherwise() {
+        let plain = "/subscriptions/1/resourceGroups/rg_one/providers/Microsoft.Web/sites/func-orders";
+        assert_eq!(quoted(plain), plain);
+        assert_eq!(quoted("rg-(prod)"), "'rg-(prod)'");
+        assert_eq!(quoted("[system]"), "'[system]'");
+        assert_eq!(quoted("st$(id)"), "'st$(id)'");
+        assert_eq!(quoted("it's;id"), r"'it'\''s;id'");
+        assert_eq!(quoted(""), "''");
+    }
+}

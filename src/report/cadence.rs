@@ -83,3 +83,127 @@ pub fn jitter(wait: Duration, namespace: &str, name: &str) -> Duration {
     // Divided first: an interval of a million years is valid and must not overflow.
     wait.saturating_add((wait / 10_000).saturating_mul(thousandths))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        api::Mode,
+        evaluate::fixtures::{World, failure, minutes_ago, now},
+        model::Reading,
+        plan::Outcome,
+        policy::{
+            Policy, PolicyError,
+            fixtures::{host_account, policy, queue},
+        },
+        report::fixtures::{acted, failed, looked, report},
+    };
+
+    fn enforcing() -> Policy {
+        policy(|spec| {
+            spec.mode = Mode::Enforce;
+            spec.remediation.allow = vec![crate::api::ChangeKind::GrantRole];
+        })
+    }
+
+    /// The wait after a write that failed like that, when it has failed so for as long.
+    fn after(class: FailureClass, lasted: Duration) -> Duration {
+        let report = failed(&enforcing(), &World::without_grants(&enforcing()), &failure(class, "SomeCode"));
+        let since = now() - jiff::SignedDuration::try_from(lasted).unwrap();
+        next_pass(&report, Some(since), now()).expect("it is tried again")
+    }
+
+    #[test]
+    fn each_class_of_failure_has_its_cadence() {
+        let table = [
+            (FailureClass::Waiting, 0, 15),
+            (FailureClass::Waiting, 60, 60),
+            (FailureClass::Waiting, 86_400, 300),
+            (FailureClass::Throttled, 0, 30),
+            (FailureClass::Transient, 0, 5),
+            (FailureClass::Transient, 40, 40),
+            (FailureClass::Transient, 86_400, 300),
+            (FailureClass::Denied, 0, 900),
+            (FailureClass::Denied, 86_400, 900),
+            (FailureClass::Blocked, 0, 1800),
+            (FailureClass::Rejected, 0, 3600),
+            (FailureClass::Bug, 0, 3600),
+        ];
+        for (class, lasted, wait) in table {
+            assert_eq!(after(class, lasted * SECOND), wait * SECOND, "{class:?} for {lasted} s");
+        }
+    }
+
+    #[test]
+    fn a_throttled_call_is_never_tried_sooner_than_told_whatever_else_came_of_the_pass() {
+        let told =
+            |seconds: u32, class| Failure { retry_after: Some(seconds * SECOND), ..failure(class, "TooManyRequests") };
+        let policy = enforcing();
+        let mut world = World::without_grants(&policy);
+        let wait = |report: &Report| next_pass(report, Some(minutes_ago(1)), now()).unwrap();
+        let written = failed(&policy, &world, &told(4000, FailureClass::Throttled));
+        assert_eq!(wait(&written), 4000 * SECOND);
+        assert_eq!(wait(&failed(&policy, &world, &told(0, FailureClass::Throttled))), SECOND, "never at once");
+
+        // One passing failure, one throttled read and one missing role: drift decides what is said.
+        world.observed.unwitnessed.insert(host_account(), told(1234, FailureClass::Throttled));
+        let outcomes = |_| Some(Outcome::Failed(failure(FailureClass::Transient, "TransportError")));
+        assert_eq!(wait(&acted(&policy, &world, outcomes)), 1234 * SECOND);
+        let mut world = World::matching(&policy);
+        world.observed.unwitnessed.insert(queue(), failure(FailureClass::Transient, "TransportError"));
+        world.observed.unwitnessed.insert(host_account(), told(700, FailureClass::Throttled));
+        assert_eq!(wait(&looked(&policy, &world)), 700 * SECOND, "the other failure would be tried in a minute");
+    }
+
+    #[test]
+    fn what_is_settled_waits_for_the_interval_and_what_moves_does_not() {
+        let policy = enforcing();
+        let wait = |report: &Report| next_pass(report, None, now());
+        assert_eq!(wait(&looked(&policy, &World::matching(&policy))), Some(10 * MINUTE));
+        let held = Policy { allow: [].into(), ..policy.clone() };
+        assert_eq!(wait(&looked(&held, &World::without_grants(&held))), Some(10 * MINUTE));
+        let applied = acted(&policy, &World::without_grants(&policy), |_| Some(Outcome::Applied));
+        assert_eq!(wait(&applied), Some(AFTER_A_CHANGE));
+        let mut world = World::matching(&policy);
+        world.each_list(|access| access.grants[1].changed = Some(minutes_ago(3)));
+        assert_eq!(wait(&looked(&policy, &world)), Some(2 * MINUTE + SECOND), "just after it is certain to act");
+        world.observed.target = Reading::Absent { at: now() };
+        assert_eq!(wait(&looked(&policy, &world)), Some(5 * MINUTE));
+    }
+
+    #[test]
+    fn what_only_a_change_can_help_is_not_tried_again() {
+        for finding in [
+            PassResult::Invalid(PolicyError { violations: Vec::new() }),
+            PassResult::Duplicate("payments/older".to_owned()),
+            PassResult::OutsideBoundary(vec![queue()]),
+        ] {
+            assert_eq!(next_pass(&report(finding), None, now()), None);
+        }
+    }
+
+    #[test]
+    fn the_longest_interval_that_a_policy_can_state_does_not_overflow() {
+        let patient = policy(|spec| "9999999999999h".clone_into(&mut spec.interval));
+        let wait = next_pass(&looked(&patient, &World::matching(&patient)), None, now()).unwrap();
+        assert!(jitter(wait, "payments", "orders") >= wait);
+        assert_eq!(jitter(Duration::MAX, "payments", "orders"), Duration::MAX);
+    }
+
+    #[test]
+    fn jitter_is_the_same_in_every_version() {
+        assert_eq!(jitter(1000 * SECOND, "payments", "orders"), Duration::from_millis(1_008_200));
+        assert_ne!(jitter(1000 * SECOND, "ab", "c"), jitter(1000 * SECOND, "a", "bc"), "the slash tells them apart");
+    }
+
+    proptest! {
+        #[test]
+        fn jitter_adds_up_to_a_tenth(seconds in 0_u32..10_000_000, name in "[a-z]{1,20}") {
+            let wait = seconds * SECOND;
+            let jittered = jitter(wait, "payments", &name);
+            prop_assert!(jittered >= wait && jittered <= wait + wait / 10);
+        }
+    }
+}

@@ -331,3 +331,6 @@ fn cut(text: &str, longest: usize) -> String {
     let end = (0..=longest - '…'.len_utf8()).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     format!("{}…", &text[..end])
 }
+
+#[cfg(test)]
+mod tests;

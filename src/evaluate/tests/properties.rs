@@ -1,0 +1,216 @@
+//! What holds in every world.
+
+use proptest::prelude::*;
+
+use super::codes;
+use crate::{
+    evaluate::{
+        Access, Effect, Evaluation, Hypothesis, Standing, Verdict,
+        fixtures::{FORMER, GROUP, SHARED, STRANGER, SYSTEM, World, data, failure, minutes_ago, now},
+    },
+    model::{FailureClass, PrincipalKind, Reading, Scope},
+    policy::{
+        Policy,
+        fixtures::{SUBSCRIPTION, host_account, kv, policy, queue, trigger, vault},
+    },
+};
+
+fn declared() -> Policy {
+    policy(|spec| {
+        trigger(spec, "clicks", "eventHubTrigger", "hub", "eventhubs/clicks", "system");
+        vault(spec, "RBAC", "shared", &["get", "list"]);
+    })
+}
+
+/// A grant as a handful of choices; few enough values that collisions and near misses are common.
+#[derive(Clone, Debug)]
+struct Drawn {
+    who: usize,
+    role: usize,
+    scope: usize,
+    conditioned: bool,
+    age: i64,
+}
+
+const WHO: [&str; 5] = [SYSTEM, SHARED, FORMER, STRANGER, GROUP];
+const ROLES: [&str; 8] = [
+    "Azure Service Bus Data Receiver",
+    "Azure Service Bus Data Owner",
+    "Storage Blob Data Contributor",
+    "Storage Blob Data Reader",
+    "Azure Event Hubs Data Receiver",
+    "Key Vault Secrets User",
+    "Owner",
+    "Reader",
+];
+
+fn scopes() -> Vec<Scope> {
+    let group = queue().resource_group().unwrap();
+    let hub = crate::policy::fixtures::own("Microsoft.EventHub/namespaces/eh-clicks");
+    vec![queue(), host_account(), hub, kv(), group, Scope::of_subscription(SUBSCRIPTION), Scope::parse("/").unwrap()]
+}
+
+fn grants() -> impl Strategy<Value = Vec<Drawn>> {
+    let one = (0..WHO.len(), 0..ROLES.len(), 0..scopes().len(), any::<bool>(), 0_i64..500);
+    let one = one.prop_map(|(who, role, scope, conditioned, age)| Drawn { who, role, scope, conditioned, age });
+    prop::collection::vec(one, 0..14)
+}
+
+fn add(world: &mut World, drawn: &Drawn) {
+    let grant = world.grant(WHO[drawn.who], ROLES[drawn.role], &scopes()[drawn.scope]);
+    let id = grant.id.clone();
+    world.each_list(|access| {
+        for grant in access.grants.iter_mut().filter(|grant| grant.id == id) {
+            grant.conditioned = drawn.conditioned;
+            grant.changed = Some(minutes_ago(drawn.age));
+            if WHO[drawn.who] == GROUP {
+                grant.principal_kind = PrincipalKind::Group;
+            }
+        }
+    });
+}
+
+/// What can be broken or odd about a world, as a set of bits.
+fn disturb(world: &mut World, what: u16) {
+    let denied = || failure(FailureClass::Denied, "AuthorizationFailed");
+    let bit = |position: u16| what & (1 << position) != 0;
+    if bit(0) {
+        world.observed.unwitnessed.insert(queue(), denied());
+    }
+    if bit(1) {
+        world.observed.user.values_mut().for_each(|reading| *reading = Reading::Unreadable(denied()));
+    }
+    if bit(2) {
+        world.observed.vaults.insert(kv(), Reading::Unreadable(denied()));
+    }
+    if bit(3) {
+        world.deny("locked", &host_account(), SYSTEM, data(&["*/delete"], &[]));
+    }
+    if bit(4) {
+        world.site().system = None;
+    }
+    if bit(5) {
+        world.site().attached.clear();
+    }
+    if bit(6) {
+        world.observed.vaults.insert(kv(), Reading::Absent { at: now() });
+    }
+    if bit(7) {
+        world.observed.target = Reading::Unreadable(denied());
+    }
+    if bit(8) {
+        world.observed.target = Reading::Absent { at: now() };
+    }
+    if bit(9) {
+        world.observed.vaults.clear();
+    }
+}
+
+fn drawn_world(policy: &Policy, grants: &[Drawn], matching: bool, what: u16) -> World {
+    let mut world = if matching { World::matching(policy) } else { World::without_grants(policy) };
+    grants.iter().for_each(|drawn| add(&mut world, drawn));
+    disturb(&mut world, what);
+    world
+}
+
+/// Everything that an evaluation says.
+fn said(evaluation: &Evaluation) -> String {
+    format!("{evaluation:?}")
+}
+
+proptest! {
+    #[test]
+    fn adding_a_grant_never_turns_satisfied_into_anything_else(grants in grants(), more in grants(), what in 0_u16..8) {
+        let policy = declared();
+        let before = drawn_world(&policy, &grants, false, what);
+        let mut after = before.clone();
+        more.iter().for_each(|drawn| add(&mut after, drawn));
+        let (before, after) = (before.evaluate(&policy), after.evaluate(&policy));
+        for (before, after) in before.requirements.iter().zip(&after.requirements) {
+            if matches!(before.access, Access::Satisfied(_)) {
+                prop_assert!(matches!(after.access, Access::Satisfied(_)), "{before:?} became {after:?}");
+            }
+            if matches!(after.access, Access::Missing(_)) {
+                prop_assert!(matches!(before.access, Access::Missing(_)), "{before:?} became {after:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_unreadable_access_list_never_yields_a_missing_role(grants in grants(), what in 0_u16..1024) {
+        let policy = declared();
+        let mut world = drawn_world(&policy, &grants, false, what);
+        let lost = failure(FailureClass::Transient, "TransportError");
+        world.observed.access.values_mut().for_each(|list| *list = Reading::Unreadable(lost.clone()));
+        let evaluation = world.evaluate(&policy);
+        prop_assert!(!codes(&evaluation).contains(&"role-missing"));
+        prop_assert!(evaluation.standing() != Standing::Compliant);
+    }
+
+    #[test]
+    fn the_order_of_grants_and_denials_does_not_matter(
+        grants in grants(),
+        what in 0_u16..1024,
+        matching in any::<bool>(),
+        turn in 0_usize..14,
+    ) {
+        let policy = declared();
+        let mut world = drawn_world(&policy, &grants, matching, what);
+        world.deny("another", &host_account(), SYSTEM, data(&["*/delete"], &[]));
+        let mut turned = world.clone();
+        turned.each_list(|access| {
+            access.denies.reverse();
+            access.grants.reverse();
+            let by = turn % access.grants.len().max(1);
+            access.grants.rotate_left(by);
+        });
+        prop_assert_eq!(said(&world.evaluate(&policy)), said(&turned.evaluate(&policy)));
+        prop_assert_eq!(said(&world.evaluate(&policy)), said(&world.evaluate(&policy)));
+    }
+
+    #[test]
+    fn no_verdict_contradicts_the_evidence(grants in grants(), matching in any::<bool>(), what in 0_u16..1024) {
+        let policy = declared();
+        let evaluation = drawn_world(&policy, &grants, matching, what).evaluate(&policy);
+        let accesses = || evaluation.requirements.iter().map(|one| &one.access);
+        for one in &evaluation.decision.hypotheses {
+            let confirming = evaluation.findings.iter().any(|finding| {
+                finding.hypothesis() == Some(one.hypothesis) && finding.effect() != Effect::Unknown
+            });
+            prop_assert_eq!(one.verdict == Verdict::Confirmed, confirming, "{:?}", one);
+        }
+        let verdict = |which| super::verdict(&evaluation, which);
+        if verdict(Hypothesis::H2) == Verdict::Refuted {
+            let held = |access| matches!(access, &Access::Satisfied(_) | &Access::Propagating { .. });
+            prop_assert!(accesses().all(held));
+        }
+        if verdict(Hypothesis::H3) == Verdict::Refuted {
+            prop_assert!(accesses().all(|access| matches!(access, Access::Satisfied(_) | Access::Missing(_))));
+        }
+        if evaluation.decision.cause == Some(Hypothesis::H2) {
+            prop_assert!(codes(&evaluation).contains(&"role-missing"));
+            prop_assert!(verdict(Hypothesis::H1) != Verdict::Confirmed, "an earlier link dominates");
+        }
+        let missing = accesses().filter(|access| matches!(access, Access::Missing(_))).count();
+        prop_assert_eq!(missing, codes(&evaluation).iter().filter(|code| **code == "role-missing").count());
+    }
+
+    #[test]
+    fn compliant_means_that_everything_was_read_and_is_there(
+        grants in grants(),
+        matching in any::<bool>(),
+        what in prop_oneof![Just(0_u16), 0_u16..1024],
+    ) {
+        let policy = declared();
+        let world = drawn_world(&policy, &grants, matching, what);
+        let evaluation = world.evaluate(&policy);
+        if evaluation.standing() == Standing::Compliant {
+            prop_assert!(evaluation.requirements.iter().all(|one| matches!(one.access, Access::Satisfied(_))));
+            prop_assert!(evaluation.requirements.len() >= policy.requirements.len());
+            prop_assert!(world.observed.target.present().is_some());
+            prop_assert!(policy.user.iter().all(|id| world.observed.user[id].present().is_some()));
+            prop_assert!(policy.vaults.iter().all(|one| world.observed.vaults[&one.vault].present().is_some()));
+            prop_assert!(evaluation.ask_groups.is_empty() && evaluation.decision.cause.is_none());
+        }
+    }
+}
