@@ -2,4 +2,5 @@
 
 mod architecture;
 mod crds;
+mod faults;
 mod recorded;
