@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use rolecall::{
     api::{FunctionIdentityPolicy, IdentityBoundary, Mode},
     azure::Limits,
+    evaluate::Finding,
     observe::Surveys,
     pipeline::{Intent, Pipeline},
     policy::{Authority, Boundary},
@@ -43,7 +44,7 @@ pub(super) async fn enforce(bench: &Bench) -> Report {
 
 fn findings(report: &Report) -> Vec<&'static str> {
     match &report.finding {
-        PassResult::Evaluated(pass) => pass.evaluation.findings.iter().map(|finding| finding.code()).collect(),
+        PassResult::Evaluated(pass) => pass.evaluation.findings.iter().map(Finding::code).collect(),
         other => panic!("the pass came to nothing: {other:?}"),
     }
 }
