@@ -168,9 +168,6 @@ impl Bridge {
                 let text = "an answer of Microsoft.Authorization is not a list: it has no `value`";
                 return Err(Failure::new(FailureClass::Bug, "UndecodableAnswer", text));
             }
-            if seen > self.arm.limits().max_pages {
-                return Err(endless("Microsoft.Authorization"));
-            }
         }
         let mut pages = self.pages.lock().expect("no code panics while it holds this lock");
         Ok(std::mem::take(&mut *pages).into_iter().flatten().collect())
@@ -190,6 +187,10 @@ impl Bridge {
             azure_core_old::Body::Bytes(bytes) if !bytes.is_empty() => Some(without_nulls(bytes)?),
             _ => None,
         };
+        let seen = self.pages.lock().expect("no code panics while it holds this lock").len();
+        if seen >= self.arm.limits().max_pages {
+            return Err(endless(request.url().path()));
+        }
         let answer = self.arm.execute(method, request.url().clone(), body).await?;
         // The crate repeats the api-version only where the link lacks it; a list is what has a `value`.
         let body = match serde_json::from_slice::<Value>(&answer.body) {

@@ -33,16 +33,15 @@ impl Policy for ReadRetry {
             }
             let pause = Duration::from_millis(200 * u64::from(tried) * u64::from(tried));
             let wait = match &result {
-                Ok(response) => match u16::from(response.status()) {
-                    429 | 503 => {
-                        let told = response.headers().get_optional_str(&RETRY_AFTER);
-                        // Without a number of seconds there is no promise to wait for: the requeue decides.
-                        let Some(seconds) = told.and_then(|text| text.trim().parse().ok()) else { return result };
-                        Duration::from_secs(seconds)
+                Ok(response) => {
+                    let told = response.headers().get_optional_str(&RETRY_AFTER);
+                    match (u16::from(response.status()), told.and_then(|text| text.trim().parse().ok())) {
+                        (429 | 503, Some(seconds)) => Duration::from_secs(seconds),
+                        // A 429 without a number of seconds is no promise to wait for: the requeue decides.
+                        (500 | 502 | 503 | 504, _) => pause,
+                        _ => return result,
                     }
-                    500 | 502 | 504 => pause,
-                    _ => return result,
-                },
+                }
                 Err(error) if matches!(error.kind(), ErrorKind::Io | ErrorKind::Connection) => pause,
                 Err(_) => return result,
             };

@@ -5,6 +5,7 @@ mod azure;
 mod cli;
 mod cluster;
 mod contract;
+mod faults;
 mod generated;
 mod recorded;
 mod scenarios;

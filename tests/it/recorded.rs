@@ -82,7 +82,7 @@ impl Recording {
 
     fn category(&self) -> Category {
         let found = CATEGORIES.iter().find(|(_, _, numbers)| contains(numbers, self.number));
-        found.map(|(category, _, _)| *category).unwrap_or_else(|| panic!("{} is in no category", self.number))
+        found.expect("every number is in a category").0
     }
 
     /// The documents of the body: the entries of a list, or the one that it is.
