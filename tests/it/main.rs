@@ -3,4 +3,5 @@
 mod architecture;
 mod cluster;
 mod contract;
+mod controller;
 mod crds;
