@@ -152,6 +152,7 @@ pub async fn run(operator: Operator, shutdown: BoxFuture<'static, ()>) {
 }
 
 /// What a reconcile waits for: not the status, which is our own doing.
+#[expect(clippy::unnecessary_wraps, reason = "a predicate's signature")]
 fn trigger(policy: &FunctionIdentityPolicy) -> Option<u64> {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
@@ -202,7 +203,6 @@ async fn reconcile(policy: Arc<FunctionIdentityPolicy>, context: Arc<Context>) -
     }))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the controller's signature")]
 fn retry(_: Arc<FunctionIdentityPolicy>, error: &PassError, _: Arc<Context>) -> Action {
     match error {
         // A newer version is on its way through the watch, or the API server is; both are here in a moment.

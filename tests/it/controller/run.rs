@@ -93,7 +93,6 @@ impl Run {
     }
 
     /// Lets simulated time pass.
-    #[expect(clippy::unused_self, reason = "time is the run's")]
     pub async fn wait(&self, time: Duration) {
         tokio::time::sleep(time).await;
     }
