@@ -3,10 +3,10 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint verify generate cluster end-to-end
+.PHONY: help demo test lint verify generate cluster cluster-down cluster-binary
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Play the controller through incidents in simulated Azure and Kubernetes
 	@$(CARGO) run --quiet --locked -- demo
@@ -23,3 +23,12 @@ generate: ## Write crds/ and everything else that is generated
 
 verify: generate ## Generated files are up to date: leaves a clean tree
 	git diff --exit-code -- crds charts docs
+
+cluster: ## Start a kube-apiserver, simulated Azure and the operator here, to try it with kubectl (needs Go and kubectl)
+	@tests/cluster/up.sh
+
+cluster-down: ## Stop what `make cluster` started
+	@tests/cluster/up.sh down
+
+cluster-binary: ## Build the kube-apiserver of the tests (needs Go; minutes, once); `make test` then uses it
+	@tests/cluster/build.sh

@@ -8,13 +8,14 @@ mod stores;
 
 use std::{sync::Arc, time::Duration};
 
-use futures::{StreamExt, future::BoxFuture};
+use futures::{StreamExt, channel::mpsc, future::BoxFuture};
 use kube::{
     Api, Client, Resource, ResourceExt,
     runtime::{
         PredicateConfig, WatchStreamExt,
         controller::{self, Action, Controller},
-        reflector, watcher,
+        reflector,
+        watcher::{self, Event, watcher},
     },
 };
 
@@ -73,6 +74,8 @@ pub async fn run(operator: Operator, shutdown: BoxFuture<'static, ()>) {
     let boundaries = stores::boundaries(Api::<IdentityBoundary>::all(client.clone()));
     let namespaces = stores::namespaces(Api::all(client.clone()));
     let (policies, writer) = reflector::store();
+    let (rivals_changed, rivals_heard) = mpsc::channel(1);
+    let (mut seen, mut changed) = (rivals_changed.clone(), rivals_changed);
     let stream = watcher(Api::<FunctionIdentityPolicy>::all(client.clone()), watcher::Config::default())
         .default_backoff()
         .inspect(|event| {
@@ -81,8 +84,28 @@ pub async fn run(operator: Operator, shutdown: BoxFuture<'static, ()>) {
             }
         })
         .reflect(writer)
+        .inspect(move |event| match event {
+            Ok(Event::InitDone) => {
+                // Not by waiting for the store: the controller does, and a store wakes only one of those who wait.
+                if health.set_ready() {
+                    tracing::info!("ready");
+                }
+                let _ = seen.try_send(());
+            }
+            Ok(Event::Delete(_)) => {
+                let _ = seen.try_send(());
+            }
+            // It may have stood back for one that went while this was being written.
+            Ok(Event::Apply(policy)) if stores::stands_back(policy) => {
+                let _ = seen.try_send(());
+            }
+            Ok(Event::Apply(_) | Event::Init | Event::InitApply(_)) | Err(_) => {}
+        })
         .applied_objects()
-        .predicate_filter(trigger, PredicateConfig::default());
+        .predicate_filter(trigger, PredicateConfig::default())
+        .inspect(move |_| {
+            let _ = changed.try_send(());
+        });
 
     // Drivers of the other two stores end with this function.
     let mut drivers = tokio::task::JoinSet::new();
@@ -101,13 +124,8 @@ pub async fn run(operator: Operator, shutdown: BoxFuture<'static, ()>) {
     let stores = Stores { policies: policies.clone(), boundaries: boundaries.store, namespaces: namespaces.store };
     let publisher = Publisher { client, clock, instance };
     let context = Arc::new(Context { pipeline, clock, stores, publisher });
-    let ready = policies.clone();
-    drivers.spawn(async move {
-        if ready.wait_until_ready().await.is_ok() {
-            health.set_ready();
-            tracing::info!("ready");
-        }
-    });
+    let waiting = policies.clone();
+    let may_act_now = rivals_heard.flat_map(move |()| futures::stream::iter(stores::duplicates(&waiting)));
     let (watching_shutdown, stop) = futures::future::abortable(shutdown);
     let ended = Arc::new(tokio::sync::Notify::new());
     let notify = ended.clone();
@@ -118,6 +136,7 @@ pub async fn run(operator: Operator, shutdown: BoxFuture<'static, ()>) {
     Controller::for_stream(stream, policies)
         .with_config(controller::Config::default().concurrency(concurrency))
         .reconcile_all_on(futures::stream::select(boundaries.changed, namespaces.changed))
+        .reconcile_on(may_act_now)
         .graceful_shutdown_on(async move { ended.notified().await })
         .run(reconcile, retry, context)
         .for_each(|result| async {

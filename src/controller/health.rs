@@ -20,8 +20,9 @@ use tokio::net::TcpListener;
 pub struct Health(Arc<AtomicBool>);
 
 impl Health {
-    pub(super) fn set_ready(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    /// Whether it was not ready before.
+    pub(super) fn set_ready(&self) -> bool {
+        !self.0.swap(true, Ordering::Relaxed)
     }
 
     /// Whether it has.

@@ -1,5 +1,10 @@
 //! What is known of the cluster without asking: policies, boundaries, namespaces.
 
+use std::{
+    collections::BTreeSet,
+    hash::{DefaultHasher, Hash, Hasher},
+};
+
 use futures::{
     StreamExt,
     channel::mpsc,
@@ -10,9 +15,9 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, ResourceExt,
     runtime::{
-        Predicate, PredicateConfig, WatchStreamExt, predicates,
+        WatchStreamExt,
         reflector::{self, ObjectRef, Store},
-        watcher,
+        watcher::{self, Event, watcher},
     },
 };
 
@@ -79,6 +84,17 @@ impl Stores {
     }
 }
 
+/// Whether the policy last stood back for another one. When that one changes or goes, this one may be the oldest.
+pub(super) fn stands_back(policy: &FunctionIdentityPolicy) -> bool {
+    let conditions = policy.status.iter().flat_map(|status| &status.conditions);
+    conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.reason == "DuplicateTarget")
+}
+
+/// The policies that stand back.
+pub(super) fn duplicates(policies: &Store<FunctionIdentityPolicy>) -> Vec<ObjectRef<FunctionIdentityPolicy>> {
+    policies.state().iter().filter(|policy| stands_back(policy)).map(|policy| ObjectRef::from_obj(&**policy)).collect()
+}
+
 /// A store, what fills it, and a signal for each change that could matter to policies.
 pub(super) struct Watched<K: kube::Resource<DynamicType = ()> + 'static> {
     pub(super) store: Store<K>,
@@ -100,6 +116,7 @@ where
 {
     let (store, writer) = reflector::store();
     let (mut signal, changed) = mpsc::channel(1);
+    let (reader, mut known) = (store.clone(), None);
     let driver = watcher(api, watcher::Config::default())
         .default_backoff()
         .inspect(move |event| {
@@ -108,19 +125,32 @@ where
             }
         })
         .reflect(writer)
-        .touched_objects()
-        // Heartbeats and annotations of namespaces are no reason to look at Azure.
-        .predicate_filter(
-            predicates::generation.combine(predicates::labels).combine(predicates::finalizers),
-            PredicateConfig::default(),
-        )
-        .for_each(move |object| {
-            if object.is_ok() {
-                // A signal that is still waiting says the same.
-                let _ = signal.try_send(());
+        .for_each(move |event| {
+            // Of a list the store shows nothing before `InitDone`.
+            if let Ok(Event::Apply(_) | Event::Delete(_) | Event::InitDone) = event {
+                let now = fingerprint(&reader);
+                if known.replace(now) != Some(now) {
+                    // A signal that is still waiting says the same.
+                    let _ = signal.try_send(());
+                }
             }
             futures::future::ready(())
         })
         .boxed();
     Watched { store, driver, changed: changed.boxed() }
+}
+
+/// What of the objects can matter to policies. Not by event, because an object that is gone differs in nothing from
+/// what it was, and one that went while nobody watched has no event at all. Heartbeats and annotations of namespaces
+/// are no reason to look at Azure.
+fn fingerprint<K: kube::Resource<DynamicType = ()> + Clone + 'static>(store: &Store<K>) -> u64 {
+    let state = store.state();
+    let facts = |object: &K| {
+        let (name, labels) = (object.name_any(), object.labels().clone());
+        (name, object.uid(), object.meta().generation, labels)
+    };
+    let all: BTreeSet<_> = state.iter().map(|object| facts(object)).collect();
+    let mut hasher = DefaultHasher::new();
+    all.hash(&mut hasher);
+    hasher.finish()
 }

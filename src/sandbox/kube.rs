@@ -79,8 +79,8 @@ pub struct KubeSim {
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    /// Wakes open watches.
-    changed: tokio::sync::watch::Sender<()>,
+    /// Wakes open watches, in the order in which they began to wait: tokio's `watch` would wake them in random order.
+    changed: tokio::sync::Notify,
 }
 
 #[derive(Debug)]
@@ -110,7 +110,7 @@ impl Shared {
     }
 
     fn wake_watches(&self) {
-        self.changed.send_replace(());
+        self.changed.notify_waiters();
     }
 }
 
@@ -143,7 +143,7 @@ impl KubeSim {
             interruptions: 0,
             interruption: Interruption::Dropped,
         };
-        let shared = Shared { state: Mutex::new(state), changed: tokio::sync::watch::Sender::new(()) };
+        let shared = Shared { state: Mutex::new(state), changed: tokio::sync::Notify::new() };
         let sim = Self { shared: Arc::new(shared) };
         for crd in crds {
             sim.install_crd(&crd);

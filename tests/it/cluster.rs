@@ -5,12 +5,18 @@
 //! `ROLECALL_KUBECONFIG` names. Without any the tests say so and pass, except in CI.
 
 mod arm;
+mod columns;
+mod command_line;
 mod defaults;
 mod immutable;
 mod kstatus;
 mod kubectl;
+mod lifecycle;
+mod operator;
 mod process;
 pub(super) mod request;
+mod rivals;
 mod scene;
 mod schema;
 pub(super) mod stage;
+mod verdicts;

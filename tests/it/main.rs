@@ -5,6 +5,7 @@ mod azure;
 mod cli;
 mod cluster;
 mod contract;
+mod controller;
 mod faults;
 mod generated;
 mod recorded;

@@ -144,10 +144,10 @@ proptest! {
             }
             match &step.change {
                 Change::Grant(grant) => {
-                    let triple = (grant.principal.to_string(), grant.role.to_string(), grant.scope.clone());
+                    let triple = (grant.principal.to_string(), grant.role.id.to_string(), grant.scope.clone());
                     prop_assert!(asked(&policy).contains(&triple), "{:?} is not declared", grant);
                     prop_assert!(inside(&grant.scope));
-                    prop_assert!(case.roles.iter().any(|role| role_id(role) == grant.role));
+                    prop_assert!(case.roles.iter().any(|role| role_id(role) == grant.role.id));
                 }
                 Change::Identity(change) => {
                     prop_assert!(inside(&change.target) && change.attach.iter().all(inside));

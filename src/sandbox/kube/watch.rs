@@ -6,7 +6,10 @@ use std::{collections::VecDeque, io, sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures::{Stream, stream};
 use serde_json::{Value, json};
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::futures::Notified,
+    time::{Instant, timeout_at},
+};
 
 use super::{
     Interruption, Shared, State,
@@ -47,7 +50,6 @@ pub(super) struct WatchPlan {
 struct Watch {
     plan: WatchPlan,
     shared: Arc<Shared>,
-    changed: tokio::sync::watch::Receiver<()>,
     /// The interruptions that had happened when the watch was opened.
     interruptions: u64,
     lines: VecDeque<Bytes>,
@@ -66,7 +68,6 @@ pub(super) fn open(
     let now = Instant::now();
     let timeout = Duration::from_secs(plan.timeout_seconds.unwrap_or(DEFAULT_TIMEOUT_SECONDS));
     let mut watch = Watch {
-        changed: shared.changed.subscribe(),
         shared,
         interruptions: state.interruptions,
         lines: VecDeque::new(),
@@ -105,13 +106,14 @@ impl Watch {
             if self.has_ended {
                 return None;
             }
-            // Marked as seen before the state is read: a change in between wakes the wait below at once.
-            self.changed.borrow_and_update();
+            let shared = self.shared.clone();
+            // Before the state is read: a change in between wakes the wait below at once.
+            let changed = shared.changed.notified();
             if let Some(error) = self.catch_up() {
                 return Some((Err(error), self));
             }
             if self.lines.is_empty() && !self.has_ended {
-                self.wait().await;
+                self.wait(changed).await;
             }
         }
     }
@@ -144,9 +146,9 @@ impl Watch {
         None
     }
 
-    async fn wait(&mut self) {
+    async fn wait(&mut self, changed: Notified<'_>) {
         let wake = self.deadline.min(self.next_bookmark);
-        if timeout_at(wake, self.changed.changed()).await.is_ok() {
+        if timeout_at(wake, changed).await.is_ok() {
             return;
         }
         self.next_bookmark = wake + BOOKMARK_EVERY;

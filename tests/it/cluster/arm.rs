@@ -28,13 +28,6 @@ impl Arm {
         self.send("GET", path, "").ok()
     }
 
-    /// The document at an ARM path, if there is one.
-    pub fn document(&self, id: &str, api_version: &str) -> Option<Value> {
-        let (code, body) = self.get(&format!("{id}?api-version={api_version}"));
-        assert!(code == 200 || code == 404, "{code} {body}");
-        (code == 200).then(|| serde_json::from_str(&body).expect("JSON"))
-    }
-
     /// Deletes behind the operator's back.
     pub fn delete(&self, id: &str, api_version: &str) {
         let (code, body) = self.send("DELETE", &format!("{id}?api-version={api_version}"), "").expect("an answer");

@@ -12,8 +12,8 @@ fn the_target_cannot_be_changed_and_everything_else_can() {
     let Some(scene) = Scene::set() else { return };
     scene.create(&scene.policy("orders", |_| {}));
     let path = format!("{}/orders", scene.policies());
-    let patch = json!({ "spec": { "target": { "resource": "host" } } });
-    let (code, answer) = scene.api.send("PATCH", &path, MERGE, &patch);
+    let change = json!({ "spec": { "target": { "resource": "host" } } });
+    let (code, answer) = scene.api.send("PATCH", &path, MERGE, &change);
     assert_eq!(code, 422, "{answer}");
     let message = answer["message"].as_str().unwrap_or_default();
     assert!(message.contains("spec.target: Invalid value"), "{message}");
@@ -28,11 +28,11 @@ fn two_appliers_share_the_bindings_by_name() {
     let Some(scene) = Scene::set() else { return };
     scene.create(&scene.compliant_policy("orders"));
     let own = json!({ "name": "extra", "type": "queueTrigger", "resource": "host", "identity": "system" });
-    let patch = json!({
+    let change = json!({
         "apiVersion": "rolecall.dev/v1alpha1", "kind": "FunctionIdentityPolicy", "spec": { "bindings": [own] },
     });
     let path = format!("{}/orders?fieldManager=overlay", scene.policies());
-    let merged = scene.api.ok("PATCH", &path, APPLY, &patch);
+    let merged = scene.api.ok("PATCH", &path, APPLY, &change);
     let names: Vec<_> = merged["spec"]["bindings"].as_array().expect("a list").iter().map(|it| &it["name"]).collect();
     assert_eq!(names, ["incoming", "extra"]);
 }

@@ -10,7 +10,8 @@ use std::{
 };
 
 /// Runs a program and ends it when our end of its standard input closes, which the kernel does for a test process
-/// however it ends. A word on standard input names another signal than TERM. The exit code is the program's.
+/// however it ends. A word on standard input names another signal than TERM. The exit code is the program's. What was
+/// killed is going to be started again, so its files are kept.
 const LEASH: &str = r#"
 exec 3<&0
 "$@" </dev/null 3<&- &
@@ -19,7 +20,7 @@ child=$!
 exec 3<&- </dev/null
 wait "$child"
 code=$?
-[ -z "$REMOVED_AT_THE_END" ] || rm -rf "$REMOVED_AT_THE_END"
+[ -z "$REMOVED_AT_THE_END" ] || [ "$code" = 137 ] || rm -rf "$REMOVED_AT_THE_END"
 exit "$code"
 "#;
 

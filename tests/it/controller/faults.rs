@@ -1,0 +1,158 @@
+//! An API server that fails: watches that end, answers that are lost, writes that lose a race.
+
+use std::time::Duration;
+
+use rolecall::sandbox::kube::{KubeFailure, KubeFault};
+use serde_json::json;
+
+use super::run::{POLICY, Run, SETTLED, document, orders};
+
+/// Connections that are refused.
+pub fn unavailable(path_contains: &str, times: u32) -> KubeFault {
+    KubeFault { method: None, path_contains: path_contains.to_owned(), times, failure: KubeFailure::Unavailable }
+}
+
+fn status_write(failure: KubeFailure) -> KubeFault {
+    KubeFault { method: Some("PATCH"), path_contains: "/status".to_owned(), times: 1, failure }
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_are_seen_after_watches_have_expired_or_were_dropped() {
+    let mut run = Run::new();
+    run.kube.put(orders("Report"));
+    run.start();
+    run.wait(SETTLED).await;
+    run.kube.expire_watches();
+    let mut gated = orders("Report");
+    gated["spec"]["gate"] = json!("Drift");
+    run.kube.put(gated);
+    run.wait(SETTLED).await;
+    assert_eq!(run.reason("orders"), "DriftDetected");
+
+    run.kube.drop_watches();
+    run.kube.put(orders("Report"));
+    run.wait(SETTLED).await;
+    assert_eq!(run.reason("orders"), "DriftReported");
+    assert_eq!(run.events(), ["DriftReported", "DriftDetected", "DriftReported"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn watches_that_end_are_no_reason_to_write() {
+    let mut run = Run::new();
+    run.kube.put(orders("Report"));
+    run.start();
+    run.wait(SETTLED).await;
+    let writes = run.kube_writes().len();
+    for _ in 0..5 {
+        run.kube.expire_watches();
+        run.wait(SETTLED).await;
+        run.kube.drop_watches();
+        run.wait(SETTLED).await;
+    }
+    assert_eq!(run.kube_writes().len(), writes);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_operator_goes_on_when_the_api_server_is_back() {
+    let mut run = Run::new();
+    run.kube.put(orders("Report"));
+    run.start();
+    run.wait(SETTLED).await;
+    run.kube.set_available(false);
+    run.wait(Duration::from_secs(20 * 60)).await;
+    assert!(run.health.is_ready(), "restarting the pod would not bring the API server back");
+    run.kube.set_available(true);
+    run.kube.put(orders("Enforce"));
+    run.wait(2 * SETTLED).await;
+    assert_eq!(run.reason("orders"), "Propagating");
+    assert_eq!(run.azure_writes().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_is_tried_again_and_nobody_is_overwritten() {
+    let mut run = Run::new();
+    run.kube.put(orders("Report"));
+    run.kube.fail(status_write(KubeFailure::Status(409)));
+    run.start();
+    run.wait(Duration::from_secs(1)).await;
+    assert_eq!(run.reason("orders"), "");
+    assert_eq!(run.events(), Vec::<String>::new(), "what is not in status did not happen");
+    run.wait(Duration::from_secs(5)).await;
+    assert_eq!(run.reason("orders"), "DriftReported");
+    assert_eq!(run.events(), ["DriftReported"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_that_was_computed_from_an_old_version_is_refused() {
+    let mut run = Run::new();
+    run.kube.put(orders("Report"));
+    // The pass waits two seconds for Azure, and meanwhile the spec changes.
+    let busy = "{ path: /Microsoft.Web/sites, times: 1, answer: { status: 503, headers: { retry-after: '2' } } }";
+    run.arm.add_fault(serde_saphyr::from_str(busy).expect("a fault"));
+    run.start();
+    run.wait(Duration::from_secs(1)).await;
+    let mut gated = orders("Report");
+    gated["spec"]["gate"] = json!("Drift");
+    run.kube.put(gated);
+    run.wait(SETTLED).await;
+    let answers: Vec<_> = run.status_writes().iter().map(|request| request.status).collect();
+    assert_eq!(answers, [Some(409), Some(200)]);
+    assert_eq!(run.events(), ["DriftDetected"]);
+    assert_eq!(run.policy("orders")["status"]["observedGeneration"], 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_to_a_status_write_makes_no_storm() {
+    let mut run = Run::new();
+    run.kube.put(orders("Report"));
+    run.kube.fail(status_write(KubeFailure::AnswerLost));
+    run.start();
+    run.wait(SETTLED).await;
+    assert_eq!(run.reason("orders"), "DriftReported");
+    assert_eq!(run.status_writes().len(), 1, "the watch shows that it was written");
+    assert!(run.events().len() <= 1, "{:?}", run.events());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_event_is_not_worth_a_second_pass() {
+    let mut run = Run::new();
+    run.kube.put(orders("Report"));
+    run.kube.fail(KubeFault {
+        method: Some("POST"),
+        path_contains: "/events".to_owned(),
+        times: 1,
+        failure: KubeFailure::Status(403),
+    });
+    run.start();
+    run.wait(SETTLED).await;
+    assert_eq!(run.reason("orders"), "DriftReported");
+    assert_eq!(run.kube_writes().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_that_starts_before_the_crds_waits_for_them() {
+    let mut run = Run::without_crds();
+    run.start();
+    run.wait(Duration::from_secs(3600)).await;
+    assert!(!run.health.is_ready());
+    run.install_crds();
+    run.kube.put(document(include_str!("../../../examples/orders/boundary.yaml")));
+    run.kube.put(orders("Report"));
+    run.wait(2 * SETTLED).await;
+    assert!(run.health.is_ready());
+    assert_eq!(run.reason("orders"), "DriftReported");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_is_deleted_during_its_pass_stays_deleted() {
+    let mut run = Run::new();
+    run.kube.put(orders("Report"));
+    let busy = "{ path: /Microsoft.Web/sites, times: 1, answer: { status: 503, headers: { retry-after: '2' } } }";
+    run.arm.add_fault(serde_saphyr::from_str(busy).expect("a fault"));
+    run.start();
+    run.wait(Duration::from_secs(1)).await;
+    run.kube.delete(POLICY, Some("payments"), "orders");
+    run.wait(SETTLED).await;
+    assert_eq!(run.kube.get(POLICY, Some("payments"), "orders"), None);
+    assert_eq!(run.events(), Vec::<String>::new());
+}

@@ -1,0 +1,163 @@
+//! A run: both simulators, the operator, and questions about what was sent.
+
+use std::time::Duration;
+
+use azure_core::http::Transport;
+use futures::FutureExt;
+use jiff::Timestamp;
+use rolecall::{
+    azure::{Azure, AzureConfig, Limits, StaticToken},
+    catalog::clouds::CLOUDS,
+    cli::crd::definitions,
+    clock::Clock,
+    controller::{self, Health, Operator},
+    observe::Surveys,
+    pipeline::Pipeline,
+    sandbox::{
+        arm::{ArmRequest, ArmSim, World},
+        kube::{KubeRequest, KubeSim},
+    },
+};
+use serde_json::{Value, json};
+use tokio::{sync::oneshot, task::JoinHandle};
+
+pub const NAMESPACE: &str = "payments";
+pub const POLICY: &str = "FunctionIdentityPolicy";
+/// A quiet time after which everything has settled, shorter than any interval.
+pub const SETTLED: Duration = Duration::from_secs(60);
+
+/// Everything that takes part.
+pub struct Run {
+    pub kube: KubeSim,
+    pub arm: ArmSim,
+    pub health: Health,
+    clock: Clock,
+    operator: Option<(JoinHandle<()>, oneshot::Sender<()>)>,
+}
+
+impl Run {
+    /// Both simulators with the example's boundary, and no operator yet.
+    pub fn new() -> Self {
+        let run = Self::without_crds();
+        run.install_crds();
+        run.kube.put(document(include_str!("../../../examples/orders/boundary.yaml")));
+        run
+    }
+
+    pub fn without_crds() -> Self {
+        let world = World::from_yaml(include_str!("../../../examples/orders/world.yaml")).expect("the example");
+        let clock = Clock::starting_at(world.clock.expect("the example has a clock"));
+        Self {
+            kube: KubeSim::new(clock, Vec::new()),
+            arm: ArmSim::new(world, clock),
+            health: Health::default(),
+            clock,
+            operator: None,
+        }
+    }
+
+    pub fn install_crds(&self) {
+        for (_, text) in definitions().expect("the definitions can be printed") {
+            self.kube.install_crd(&document(&text));
+        }
+    }
+
+    /// Starts the operator.
+    pub fn start(&mut self) {
+        let config = AzureConfig {
+            cloud: CLOUDS[0],
+            arm_endpoint: None,
+            credential: std::sync::Arc::new(StaticToken::new("any")),
+            transport: Some(Transport::new(self.arm.transport())),
+            limits: Limits::default(),
+        };
+        let azure = Azure::new(config).expect("a usable configuration");
+        let operator = Operator {
+            client: self.kube.client(),
+            pipeline: Pipeline::new(azure, Surveys::new(self.clock, Duration::from_secs(60)), self.clock),
+            clock: self.clock,
+            concurrency: 8,
+            health: self.health.clone(),
+            instance: "rolecall-0".to_owned(),
+        };
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(controller::run(operator, stopped.map(drop).boxed()));
+        self.operator = Some((task, stop));
+    }
+
+    /// Asks the operator to end; answers when it has.
+    pub async fn shut_down(&mut self) {
+        let (task, stop) = self.operator.take().expect("started");
+        stop.send(()).expect("it runs");
+        task.await.expect("no panic");
+    }
+
+    /// Lets simulated time pass.
+    pub async fn wait(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The policy as stored.
+    pub fn policy(&self, name: &str) -> Value {
+        self.kube.get(POLICY, Some(NAMESPACE), name).expect("stored")
+    }
+
+    /// The reason of `Ready`; empty before the first look.
+    pub fn reason(&self, name: &str) -> String {
+        let policy = self.policy(name);
+        let conditions = policy["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        let ready = conditions.iter().find(|condition| condition["type"] == "Ready").cloned().unwrap_or_default();
+        ready["reason"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Requests to Kubernetes that write.
+    pub fn kube_writes(&self) -> Vec<KubeRequest> {
+        self.kube.journal().into_iter().filter(|request| request.mutating).collect()
+    }
+
+    pub fn status_writes(&self) -> Vec<KubeRequest> {
+        self.kube_writes().into_iter().filter(|request| request.subresource.is_some()).collect()
+    }
+
+    /// The reasons of all events, in order.
+    pub fn events(&self) -> Vec<String> {
+        let posted = self.kube_writes().into_iter().filter(|request| request.method == "POST");
+        posted.filter_map(|request| Some(request.body?["reason"].as_str()?.to_owned())).collect()
+    }
+
+    /// Requests to Azure that write.
+    pub fn azure_writes(&self) -> Vec<ArmRequest> {
+        self.arm.journal().into_iter().filter(|request| request.mutating).collect()
+    }
+
+    /// When the apps were listed, which every survey begins with.
+    pub fn surveys(&self) -> Vec<Timestamp> {
+        let journal = self.arm.journal().into_iter();
+        journal.filter(|request| request.path.ends_with("/Microsoft.Web/sites")).map(|request| request.time).collect()
+    }
+
+    /// Asks for a pass, as `flux reconcile` does.
+    pub fn request(&self, name: &str, token: &str) {
+        self.kube.put(json!({
+            "apiVersion": "rolecall.dev/v1alpha1", "kind": POLICY, "spec": self.policy(name)["spec"],
+            "metadata": {
+                "name": name, "namespace": NAMESPACE, "annotations": { "reconcile.fluxcd.io/requestedAt": token },
+            },
+        }));
+    }
+}
+
+/// The example's policy in some mode.
+pub fn orders(mode: &str) -> Value {
+    let mut policy = document(include_str!("../../../examples/orders/policy.yaml"));
+    policy["spec"]["mode"] = json!(mode);
+    policy
+}
+
+pub fn document(yaml: &str) -> Value {
+    serde_saphyr::from_str(yaml).expect("YAML")
+}
