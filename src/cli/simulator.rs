@@ -22,7 +22,8 @@ pub(super) async fn serve(verb: SandboxArguments) -> Result<(), CliError> {
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
         CliError::new(format!("`{name}`: {error}{cause}"))
     })?;
-    let clock = world.clock.map_or(Clock::System, Clock::starting_at);
+    // The wall clock, whatever the world's `clock` says: its clients live by it, and compare its times with theirs.
+    let clock = Clock::System;
     let listener = TcpListener::bind(listen)
         .await
         .map_err(|error| CliError::new(format!("cannot listen on {listen}: {error}")))?;
