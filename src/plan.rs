@@ -60,8 +60,8 @@ pub fn plan(
     for wish in wishes(policy, evaluation, role) {
         let wish = match wish {
             Ok(wish) => wish,
-            Err(hold) => {
-                held.push(hold);
+            Err(unhelped) => {
+                held.push(unhelped);
                 continue;
             }
         };
@@ -96,7 +96,7 @@ fn wishes(
         let subject = finding.subject();
         match finding {
             Finding::SystemIdentityDisabled => {
-                wishes.push(Ok(Wish { kind: ChangeKind::EnableSystemIdentity, change: WishedChange::EnableSystem }))
+                wishes.push(Ok(Wish { kind: ChangeKind::EnableSystemIdentity, change: WishedChange::EnableSystem }));
             }
             Finding::UserIdentityNotAttached { identity, .. } => {
                 let others = || evaluation.findings.iter();

@@ -23,3 +23,21 @@ pub fn direct_grant(scope: &Scope) -> SignedDuration {
 /// The time that one at a management group or the root may take: the same page says "several hours" for roles with
 /// data actions.
 pub const MANAGEMENT_GROUP: SignedDuration = SignedDuration::from_hours(6);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_is_that_of_the_resource_whatever_its_depth_and_casing() {
+        let minutes = |path: &str| {
+            let id = format!("/subscriptions/1/resourceGroups/microsoft.storage/providers/{path}");
+            direct_grant(&Scope::parse(&id).unwrap()).as_mins()
+        };
+        assert_eq!(minutes("Microsoft.Storage/storageAccounts/st/blobServices/default/containers/in"), 30);
+        assert_eq!(minutes("MICROSOFT.STORAGE/storageAccounts/st"), 30);
+        assert_eq!(minutes("Microsoft.ServiceBus/namespaces/sb/queues/in"), 5);
+        assert_eq!(minutes("Microsoft.KeyVault/vaults/kv"), 10);
+        assert!(MANAGEMENT_GROUP > direct_grant(&Scope::parse("/subscriptions/1").unwrap()));
+    }
+}

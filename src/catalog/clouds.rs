@@ -37,3 +37,22 @@ pub const CLOUDS: [Cloud; 3] = [
         authority_host: "https://login.chinacloudapi.cn",
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_clouds_share_an_endpoint_and_every_address_is_usable_as_it_stands() {
+        for (position, cloud) in CLOUDS.iter().enumerate() {
+            for other in &CLOUDS[..position] {
+                assert!(cloud.name != other.name && cloud.arm_endpoint != other.arm_endpoint);
+                assert!(cloud.arm_scope != other.arm_scope && cloud.authority_host != other.authority_host);
+            }
+            for address in [cloud.arm_endpoint, cloud.authority_host] {
+                assert!(address.starts_with("https://") && !address.ends_with('/'), "{address}: a path is appended");
+            }
+            assert!(cloud.arm_scope.ends_with("/.default"), "{}", cloud.arm_scope);
+        }
+    }
+}

@@ -40,3 +40,23 @@ pub const NAMED_ONLY_ACTIONS: [&str; 16] = [
     "Microsoft.Storage/storageAccounts/listKeys/action",
     "Microsoft.Web/sites/*/listKeys/action",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::pattern;
+
+    #[test]
+    fn both_spellings_of_assigning_an_identity_are_forbidden() {
+        let family = "Microsoft.ManagedIdentity/userAssignedIdentities";
+        for spelled in ["/assign/action", "/*/assign/action", "/*", "/mi-one/assign/action"] {
+            let own = format!("{family}{spelled}");
+            assert!(FORBIDDEN_ACTIONS.iter().any(|action| pattern::overlap(action, &own)), "{own}");
+        }
+    }
+
+    #[test]
+    fn reading_is_never_forbidden() {
+        assert!(!FORBIDDEN_ACTIONS.iter().any(|action| pattern::overlap(action, "*/read")));
+    }
+}

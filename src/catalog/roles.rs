@@ -76,4 +76,13 @@ mod tests {
         assert_eq!(ids.len(), built_in_roles().len());
         assert_eq!(ids.len(), 130);
     }
+
+    #[test]
+    fn a_role_is_found_by_its_name_in_any_casing_and_by_nothing_less() {
+        let receiver = built_in("azure service bus data RECEIVER").unwrap();
+        assert_eq!(receiver.id, "4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0");
+        assert!(built_in("Azure Service Bus Data").is_none());
+        let names: BTreeSet<_> = built_in_roles().iter().map(|role| role.name.to_lowercase()).collect();
+        assert_eq!(names.len(), built_in_roles().len(), "a name stands for one role");
+    }
 }

@@ -244,7 +244,7 @@ impl<'a> Question<'a> {
                         Some(true) => {}
                         Some(false) => continue,
                         None => {
-                            group = first(group, grant);
+                            group = Some(first(group, grant));
                             continue;
                         }
                     }
@@ -253,7 +253,7 @@ impl<'a> Question<'a> {
                 }
             }
             if grant.conditioned || entries.all(|entry| entry.conditioned) {
-                conditioned = first(conditioned, grant);
+                conditioned = Some(first(conditioned, grant));
                 continue;
             }
             match self.acts_from(grant) {
@@ -263,7 +263,7 @@ impl<'a> Question<'a> {
                         young = Some((until, grant));
                     }
                 }
-                Some(_) | None => settled = first(settled, grant),
+                Some(_) | None => settled = Some(first(settled, grant)),
             }
         }
         if let Some(grant) = settled {
@@ -336,8 +336,9 @@ impl<'a> Question<'a> {
     }
 }
 
-fn first<'a>(known: Option<&'a Grant>, grant: &'a Grant) -> Option<&'a Grant> {
-    Some(known.map_or(grant, |known| if grant.id < known.id { grant } else { known }))
+/// The one of two grants that is named.
+fn first<'a>(known: Option<&'a Grant>, grant: &'a Grant) -> &'a Grant {
+    known.map_or(grant, |known| if grant.id < known.id { grant } else { known })
 }
 
 /// Whether one entry of a role allows the whole operation. Not-actions count within their entry only.

@@ -112,9 +112,10 @@ fn an_app_that_is_gone_ends_the_walk_with_every_answer_open() {
 
 #[test]
 fn what_could_not_be_read_is_never_taken_as_absent() {
+    type Break<'a> = &'a dyn Fn(&mut World);
     let policy = policy(|spec| vault(spec, "RBAC", "shared", &["get"]));
     let denied = || failure(FailureClass::Denied, "AuthorizationFailed");
-    let breaks: [(&str, &dyn Fn(&mut World)); 6] = [
+    let breaks: [(&str, Break); 6] = [
         ("the app", &|world| world.observed.target = Reading::Unreadable(denied())),
         ("an identity", &|world| {
             world.observed.user.insert(shared(), Reading::Unreadable(denied()));

@@ -108,7 +108,9 @@ fn disturb(world: &mut World, what: u16) {
 
 fn drawn_world(policy: &Policy, grants: &[Drawn], matching: bool, what: u16) -> World {
     let mut world = if matching { World::matching(policy) } else { World::without_grants(policy) };
-    grants.iter().for_each(|drawn| add(&mut world, drawn));
+    for drawn in grants {
+        add(&mut world, drawn);
+    }
     disturb(&mut world, what);
     world
 }
@@ -124,7 +126,9 @@ proptest! {
         let policy = declared();
         let before = drawn_world(&policy, &grants, false, what);
         let mut after = before.clone();
-        more.iter().for_each(|drawn| add(&mut after, drawn));
+        for drawn in &more {
+            add(&mut after, drawn);
+        }
         let (before, after) = (before.evaluate(&policy), after.evaluate(&policy));
         for (before, after) in before.requirements.iter().zip(&after.requirements) {
             if matches!(before.access, Access::Satisfied(_)) {
