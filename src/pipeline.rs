@@ -137,7 +137,7 @@ impl Pipeline {
             Some(permit) => apply::apply(&self.azure, &plan, permit, refused).await,
             None => Execution::default(),
         };
-        if permit == Some(Permit::Write) && execution.may_have_written() {
+        if permit == Some(Permit::Write) && execution.outdates_the_survey() {
             self.outdate(&policy).await;
         }
         PassResult::Evaluated(Box::new(Pass { policy, evaluation, plan, execution }))

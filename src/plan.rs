@@ -261,12 +261,6 @@ fn steps(policy: &Policy, site: &Site, accepted: Vec<Wish>) -> Vec<Step> {
 }
 
 impl Plan {
-    /// A plan that does nothing, for policies that were not evaluated.
-    #[must_use]
-    pub fn empty(mode: Mode) -> Self {
-        Self { mode, steps: Vec::new(), held: Vec::new() }
-    }
-
     /// Whether the steps may be sent.
     #[must_use]
     pub fn may_write(&self) -> bool {

@@ -109,7 +109,7 @@ pub struct StepStatus {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct HeldStatus {
-    /// The kind of change, or the finding's code when no change would be safe.
+    /// The kind of change, or `none` when no change of this version would help.
     #[schemars(length(max = 64))]
     pub change: String,
     /// The binding, grant, vault or identity it is about.

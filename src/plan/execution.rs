@@ -52,16 +52,14 @@ impl Outcome {
 }
 
 impl Execution {
-    /// Whether anything was changed in Azure.
+    /// Whether the world may be another than the one that was surveyed: something was sent (a lost answer may have
+    /// taken effect), or the look before the write found it changed.
     #[must_use]
-    pub fn wrote(&self) -> bool {
-        self.outcomes.iter().any(|entry| entry.outcome == Outcome::Applied)
-    }
-
-    /// Whether a request that changes something was sent, whatever came of it: a lost answer may have taken effect.
-    #[must_use]
-    pub fn may_have_written(&self) -> bool {
-        self.outcomes.iter().any(|entry| matches!(entry.outcome, Outcome::Applied | Outcome::Failed(_)))
+    pub fn outdates_the_survey(&self) -> bool {
+        self.outcomes.iter().any(|entry| match entry.outcome {
+            Outcome::Applied | Outcome::AlreadyDone | Outcome::Moved(_) | Outcome::Failed(_) => true,
+            Outcome::Held(_) | Outcome::Rehearsed => false,
+        })
     }
 
     /// The failures, in order.

@@ -36,7 +36,8 @@ pub fn next_pass(report: &Report, unsettled_since: Option<Timestamp>, now: Times
         | Situation::Held(_) => interval,
         // Time may bring it back, and nobody is helped by a look every few seconds.
         Situation::TargetNotFound => interval.min(5 * MINUTE),
-        Situation::Remediating => AFTER_A_CHANGE,
+        // Backing off, for a change that Azure accepts and does not show.
+        Situation::Remediating => lasted.clamp(AFTER_A_CHANGE, 5 * MINUTE),
         Situation::Propagating(until) => {
             let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
             interval.min(left + SECOND).max(AFTER_A_CHANGE)

@@ -112,7 +112,7 @@ Ready: a real kube-apiserver at $server, simulated Azure at $sandbox, the operat
   kubectl -n payments get fip                    # drift, reported
   kubectl -n payments describe fip orders        # what is missing, and the command that would grant it
   kubectl -n payments patch fip orders --type=merge -p '{"spec":{"mode":"Enforce"}}'
-  kubectl -n payments get fip --watch            # repaired
+  kubectl -n payments get fip --watch            # granted, and waiting for storage to act on it
   make cluster-down
 TOUR
 }
