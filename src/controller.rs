@@ -8,7 +8,7 @@ mod stores;
 
 use std::{sync::Arc, time::Duration};
 
-use futures::{StreamExt, channel::mpsc, future::BoxFuture};
+use futures::{FutureExt, StreamExt, channel::mpsc, future::BoxFuture};
 use kube::{
     Api, Client, Resource, ResourceExt,
     runtime::{
@@ -74,6 +74,7 @@ pub async fn run(operator: Operator, shutdown: BoxFuture<'static, ()>) {
     let boundaries = stores::boundaries(Api::<IdentityBoundary>::all(client.clone()));
     let namespaces = stores::namespaces(Api::all(client.clone()));
     let (policies, writer) = reflector::store();
+    let started = health.clone();
     let (rivals_changed, rivals_heard) = mpsc::channel(1);
     let (mut seen, mut changed) = (rivals_changed.clone(), rivals_changed);
     let stream = watcher(Api::<FunctionIdentityPolicy>::all(client.clone()), watcher::Config::default())
@@ -115,10 +116,10 @@ pub async fn run(operator: Operator, shutdown: BoxFuture<'static, ()>) {
     let synced = async {
         boundaries.store.wait_until_ready().await.is_ok() && namespaces.store.wait_until_ready().await.is_ok()
     };
-    let mut shutdown = shutdown;
+    let shutdown = shutdown.shared();
     tokio::select! {
         ready = synced => if !ready { return },
-        () = &mut shutdown => return,
+        () = shutdown.clone() => return,
     }
 
     let stores = Stores { policies: policies.clone(), boundaries: boundaries.store, namespaces: namespaces.store };
@@ -126,18 +127,11 @@ pub async fn run(operator: Operator, shutdown: BoxFuture<'static, ()>) {
     let context = Arc::new(Context { pipeline, clock, stores, publisher });
     let waiting = policies.clone();
     let may_act_now = rivals_heard.flat_map(move |()| futures::stream::iter(stores::duplicates(&waiting)));
-    let (watching_shutdown, stop) = futures::future::abortable(shutdown);
-    let ended = Arc::new(tokio::sync::Notify::new());
-    let notify = ended.clone();
-    drivers.spawn(async move {
-        let _ = watching_shutdown.await;
-        notify.notify_one();
-    });
-    Controller::for_stream(stream, policies)
+    let passes = Controller::for_stream(stream, policies)
         .with_config(controller::Config::default().concurrency(concurrency))
         .reconcile_all_on(futures::stream::select(boundaries.changed, namespaces.changed))
         .reconcile_on(may_act_now)
-        .graceful_shutdown_on(async move { ended.notified().await })
+        .graceful_shutdown_on(shutdown.clone())
         .run(reconcile, retry, context)
         .for_each(|result| async {
             // An object that went away while it was queued is nothing to talk about.
@@ -146,9 +140,18 @@ pub async fn run(operator: Operator, shutdown: BoxFuture<'static, ()>) {
             {
                 tracing::warn!(error = %brief(&error), "pass not finished");
             }
-        })
-        .await;
-    stop.abort();
+        });
+    // Without its store the controller has begun no pass, and it waits for the store even when it is to end.
+    let stopped_before_the_first_pass = async {
+        shutdown.await;
+        if started.is_ready() {
+            futures::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = passes => {}
+        () = stopped_before_the_first_pass => {}
+    }
 }
 
 /// What a reconcile waits for: not the status, which is our own doing.

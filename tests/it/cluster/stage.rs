@@ -80,8 +80,9 @@ pub fn operator(server: &Server, arm: &Arm) -> (Process, Arm) {
 impl Server {
     /// Starts the binary on a new directory.
     pub fn start(name: &str, listen: &str) -> Option<Self> {
-        let folder = new_folder(name);
-        Self::start_in(folder, listen)
+        // Nothing is left behind where there is no server.
+        binary()?;
+        Self::start_in(new_folder(name), listen)
     }
 
     /// Starts the binary on a directory that may have been served before.

@@ -156,3 +156,16 @@ async fn a_policy_that_is_deleted_during_its_pass_stays_deleted() {
     assert_eq!(run.kube.get(POLICY, Some("payments"), "orders"), None);
     assert_eq!(run.events(), Vec::<String>::new());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_that_never_saw_the_policies_ends_when_told() {
+    let mut run = Run::new();
+    run.kube.put(orders("Report"));
+    run.kube.fail(unavailable("/functionidentitypolicies", u32::MAX));
+    run.start();
+    run.wait(SETTLED).await;
+    assert!(!run.health.is_ready());
+    let asked = run.now();
+    tokio::time::timeout(SETTLED, run.shut_down()).await.expect("it ends");
+    assert_eq!(run.now(), asked);
+}
