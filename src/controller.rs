@@ -172,13 +172,14 @@ async fn reconcile(policy: Arc<FunctionIdentityPolicy>, context: Arc<Context>) -
     if policy.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
-    let requested = policy.annotations().get(REQUESTED_AT).map(String::as_str);
+    let requested = policy.annotations().get(REQUESTED_AT).map(|token| report::handled_token(token));
+    let requested = requested.as_deref();
     let handled = policy.status.as_ref().map(|status| status.last_handled_reconcile_at.as_str());
     if requested.is_some_and(|requested| Some(requested) != handled) {
         // Whoever asks for a pass has changed something in Azure and wants it seen.
         context.pipeline.forget(&policy).await;
     }
-    let duplicate_of = context.stores.older_policy_for_the_same_app(&policy);
+    let duplicate_of = context.stores.acts_instead(&policy);
     let report = context.pipeline.pass(&policy, &context.stores, duplicate_of, Intent::Act).await;
 
     let now = context.clock.now();

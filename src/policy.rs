@@ -6,7 +6,9 @@ mod declared;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod parse;
+mod rival;
 
 pub use boundary::{Authority, Boundary, Refusal, Verdict};
 pub use declared::{Identity, Origin, Policy, Requirement, RoleName, VaultRequirement, Wanted};
 pub use parse::{PolicyError, Violation};
+pub use rival::acts_instead;

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 pub use cadence::{jitter, next_pass};
 pub use json::json;
 pub use situation::{ExitCode, Situation};
-pub use status::{event, status};
+pub use status::{event, handled_token, status};
 pub use text::text;
 
 use crate::{

@@ -1,6 +1,6 @@
 //! Role assignments, role definitions and deny assignments by the management crate, bridged onto our pipeline.
 //!
-//! The crate speaks an older azure_core. It builds the requests and follows the pages; the bridge sends them through
+//! The crate speaks an older `azure_core`. It builds the requests and follows the pages; the bridge sends them through
 //! [`Arm`] and keeps the entries for our own decoding, because the crate refuses a whole page for one odd entry and
 //! drops the conditions of role definitions (`docs/adr/0002`). It is given a placeholder for a token: it logs its
 //! requests, headers and all.
@@ -34,7 +34,7 @@ impl Azure {
     pub async fn grants_of_subscription(&self, subscription: &str) -> Result<Vec<Grant>, Failure> {
         let (client, bridge) = Bridge::client(&self.arm);
         let pages = client.role_assignments_client().list_for_subscription(subscription).into_stream();
-        grants(bridge.entries(pages).await?)
+        grants(&bridge.entries(pages).await?)
     }
 
     /// The role assignments that reach a principal, through groups as well.
@@ -42,7 +42,7 @@ impl Azure {
         let (client, bridge) = Bridge::client(&self.arm);
         let request = client.role_assignments_client().list_for_subscription(subscription);
         let pages = request.filter(format!("assignedTo('{principal}')")).into_stream();
-        grants(bridge.entries(pages).await?)
+        grants(&bridge.entries(pages).await?)
     }
 
     /// The role assignments at, above and below a scope that name a principal.
@@ -50,7 +50,7 @@ impl Azure {
         let (client, bridge) = Bridge::client(&self.arm);
         let request = client.role_assignments_client().list_for_scope(unslashed(scope));
         let pages = request.filter(format!("principalId eq '{principal}'")).into_stream();
-        grants(bridge.entries(pages).await?)
+        grants(&bridge.entries(pages).await?)
     }
 
     /// One role assignment; none when there is none of that name.
@@ -115,7 +115,7 @@ impl Azure {
     }
 }
 
-fn grants(entries: Vec<Value>) -> Result<Vec<Grant>, Failure> {
+fn grants(entries: &[Value]) -> Result<Vec<Grant>, Failure> {
     entries.iter().filter_map(|entry| wire::grant(entry).transpose()).collect()
 }
 

@@ -81,7 +81,7 @@ fn client_options(cloud: &Cloud, authority_host: Option<&str>) -> ClientOptions 
     let configuration = match authority_host {
         Some(host) => {
             let mut custom = CustomConfiguration::default();
-            custom.authority_host = host.to_owned();
+            host.clone_into(&mut custom.authority_host);
             CloudConfiguration::Custom(custom)
         }
         None if cloud.name == CLOUDS[1].name => CloudConfiguration::AzureGovernment,

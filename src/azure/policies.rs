@@ -54,7 +54,7 @@ impl Policy for ReadRetry {
     }
 }
 
-/// Adds the token. Ours, because the one of azure_core refuses plain HTTP, which the simulator on this machine speaks;
+/// Adds the token. Ours, because the one of `azure_core` refuses plain HTTP, which the simulator on this machine speaks;
 /// `Arm::new` has checked the endpoint and `Arm::execute` the origin.
 pub(super) struct Bearer {
     pub(super) credential: Arc<dyn TokenCredential>,

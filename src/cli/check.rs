@@ -16,7 +16,7 @@ use crate::{
     clock::Clock,
     observe::Surveys,
     pipeline::{Intent, Pipeline},
-    policy::{Authority, Boundary, Policy},
+    policy::{Authority, Boundary, acts_instead},
     report::{self, ExitCode, Report, Situation},
 };
 
@@ -39,7 +39,8 @@ async fn compare(
     mode: Option<Mode>,
     with_plan: bool,
 ) -> Result<ExitCode, CliError> {
-    let (mut policies, authority) = if verb.file.is_empty() { from_cluster(&verb).await? } else { from_files(&verb)? };
+    let Subjects { mut policies, rivals, authority } =
+        if verb.file.is_empty() { from_cluster(&verb).await? } else { from_files(&verb)? };
     if policies.is_empty() {
         return Err(CliError::new("there is no FunctionIdentityPolicy to check"));
     }
@@ -51,7 +52,7 @@ async fn compare(
     let pipeline = Pipeline::new(connect::azure(&azure)?, Surveys::new(Clock::System, Duration::MAX), Clock::System);
     let mut reports = Vec::new();
     for policy in &policies {
-        let duplicate_of = earlier_for_the_same_app(&policies, policy);
+        let duplicate_of = acts_instead(policy, &rivals, &authority);
         reports.push(pipeline.pass(policy, &authority, duplicate_of, Intent::Look).await);
     }
     let code = ExitCode::worst(reports.iter().map(|report| exit_code(report, &verb)));
@@ -91,17 +92,15 @@ fn summary(reports: &[Report], verb: &CheckArguments) -> String {
     )
 }
 
-/// Of two policies for one app the one that comes first acts, as in the cluster the older does.
-fn earlier_for_the_same_app(policies: &[FunctionIdentityPolicy], policy: &FunctionIdentityPolicy) -> Option<String> {
-    let target = Policy::parse(policy).ok()?.target;
-    policies
-        .iter()
-        .take_while(|other| !std::ptr::eq(*other, policy))
-        .find(|other| Policy::parse(other).is_ok_and(|other| other.target == target))
-        .map(|other| format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()))
+/// What is checked, against whom, on whose authority.
+struct Subjects {
+    policies: Vec<FunctionIdentityPolicy>,
+    /// Every policy that may be about the same app, those checked among them.
+    rivals: Vec<FunctionIdentityPolicy>,
+    authority: Authority,
 }
 
-fn from_files(verb: &CheckArguments) -> Result<(Vec<FunctionIdentityPolicy>, Authority), CliError> {
+fn from_files(verb: &CheckArguments) -> Result<Subjects, CliError> {
     let mut found = files::read(&verb.file)?;
     found.boundaries.extend(files::read(&verb.boundary)?.boundaries);
     let authority = if found.boundaries.is_empty() {
@@ -111,23 +110,24 @@ fn from_files(verb: &CheckArguments) -> Result<(Vec<FunctionIdentityPolicy>, Aut
         // Labels of namespaces are the cluster's: from files only names select.
         Authority::Boundaries { boundaries, namespaces: BTreeMap::new() }
     };
-    Ok((found.policies, authority))
+    Ok(Subjects { rivals: found.policies.clone(), policies: found.policies, authority })
 }
 
-async fn from_cluster(verb: &CheckArguments) -> Result<(Vec<FunctionIdentityPolicy>, Authority), CliError> {
+async fn from_cluster(verb: &CheckArguments) -> Result<Subjects, CliError> {
     let client = connect::cluster().await?;
     let unreadable = |what: &str, error: kube::Error| CliError::new(format!("cannot read {what}: {error}"));
     let everything = ListParams::default();
-    let policies: Api<FunctionIdentityPolicy> = match (&verb.namespace, verb.all_namespaces) {
-        (_, true) => Api::all(client.clone()),
-        (Some(namespace), false) => Api::namespaced(client.clone(), namespace),
-        (None, false) => Api::default_namespaced(client.clone()),
+    let all: Api<FunctionIdentityPolicy> = Api::all(client.clone());
+    let rivals = all.list(&everything).await.map_err(|error| unreadable("policies", error))?.items;
+    let namespace = verb.namespace.as_deref().unwrap_or(client.default_namespace());
+    let wanted = |policy: &&FunctionIdentityPolicy| {
+        let in_namespace = verb.all_namespaces || policy.namespace().as_deref() == Some(namespace);
+        in_namespace && verb.name.as_ref().is_none_or(|name| policy.name_any() == *name)
     };
-    let mut policies = match &verb.name {
-        Some(name) => vec![policies.get(name).await.map_err(|error| unreadable("the policy", error))?],
-        None => policies.list(&everything).await.map_err(|error| unreadable("policies", error))?.items,
-    };
-    policies.sort_by_key(|policy| (policy.creation_timestamp().map(|time| time.0), policy.name_any()));
+    let policies: Vec<_> = rivals.iter().filter(wanted).cloned().collect();
+    if let (Some(name), true) = (&verb.name, policies.is_empty()) {
+        return Err(CliError::new(format!("there is no FunctionIdentityPolicy `{name}` in namespace `{namespace}`")));
+    }
     let boundaries = if verb.boundary.is_empty() {
         let api: Api<IdentityBoundary> = Api::all(client.clone());
         api.list(&everything).await.map_err(|error| unreadable("boundaries", error))?.items
@@ -138,5 +138,6 @@ async fn from_cluster(verb: &CheckArguments) -> Result<(Vec<FunctionIdentityPoli
     let namespaces = namespaces.list(&everything).await.map_err(|error| unreadable("namespaces", error))?;
     let labels = namespaces.items.iter().map(|namespace| (namespace.name_any(), namespace.labels().clone()));
     let boundaries = boundaries.iter().map(Boundary::from).collect();
-    Ok((policies, Authority::Boundaries { boundaries, namespaces: labels.collect() }))
+    let authority = Authority::Boundaries { boundaries, namespaces: labels.collect() };
+    Ok(Subjects { policies, rivals, authority })
 }

@@ -216,14 +216,18 @@ const ENDS: [char; 6] = [' ', ')', '`', ',', ';', '\''];
 /// Long GUIDs by their first block, and ids without the subscription that all of the demo is in.
 fn brief(text: &str) -> String {
     let is_guid = |word: &str| word.len() == 36 && word.parse::<uuid::Uuid>().is_ok();
-    let shorten = |word: &str| if is_guid(word) { format!("{}…", &word[..8]) } else { word.to_owned() };
-    text.replace(SUBSCRIPTION, "…")
-        .split_inclusive(ENDS)
-        .map(|piece| {
-            let word = piece.trim_end_matches(ENDS);
-            format!("{}{}", shorten(word), &piece[word.len()..])
-        })
-        .collect()
+    let mut short = String::new();
+    for piece in text.replace(SUBSCRIPTION, "…").split_inclusive(ENDS) {
+        let word = piece.trim_end_matches(ENDS);
+        if is_guid(word) {
+            short.push_str(&word[..8]);
+            short.push('…');
+        } else {
+            short.push_str(word);
+        }
+        short.push_str(&piece[word.len()..]);
+    }
+    short
 }
 
 fn entry(out: &mut String, at: &str, label: &str, text: &str) {

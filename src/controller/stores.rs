@@ -24,7 +24,7 @@ use kube::{
 use crate::{
     api::{FunctionIdentityPolicy, IdentityBoundary},
     pipeline::Leave,
-    policy::{Authority, Boundary, Policy},
+    policy::{Authority, Boundary, acts_instead},
 };
 
 /// The stores that a pass looks into.
@@ -52,35 +52,10 @@ impl Leave for Stores {
 }
 
 impl Stores {
-    /// The policy that acts instead of this one, as `namespace/name`: the oldest one that is valid and about the same
-    /// app. Of equally old ones the first by name, so that exactly one acts.
-    pub(super) fn older_policy_for_the_same_app(&self, policy: &FunctionIdentityPolicy) -> Option<String> {
-        let target = Policy::parse(policy).ok()?.target;
-        let age = |object: &FunctionIdentityPolicy| {
-            let created = object.creation_timestamp().map(|time| time.0);
-            (created, object.namespace().unwrap_or_default(), object.name_any())
-        };
-        let own = age(policy);
-        let authority = self.authority();
-        let rival = |other: &FunctionIdentityPolicy| {
-            let Ok(other) = Policy::parse(other) else { return false };
-            // One that may not even look cannot stand in the way of one that may: a team must not be able to block
-            // another's app by naming it.
-            other.target == target && authority.verdict(&other).unreadable(&other).is_empty()
-        };
-        // The name first: parsing every policy for each would be quadratic.
-        let same_name = |other: &FunctionIdentityPolicy| {
-            let id = other.spec.resources.get(&other.spec.target.resource);
-            id.and_then(|id| id.rsplit('/').next()).is_some_and(|name| name.eq_ignore_ascii_case(target.name()))
-        };
-        let older = self.policies.state().into_iter().filter(|other| {
-            other.uid() != policy.uid()
-                && same_name(other)
-                && other.metadata.deletion_timestamp.is_none()
-                && age(other) < own
-                && rival(other)
-        });
-        older.map(|other| age(&other)).min().map(|(_, namespace, name)| format!("{namespace}/{name}"))
+    /// The policy that acts instead of this one, if one does.
+    pub(super) fn acts_instead(&self, policy: &FunctionIdentityPolicy) -> Option<String> {
+        let all = self.policies.state();
+        acts_instead(policy, all.iter().map(|other| &**other), &self.authority())
     }
 }
 

@@ -85,7 +85,7 @@ fn user(identity: &Scope, observed: &Observed, site: Option<&Site>, findings: &m
         }),
         (Some(attachment), PrincipalState::Known(current)) => match attachment.principal {
             Some(on_site) if on_site != *current => {
-                findings.push(Finding::StaleAttachment { identity: identity.clone(), on_site, current: *current })
+                findings.push(Finding::StaleAttachment { identity: identity.clone(), on_site, current: *current });
             }
             // Azure fills the copy in a little later; the identity itself is the better witness.
             Some(_) | None => {}

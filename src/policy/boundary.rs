@@ -161,10 +161,9 @@ impl Verdict {
                 Some(format!("boundary `{name}` allows no more than {max_mode:?}"))
             } else if !changes.contains(&change) {
                 Some(format!("boundary `{name}` does not list the change {change:?}"))
-            } else if let Some(role) = role.filter(|role| !roles.contains(&role.id)) {
-                Some(format!("boundary `{name}` does not list the role {} ({})", role.name, role.id))
             } else {
-                None
+                let unlisted = role.filter(|role| !roles.contains(&role.id));
+                unlisted.map(|role| format!("boundary `{name}` does not list the role {} ({})", role.name, role.id))
             }
         };
         let mut reasons = Vec::new();

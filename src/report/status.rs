@@ -57,7 +57,7 @@ pub fn status(
         conditions,
         suspended: report.suspended(),
         last_observed_time: None,
-        last_handled_reconcile_at: cut(handled.unwrap_or_default(), 256),
+        last_handled_reconcile_at: handled_token(handled.unwrap_or_default()),
         target: pass.map(|pass| pass.policy.target.to_string()).unwrap_or_default(),
         hypothesis: pass
             .and_then(|pass| pass.evaluation.decision.cause)
@@ -75,6 +75,12 @@ pub fn status(
         status.last_observed_time = Some(Time(now));
     }
     status
+}
+
+/// A request for a pass as status echoes it: as much of it as the schema has room for.
+#[must_use]
+pub fn handled_token(requested: &str) -> String {
+    cut(requested, 256)
 }
 
 /// The Kubernetes event of a transition, when there is one: type, reason and note. Its reason is the reason of `Ready`.
@@ -317,7 +323,7 @@ pub(super) fn step_status(step: &Step, outcome: Option<&Outcome>) -> StepStatus 
 
 pub(super) fn held_status(held: &Held) -> HeldStatus {
     HeldStatus {
-        change: held.kind.map(|kind| format!("{kind:?}")).unwrap_or_else(|| "none".to_owned()),
+        change: held.kind.map_or_else(|| "none".to_owned(), |kind| format!("{kind:?}")),
         subject: cut(&held.subject, 256),
         reason: held.reason.word().to_owned(),
         message: cut(&words::hold(&held.reason), LONGEST_MESSAGE),

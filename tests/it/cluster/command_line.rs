@@ -38,7 +38,7 @@ fn check_exits_by_what_it_finds_in_the_cluster() {
 
     let (code, _, err) = rolecall(&scene, &["check", "absent", "-n", namespace]);
     assert_eq!(code, Some(1));
-    assert!(err.contains("\"absent\" not found"), "{err}");
+    assert!(err.contains("no FunctionIdentityPolicy `absent`"), "{err}");
 }
 
 #[test]
