@@ -177,7 +177,7 @@ async fn reconcile(policy: Arc<FunctionIdentityPolicy>, context: Arc<Context>) -
     let handled = policy.status.as_ref().map(|status| status.last_handled_reconcile_at.as_str());
     if requested.is_some_and(|requested| Some(requested) != handled) {
         // Whoever asks for a pass has changed something in Azure and wants it seen.
-        context.pipeline.forget(&policy).await;
+        context.pipeline.forget(&policy, &context.stores).await;
     }
     let duplicate_of = context.stores.acts_instead(&policy);
     let report = context.pipeline.pass(&policy, &context.stores, duplicate_of, Intent::Act).await;

@@ -1,7 +1,12 @@
 //! The one place where the stages are composed: observe, evaluate, plan, apply, report. The controller and every verb
 //! of the command line come through here, so that they cannot disagree.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+};
+
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     api::{FunctionIdentityPolicy, Mode},
@@ -11,7 +16,7 @@ use crate::{
     evaluate,
     model::{Observed, Role, RoleId, Scope},
     observe::{self, Surveys},
-    plan::{self, Execution, Outcome, Step},
+    plan::{self, Change, Execution, Outcome, Step},
     policy::{Authority, Policy},
     report::{Pass, PassResult, Report},
 };
@@ -46,18 +51,24 @@ impl Leave for Authority {
     }
 }
 
+/// How long a write of an app's identity block is left alone. App Service may answer 202 and show the old block for a
+/// while; written again, the app would restart again.
+const IDENTITY_SETTLES: SignedDuration = SignedDuration::from_mins(2);
+
 /// Azure and what is remembered of it between passes.
 pub struct Pipeline {
     azure: Azure,
     surveys: Surveys,
     clock: Clock,
+    /// When each app's identity block was last written. Losing it costs one needless write at most.
+    identity_written: Mutex<BTreeMap<Scope, Timestamp>>,
 }
 
 impl Pipeline {
     /// Composes the stages over a client.
     #[must_use]
     pub fn new(azure: Azure, surveys: Surveys, clock: Clock) -> Self {
-        Self { azure, surveys, clock }
+        Self { azure, surveys, clock, identity_written: Mutex::default() }
     }
 
     /// One pass over one policy. Never fails: what goes wrong is in the report.
@@ -79,9 +90,12 @@ impl Pipeline {
         }
     }
 
-    /// Makes the next pass over this policy read everything anew.
-    pub async fn forget(&self, object: &FunctionIdentityPolicy) {
-        if let Ok(policy) = Policy::parse(object) {
+    /// Makes the next pass over this policy read everything anew. Not for a policy outside its boundary: nobody makes
+    /// us read subscriptions that are not theirs to look at.
+    pub async fn forget(&self, object: &FunctionIdentityPolicy, leave: &(impl Leave + Sync)) {
+        if let Ok(policy) = Policy::parse(object)
+            && leave.authority().verdict(&policy).unreadable(&policy).is_empty()
+        {
             self.outdate(&policy).await;
         }
     }
@@ -120,6 +134,11 @@ impl Pipeline {
             evaluation = evaluate::evaluate(&policy, &observed, self.clock.now());
         }
         let verdict = leave.authority().verdict(&policy);
+        // Lost while we were reading: what was read is not ours to tell.
+        let outside = verdict.unreadable(&policy);
+        if !outside.is_empty() {
+            return PassResult::OutsideBoundary(outside);
+        }
         let plan = plan::plan(&policy, &verdict, &evaluation, |scope, role| role_at(&observed, scope, *role));
 
         let permit = match (intent, plan.mode, policy.suspended) {
@@ -131,16 +150,42 @@ impl Pipeline {
             if !leave.is_current(object) {
                 return Some(Outcome::Moved("the policy was changed or deleted".to_owned()));
             }
-            plan::refuse_step(&policy, &leave.authority().verdict(&policy), step).map(Outcome::Held)
+            let held = plan::refuse_step(&policy, &leave.authority().verdict(&policy), step).map(Outcome::Held);
+            held.or_else(|| self.settling(step))
         };
         let execution = match permit {
             Some(permit) => apply::apply(&self.azure, &plan, permit, refused).await,
             None => Execution::default(),
         };
-        if permit == Some(Permit::Write) && execution.outdates_the_survey() {
-            self.outdate(&policy).await;
+        if permit == Some(Permit::Write) {
+            self.remember(&execution);
+            if execution.outdates_the_survey() {
+                self.outdate(&policy).await;
+            }
         }
         PassResult::Evaluated(Box::new(Pass { policy, evaluation, plan, execution }))
+    }
+}
+
+impl Pipeline {
+    /// Whether the step would repeat a write that Azure may still be carrying out.
+    fn settling(&self, step: &Step) -> Option<Outcome> {
+        let Change::Identity(change) = &step.change else { return None };
+        let written = *self.identity_written.lock().ok()?.get(&change.target)?;
+        let young = self.clock.now().duration_since(written) < IDENTITY_SETTLES;
+        young.then(|| Outcome::Moved(format!("the identities of {} were written just now", change.target.name())))
+    }
+
+    fn remember(&self, execution: &Execution) {
+        let Ok(mut written) = self.identity_written.lock() else { return };
+        for entry in &execution.outcomes {
+            // A failed write may have taken effect.
+            if let (Change::Identity(change), Outcome::Applied | Outcome::Failed(_)) =
+                (&entry.step.change, &entry.outcome)
+            {
+                written.insert(change.target.clone(), self.clock.now());
+            }
+        }
     }
 }
 

@@ -20,7 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("report", &["api", "evaluate", "model", "plan", "policy"]),
     // L2 IO
     ("azure", &["catalog", "model", "plan"]),
-    ("observe", &["azure", "clock", "model", "policy"]),
+    ("observe", &["api", "azure", "clock", "model", "policy"]),
     ("apply", &["azure", "model", "plan", "policy"]),
     // L3 driver
     ("pipeline", &["api", "apply", "azure", "clock", "evaluate", "model", "observe", "plan", "policy", "report"]),

@@ -10,4 +10,5 @@ mod faults;
 mod generated;
 mod recorded;
 mod scenarios;
+mod schema;
 mod survey;

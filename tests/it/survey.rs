@@ -89,6 +89,45 @@ async fn a_policy_outside_its_boundary_asks_azure_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_identity_write_that_azure_does_not_show_yet_is_not_repeated() {
+    const APP: &str = "/subscriptions/11111111-aaaa-4bbb-8ccc-000000000001/resourceGroups/rg-functions-prod/providers/Microsoft.Web/sites/func-orders";
+    let (arm, clock) = example();
+    let (pipeline, authority, mut policy) = (pipeline(&arm, clock), boundaries(), policy());
+    policy.spec.mode = Mode::Enforce;
+    policy.spec.remediation.allow.retain(|change| *change == rolecall::api::ChangeKind::EnableSystemIdentity);
+    let disable = |document: &mut serde_json::Value| {
+        document["identity"]["type"] = "UserAssigned".into();
+        let identity = document["identity"].as_object_mut().expect("the app has identities");
+        identity.retain(|key, _| key == "type" || key == "userAssignedIdentities");
+    };
+    arm.edit(APP, disable);
+    for (after, expected) in [(0, 1), (5, 1), (60, 1), (60, 2)] {
+        tokio::time::sleep(Duration::from_secs(after)).await;
+        pipeline.pass(&policy, &authority, None, Intent::Act).await;
+        assert_eq!(writes(&arm), expected);
+        // Azure goes on showing the old block.
+        arm.edit(APP, disable);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_identity_that_a_list_leaves_out_is_looked_at_before_it_is_called_missing() {
+    let (arm, clock) = example();
+    let (pipeline, authority, policy) = (pipeline(&arm, clock), boundaries(), policy());
+    let fault = r#"{"method": "GET", "path": "/subscriptions/11111111-aaaa-4bbb-8ccc-000000000001/providers/Microsoft.Web/sites",
+        "times": 1, "answer": {"status": 200, "body": {"value": [{"id": "/subscriptions/11111111-aaaa-4bbb-8ccc-000000000001/resourceGroups/rg-functions-prod/providers/Microsoft.Web/sites/func-orders"}]}}}"#;
+    arm.add_fault(serde_json::from_str::<Fault>(fault).expect("a fault is JSON"));
+    let report = pipeline.pass(&policy, &authority, None, Intent::Look).await;
+    let status = rolecall::report::status(None, &report, None, clock.now());
+    let codes: Vec<_> = status.findings.iter().map(|finding| finding.code.as_str()).collect();
+    assert_eq!(codes, ["role-missing"], "nothing is said of identities");
+    assert!(
+        arm.journal().iter().any(|request| request.path.ends_with("/sites/func-orders")),
+        "the app was not looked at"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_grant_is_sent_exactly_as_the_plan_shows_it() {
     let (arm, clock) = example();
     let (pipeline, authority, mut policy) = (pipeline(&arm, clock), boundaries(), policy());
