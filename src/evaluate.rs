@@ -107,7 +107,7 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
             None
         }
         Reading::Unreadable(failure) => {
-            findings.push(Finding::Unreadable { subject: "target".to_owned(), failure: failure.clone() });
+            Finding::unreadable(&mut findings, "target".to_owned(), failure);
             None
         }
     };

@@ -103,8 +103,7 @@ fn wishes(
                 // An identity that does not exist cannot be attached; its own finding is held.
                 let gone = others()
                     .any(|other| matches!(other, Finding::UserIdentityNotFound { identity: gone } if gone == identity));
-                let unread = others()
-                    .any(|other| matches!(other, Finding::Unreadable { subject: unread, .. } if *unread == subject));
+                let unread = others().any(|other| other.is_unreadable(|one| one == subject));
                 let kind = ChangeKind::AttachUserIdentity;
                 if unread {
                     wishes.push(Err(Held { kind: Some(kind), subject, reason: HoldReason::EvidenceIncomplete }));

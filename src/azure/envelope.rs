@@ -56,7 +56,8 @@ pub(super) fn failure_of_transport(what: &str, error: &azure_core::Error) -> Fai
             // An authority that refuses says so with an AADSTS code; all else is a network or set-up matter.
             let refused = detail.contains("AADSTS") || detail.contains("invalid_client");
             let class = if refused { FailureClass::Denied } else { FailureClass::Transient };
-            Failure::new(class, "NoToken", format!("{what} was not sent: no token: {detail}"))
+            // Without the request: it is the same failure for all of them, and told once.
+            Failure::new(class, "NoToken", format!("nothing could be asked of Azure: no token: {detail}"))
                 .with_hint("check `--token-source` and the identity it stands for")
         }
         _ => Failure::new(FailureClass::Transient, "TransportError", format!("{what} got no answer: {detail}")),

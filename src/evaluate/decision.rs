@@ -93,13 +93,10 @@ pub struct Decision {
 
 impl Decision {
     pub(super) fn of(policy: &Policy, findings: &[Finding], requirements: &[Evaluated]) -> Self {
-        let target_known = !findings.iter().any(|finding| finding.subject() == "target");
-        let unreadable = |prefix: &str| {
-            findings.iter().any(|finding| match finding {
-                Finding::Unreadable { subject, .. } => subject.split(", ").any(|one| one.starts_with(prefix)),
-                _ => false,
-            })
-        };
+        let unreadable =
+            |prefix: &str| findings.iter().any(|finding| finding.is_unreadable(|one| one.starts_with(prefix)));
+        let gone = findings.iter().any(|finding| matches!(finding, Finding::TargetNotFound { .. }));
+        let target_known = !gone && !unreadable("target");
         let confirmed = |hypothesis| {
             findings.iter().any(|finding| {
                 finding.hypothesis() == Some(hypothesis)

@@ -18,8 +18,8 @@ pub enum Finding {
     },
     /// A part of the world could not be read.
     Unreadable {
-        /// What in the policy depends on it; several are joined by `, `.
-        subject: String,
+        /// What in the policy depends on it. Never empty.
+        subjects: Vec<String>,
         /// Why.
         failure: Failure,
     },
@@ -245,17 +245,19 @@ impl Finding {
     /// Adds that something could not be read. One failed list is one finding, however much depends on it.
     pub(super) fn unreadable(findings: &mut Vec<Self>, subject: String, failure: &Failure) {
         let known = findings.iter_mut().find_map(|finding| match finding {
-            Self::Unreadable { subject, failure: known } if known == failure => Some(subject),
+            Self::Unreadable { subjects, failure: known } if known == failure => Some(subjects),
             _ => None,
         });
         match known {
-            Some(subjects) if subjects.split(", ").any(|known| known == subject) => {}
-            Some(subjects) => {
-                subjects.push_str(", ");
-                subjects.push_str(&subject);
-            }
-            None => findings.push(Self::Unreadable { subject, failure: failure.clone() }),
+            Some(subjects) if subjects.contains(&subject) => {}
+            Some(subjects) => subjects.push(subject),
+            None => findings.push(Self::Unreadable { subjects: vec![subject], failure: failure.clone() }),
         }
+    }
+
+    /// Whether it says that this part of the policy could not be looked at.
+    pub(crate) fn is_unreadable(&self, subject: impl Fn(&str) -> bool) -> bool {
+        matches!(self, Self::Unreadable { subjects, .. } if subjects.iter().any(|one| subject(one)))
     }
 
     /// What in the policy it is about.
@@ -263,7 +265,7 @@ impl Finding {
     pub fn subject(&self) -> String {
         match self {
             Self::TargetNotFound { .. } => "target".to_owned(),
-            Self::Unreadable { subject, .. } => subject.clone(),
+            Self::Unreadable { subjects, .. } => subjects.join(", "),
             Self::SystemIdentityDisabled | Self::SystemIdentityForbidden { .. } => "identities/system".to_owned(),
             Self::UserIdentityNotAttached { identity, .. }
             | Self::UserIdentityNotFound { identity }

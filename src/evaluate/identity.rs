@@ -73,7 +73,7 @@ fn user(identity: &Scope, observed: &Observed, site: Option<&Site>, findings: &m
         None => {
             let failure = super::not_observed(&format!("identity `{}`", identity.name()));
             let subject = format!("identities/{}", identity.name());
-            findings.push(Finding::Unreadable { subject, failure: failure.clone() });
+            Finding::unreadable(findings, subject, &failure);
             PrincipalState::Unreadable(failure)
         }
     };

@@ -44,7 +44,7 @@ pub(super) fn compare(policy: &Policy, observed: &Observed, findings: &mut Vec<F
             }
             None => {
                 let failure = super::not_observed(&format!("vault `{}`", required.vault.name()));
-                findings.push(Finding::Unreadable { subject: origin.to_string(), failure });
+                Finding::unreadable(findings, origin.to_string(), &failure);
             }
         }
     }
