@@ -4,7 +4,7 @@ mod confirm;
 
 use crate::{
     azure::Azure,
-    model::{Failure, FailureClass},
+    model::{Failure, FailureClass, Scope},
     plan::{Change, Execution, GrantRole, HoldReason, Outcome, Plan, Step, StepOutcome, grant_name},
 };
 
@@ -46,24 +46,32 @@ async fn attempt(
     permit: Permit,
     refused: &impl Fn(&Step) -> Option<Outcome>,
 ) -> Result<Outcome, Failure> {
-    let (confirmed, scope, action) = match &step.change {
-        Change::Identity(change) => {
-            (confirm::identity(azure, change).await?, &change.target, "Microsoft.Web/sites/write")
-        }
-        Change::Grant(grant) => {
-            (confirm::grant(azure, grant).await?, &grant.scope, "Microsoft.Authorization/roleAssignments/write")
-        }
+    let confirmed = match &step.change {
+        Change::Identity(change) => confirm::identity(azure, change).await?,
+        Change::Grant(grant) => confirm::grant(azure, grant).await?,
     };
     // After the reads, so that nothing but the write itself lies between the answer and what it allows.
     if let Some(outcome) = confirmed.or_else(|| refused(step)) {
         return Ok(outcome);
     }
     if permit == Permit::Rehearse {
-        return confirm::own_right(azure, scope, action).await;
+        return confirm::own_rights(azure, &needed_rights(step)).await;
     }
     match &step.change {
         Change::Identity(_) => azure.write_identity(&step.request).await.map(|()| Outcome::Applied),
         Change::Grant(grant) => create_grant(azure, step, grant).await,
+    }
+}
+
+/// What we must be allowed to do, and where, for Azure to accept the step.
+fn needed_rights(step: &Step) -> Vec<(&Scope, &'static str)> {
+    match &step.change {
+        Change::Grant(grant) => vec![(&grant.scope, "Microsoft.Authorization/roleAssignments/write")],
+        Change::Identity(change) => {
+            let attach = change.attach.iter();
+            let attach = attach.map(|id| (id, "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action"));
+            std::iter::once((&change.target, "Microsoft.Web/sites/write")).chain(attach).collect()
+        }
     }
 }
 

@@ -48,7 +48,14 @@ impl From<crate::model::Failure> for CliError {
 /// Parses the arguments of the process and runs the verb.
 #[must_use]
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            // Not clap's own 2: that means drift here, and a typo in a pipeline is none.
+            return ExitCode::from(if error.use_stderr() { report::ExitCode::Error as u8 } else { 0 });
+        }
+    };
     let code = match arguments.verb {
         Verb::Run(verb) => block_on(run::run(arguments.azure, verb)).map(|()| 0),
         Verb::Check(verb) => block_on(check::check(arguments.azure, verb)).map(code),

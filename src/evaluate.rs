@@ -75,6 +75,18 @@ pub enum Standing {
 }
 
 impl Evaluation {
+    /// Leaves out what may not be told: near misses elsewhere.
+    pub fn withhold(&mut self, may_tell: impl Fn(&Scope) -> bool) {
+        for finding in &mut self.findings {
+            if let Finding::RoleMissing { near, .. } = finding {
+                near.retain(|near| match near {
+                    NearMiss::OtherScope(scope) => may_tell(scope),
+                    NearMiss::OtherPrincipal(_) => true,
+                });
+            }
+        }
+    }
+
     /// The whole in one word: what is certainly wrong outweighs what is unknown.
     #[must_use]
     pub fn standing(&self) -> Standing {

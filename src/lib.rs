@@ -2,7 +2,7 @@
 //! either reports the drift or puts it right.
 //!
 //! observe → evaluate → plan → apply → verify → report. Everything below `azure` is free of `async`, clock,
-//! environment and randomness; `tests/architecture.rs` holds that line.
+//! environment and randomness; `tests/it/architecture.rs` holds that line.
 
 pub mod api;
 pub mod apply;

@@ -11,7 +11,7 @@ pub mod scope;
 
 pub use access::{DenyAssignment, Grant, PermissionSet, PrincipalKind, Role};
 pub use failure::{Failure, FailureClass};
-pub use identity::{Attachment, Site, UserIdentity, Vault, VaultMode};
+pub use identity::{Attachment, Site, SystemAssigned, UserIdentity, Vault, VaultMode};
 pub use ids::{PrincipalId, RoleId};
 pub use observed::{Observed, SubscriptionAccess};
 pub use reading::Reading;

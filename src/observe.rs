@@ -60,7 +60,8 @@ pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Po
         .chain(policy.vaults.iter().map(|vault| &vault.vault))
         .collect();
     for scope in access_scopes {
-        if let Some(failure) = surveys.lacks_witness(azure, scope).await {
+        let Some(survey) = survey(scope) else { continue };
+        if let Some(failure) = surveys.lacks_witness(azure, scope, survey).await {
             unwitnessed.insert(scope.clone(), failure);
         }
     }
@@ -69,7 +70,12 @@ pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Po
 }
 
 fn has_identities(site: &Site, policy: &Policy) -> bool {
-    let system = site.system.is_some() || policy.system != SystemIdentity::Required;
+    let system = match policy.system {
+        SystemIdentity::Required => site.system.is_enabled(),
+        SystemIdentity::Optional => true,
+        // Silence is no proof of absence either.
+        SystemIdentity::Forbidden => false,
+    };
     system && policy.user.iter().all(|id| site.attached.contains_key(id))
 }
 
@@ -81,7 +87,8 @@ pub async fn ask_groups(
     questions: &BTreeSet<(PrincipalId, String)>,
 ) {
     for (principal, subscription) in questions {
-        let answer = surveys.through_groups(azure, subscription, *principal).await;
+        let survey = surveys.of(azure, subscription).await;
+        let answer = surveys.through_groups(azure, subscription, *principal, survey.began).await;
         let known = observed.through_groups.entry(*principal).or_insert_with(|| answer.clone());
         // A principal with needs in several subscriptions has a list in each.
         match (known, answer) {
@@ -126,10 +133,14 @@ fn missing_witness(own: &[crate::model::PermissionSet]) -> Option<&'static str> 
     })
 }
 
-/// Why an empty list of grants is not believed: we could not have asked without one.
-fn implausible(access: &SubscriptionAccess) -> Option<Failure> {
-    access.grants.is_empty().then(|| {
-        let text = "the list of role assignments is empty, although our own right to read it must come from one";
+/// Why a list of grants is not believed that shows none at the subscription or above.
+///
+/// Our right at a resource group says that we see the grants in it, and nothing of those that it inherits. Every
+/// subscription has an owner, so a list without any such grant is one that leaves them out.
+fn implausible(access: &SubscriptionAccess, subscription: &Scope) -> Option<Failure> {
+    let inherited = access.grants.iter().any(|grant| grant.scope.reaches(subscription));
+    (!inherited).then(|| {
+        let text = "Azure shows us no role assignment at the subscription or above, so inherited access cannot be seen";
         Failure::new(FailureClass::Denied, "Unwitnessed", text)
             .with_hint("give the operator `Reader` on the subscription; rights through Azure Lighthouse are not listed")
     })

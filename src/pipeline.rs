@@ -119,12 +119,13 @@ impl Pipeline {
             Ok(policy) => policy,
             Err(error) => return PassResult::Invalid(error),
         };
-        if let Some(other) = duplicate_of {
-            return PassResult::Duplicate(other);
-        }
         let outside = leave.authority().verdict(&policy).unreadable(&policy);
         if !outside.is_empty() {
             return PassResult::OutsideBoundary(outside);
+        }
+        // After the boundary: who else speaks of an app is told only to those who may look at it.
+        if let Some(other) = duplicate_of {
+            return PassResult::Duplicate(other);
         }
 
         let mut observed = observe::observe(&self.azure, &self.surveys, self.clock, &policy).await;
@@ -139,6 +140,8 @@ impl Pipeline {
         if !outside.is_empty() {
             return PassResult::OutsideBoundary(outside);
         }
+        // Lists are of whole subscriptions; what lies outside of the boundary is not told.
+        evaluation.withhold(|scope| verdict.may_tell(scope));
         let plan = plan::plan(&policy, &verdict, &evaluation, |scope, role| role_at(&observed, scope, *role));
 
         let permit = match (intent, plan.mode, policy.suspended) {
@@ -150,7 +153,8 @@ impl Pipeline {
             if !leave.is_current(object) {
                 return Some(Outcome::Moved("the policy was changed or deleted".to_owned()));
             }
-            let held = plan::refuse_step(&policy, &leave.authority().verdict(&policy), step).map(Outcome::Held);
+            let held =
+                plan::refuse_step(&policy, &leave.authority().verdict(&policy), plan.mode, step).map(Outcome::Held);
             held.or_else(|| self.settling(step))
         };
         let execution = match permit {
@@ -179,10 +183,7 @@ impl Pipeline {
     fn remember(&self, execution: &Execution) {
         let Ok(mut written) = self.identity_written.lock() else { return };
         for entry in &execution.outcomes {
-            // A failed write may have taken effect.
-            if let (Change::Identity(change), Outcome::Applied | Outcome::Failed(_)) =
-                (&entry.step.change, &entry.outcome)
-            {
+            if let (Change::Identity(change), Outcome::Applied) = (&entry.step.change, &entry.outcome) {
                 written.insert(change.target.clone(), self.clock.now());
             }
         }

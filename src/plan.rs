@@ -111,7 +111,7 @@ fn wishes(
                     wishes.push(Ok(Wish { kind, change: WishedChange::Attach(identity.clone()) }));
                 }
             }
-            Finding::RoleMissing { origins, identity, principal, role_id, scope, .. } => {
+            Finding::RoleMissing { origins, identity, principal, role_id, scope, held, .. } => {
                 let Some(role) = role(scope, role_id) else {
                     wishes.push(Err(Held {
                         kind: Some(ChangeKind::GrantRole),
@@ -133,6 +133,7 @@ fn wishes(
                         principal: *principal,
                         role,
                         scope: scope.clone(),
+                        held: held.clone(),
                         policy: format!("{}/{}", policy.namespace, policy.name),
                         target: policy.target.clone(),
                     };
@@ -211,10 +212,11 @@ fn refuse(policy: &Policy, verdict: &Verdict, mode: Mode, wish: &Wish) -> Option
 }
 
 /// Why a step may no longer be made, asked again just before it: boundaries change while a pass is under way.
+/// `planned`: the mode that it was planned in.
 #[must_use]
-pub fn refuse_step(policy: &Policy, verdict: &Verdict, step: &Step) -> Option<HoldReason> {
+pub fn refuse_step(policy: &Policy, verdict: &Verdict, planned: Mode, step: &Step) -> Option<HoldReason> {
     let mode = verdict.mode(policy);
-    if mode < policy.mode {
+    if mode < planned {
         return Some(HoldReason::BoundaryMode(mode));
     }
     let permitted = match &step.change {

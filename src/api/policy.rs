@@ -30,6 +30,11 @@ use super::{FunctionIdentityPolicyStatus, fragments};
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("self.target.resource in self.resources").message("target.resource is not a name in resources"),
+    validation = Rule::new(
+        "self.resources[self.target.resource] == oldSelf.resources[oldSelf.target.resource] && \
+         (self.resources[self.target.resource].startsWith('/') || self.scope == oldSelf.scope)"
+    )
+    .message("the app that target names is immutable: create another policy"),
     validation = Rule::new("self.identities.user.all(u, u.resource in self.resources)")
         .message("an entry of identities.user names a resource that is not in resources"),
     validation = Rule::new("self.bindings.all(b, b.resource in self.resources)")

@@ -99,7 +99,7 @@ pub struct StepStatus {
     /// The same change as `az` commands.
     #[schemars(length(max = 4096))]
     pub az: String,
-    /// What became of it: `Applied`, `AlreadyDone`, `Failed` with the reason, or empty while it was not tried.
+    /// What became of it, for a reader; empty while it was not tried.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 2048))]
     pub outcome: String,

@@ -14,7 +14,7 @@ pub(super) async fn identity(azure: &Azure, change: &IdentityChange) -> Result<O
     let Some(site) = azure.site(&change.target).await? else {
         return Ok(Some(Outcome::Moved(format!("{} is gone", change.target.name()))));
     };
-    let enabled = site.system.is_some() || !change.enable_system;
+    let enabled = site.system.is_enabled() || !change.enable_system;
     if enabled && change.attach.iter().all(|id| site.attached.contains_key(id)) {
         return Ok(Some(Outcome::AlreadyDone));
     }
@@ -25,13 +25,19 @@ pub(super) async fn identity(azure: &Azure, change: &IdentityChange) -> Result<O
 /// The principal must still be the named identity's, and our name must be free.
 pub(super) async fn grant(azure: &Azure, grant: &GrantRole) -> Result<Option<Outcome>, Failure> {
     let principal = match &grant.identity {
-        Identity::System => azure.site(&grant.target).await?.and_then(|site| site.system),
+        Identity::System => azure.site(&grant.target).await?.and_then(|site| site.system.principal()),
         Identity::User(id) => azure.user_identity(id).await?.and_then(|identity| identity.principal),
     };
     if principal != Some(grant.principal) {
         return Ok(Some(Outcome::Moved(format!("{} is no longer {}", grant.identity, grant.principal))));
     }
+    // The survey may be a minute old, and what Azure leaves out of a subscription's list it may show here.
+    let now = azure.grants_at(&grant.scope, grant.principal).await?;
+    let new = now.iter().find(|other| other.scope.reaches(&grant.scope) && !grant.held.contains(&other.id));
     let name = grant_name(&grant.scope, grant.principal, grant.role.id).to_string();
+    if let Some(new) = new.filter(|new| new.id.name() != name) {
+        return Ok(Some(Outcome::Moved(format!("the identity holds a role that the survey did not show: {}", new.id))));
+    }
     let Some(existing) = azure.grant(&grant.scope, &name).await? else { return Ok(None) };
     let same = existing.principal == grant.principal && existing.role == grant.role.id && existing.scope == grant.scope;
     if !same {
@@ -47,16 +53,17 @@ pub(super) async fn grant(azure: &Azure, grant: &GrantRole) -> Result<Option<Out
 }
 
 /// For a dry run: whether Azure would let us.
-pub(super) async fn own_right(azure: &Azure, scope: &Scope, action: &str) -> Result<Outcome, Failure> {
-    let own = azure.own_permissions(scope).await?;
-    let allowed = own.iter().any(|entry| {
-        entry.actions.iter().any(|allowed| pattern::covers(allowed, action))
-            && !entry.not_actions.iter().any(|taken| pattern::covers(taken, action))
-    });
-    if allowed {
-        Ok(Outcome::Rehearsed)
-    } else {
-        let text = format!("the write would be refused: we lack `{action}` at {scope}");
-        Err(Failure::new(FailureClass::Denied, "AuthorizationFailed", text))
+pub(super) async fn own_rights(azure: &Azure, needed: &[(&Scope, &str)]) -> Result<Outcome, Failure> {
+    for (scope, action) in needed {
+        let own = azure.own_permissions(scope).await?;
+        let allowed = own.iter().any(|entry| {
+            entry.actions.iter().any(|allowed| pattern::covers(allowed, action))
+                && !entry.not_actions.iter().any(|taken| pattern::covers(taken, action))
+        });
+        if !allowed {
+            let text = format!("the write would be refused: we lack `{action}` at {scope}");
+            return Err(Failure::new(FailureClass::Denied, "AuthorizationFailed", text));
+        }
     }
+    Ok(Outcome::Rehearsed)
 }

@@ -61,7 +61,12 @@ impl Azure {
             Ok(response) => {
                 let body = response.into_raw_response().into_body().collect().await.map_err(failure)?;
                 let document = Answer { status: 200, body }.json("GET roleAssignment")?;
-                wire::grant(&document)
+                // That there is one is certain, and what it is has to be known: `None` would say that the name is free.
+                let grant = wire::grant(&document)?.ok_or_else(|| {
+                    let text = format!("role assignment {name} at {scope} names no principal or no role");
+                    Failure::new(FailureClass::Bug, "UndecodableAnswer", text)
+                })?;
+                Ok(Some(grant))
             }
             Err(failure) if failure.is_not_found() => Ok(None),
             Err(failure) => Err(failure),

@@ -13,7 +13,7 @@ use azure_identity::{
 };
 
 use crate::{
-    catalog::clouds::{CLOUDS, Cloud},
+    catalog::clouds::Cloud,
     model::{Failure, FailureClass},
 };
 
@@ -78,16 +78,9 @@ pub fn credential(
 }
 
 fn client_options(cloud: &Cloud, authority_host: Option<&str>) -> ClientOptions {
-    let configuration = match authority_host {
-        Some(host) => {
-            let mut custom = CustomConfiguration::default();
-            host.clone_into(&mut custom.authority_host);
-            CloudConfiguration::Custom(custom)
-        }
-        None if cloud.name == CLOUDS[1].name => CloudConfiguration::AzureGovernment,
-        None if cloud.name == CLOUDS[2].name => CloudConfiguration::AzureChina,
-        None => CloudConfiguration::AzurePublic,
-    };
+    let mut custom = CustomConfiguration::default();
+    authority_host.unwrap_or(cloud.authority_host).clone_into(&mut custom.authority_host);
+    let configuration = CloudConfiguration::Custom(custom);
     // The default of eight tries in a minute would outlast our own timeout and hide the reason.
     let retry = ExponentialRetryOptions { max_retries: 2, ..ExponentialRetryOptions::default() };
     ClientOptions {

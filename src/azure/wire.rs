@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::model::{
-    Attachment, DenyAssignment, Failure, FailureClass, Grant, PermissionSet, PrincipalKind, Role, RoleId, Scope, Site,
-    UserIdentity, Vault, VaultMode,
+    Attachment, DenyAssignment, Failure, FailureClass, Grant, PermissionSet, PrincipalId, PrincipalKind, Role, RoleId,
+    Scope, Site, SystemAssigned, UserIdentity, Vault, VaultMode,
 };
 
 /// A document, or the failure that says what could not be understood.
@@ -31,8 +31,6 @@ fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializ
 struct Resource<P: Default> {
     id: String,
     #[serde(default)]
-    kind: Option<String>,
-    #[serde(default)]
     identity: Option<IdentityBlock>,
     // Not `nullable`: a bound on P that serde would have to guess.
     #[serde(default = "P::default")]
@@ -42,6 +40,8 @@ struct Resource<P: Default> {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct IdentityBlock {
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
     #[serde(default)]
     principal_id: Option<String>,
     #[serde(default, deserialize_with = "nullable")]
@@ -52,7 +52,7 @@ struct IdentityBlock {
 struct Ignored {}
 
 pub(super) fn site(document: &Value) -> Result<Site, Failure> {
-    let Resource { id, kind, identity, properties: Ignored {} } = decode(document, "the app")?;
+    let Resource { id, identity, properties: Ignored {} } = decode(document, "the app")?;
     let block = identity.unwrap_or_default();
     let attached = block.user_assigned_identities.iter().map(|(id, value)| {
         let principal = value.get("principalId").and_then(Value::as_str).and_then(|text| text.parse().ok());
@@ -60,8 +60,15 @@ pub(super) fn site(document: &Value) -> Result<Site, Failure> {
     });
     Ok(Site {
         id: Scope::lenient(&id),
-        kind: kind.unwrap_or_default(),
-        system: block.principal_id.and_then(|text| text.parse().ok()),
+        system: match block.principal_id.and_then(|text| text.parse().ok()) {
+            Some(principal) => SystemAssigned::On(principal),
+            // The type is what is enabled; the principal follows when Azure has made it. `Off` in its place would let
+            // a write of the block drop the identity.
+            None if block.kind.is_some_and(|kind| kind.to_ascii_lowercase().contains("systemassigned")) => {
+                SystemAssigned::Unfilled
+            }
+            None => SystemAssigned::Off,
+        },
         attached: attached.collect(),
     })
 }
@@ -127,7 +134,16 @@ pub(super) fn grant(document: &Value) -> Result<Option<Grant>, Failure> {
     let (Some(principal), Some(role)) = (principal, role) else { return Ok(None) };
     let id = Scope::lenient(&id);
     let scope = properties.scope.map_or_else(|| scope_of(&id), |scope| Scope::lenient(&scope));
-    let moment = |text: Option<String>| text.and_then(|text| timestamp(&text));
+    // A time that is there and cannot be read must not make a young grant look settled.
+    let moment = |text: Option<String>| match text.as_deref().map(|text| (text, timestamp(text))) {
+        Some((text, None)) => {
+            let text = format!("role assignment {id} has the time `{text}`, which cannot be read");
+            Err(Failure::new(FailureClass::Bug, "UndecodableAnswer", text))
+        }
+        Some((_, time)) => Ok(time),
+        None => Ok(None),
+    };
+    let changed = moment(properties.created_on)?.max(moment(properties.updated_on)?);
     Ok(Some(Grant {
         principal,
         role,
@@ -135,7 +151,7 @@ pub(super) fn grant(document: &Value) -> Result<Option<Grant>, Failure> {
         // Old api-versions leave the type out.
         principal_kind: principal_kind(properties.principal_type.as_deref()),
         conditioned: properties.condition.is_some_and(|condition| !condition.trim().is_empty()),
-        changed: moment(properties.created_on).max(moment(properties.updated_on)),
+        changed,
         id,
     }))
 }
@@ -254,7 +270,11 @@ pub(super) fn deny(document: &Value) -> Result<DenyAssignment, Failure> {
         |principal: &DeniedPrincipal| principal.type_.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("Group"));
     let conditioned = properties.condition.as_ref().is_some_and(|condition| !condition.trim().is_empty())
         || properties.permissions.iter().any(|entry| entry.condition.is_some());
-    let undecidable = conditioned || properties.principals.iter().chain(&properties.exclude_principals).any(is_group);
+    let odd = |principal: &DeniedPrincipal| principal.id.as_deref().is_none_or(|id| id.parse::<PrincipalId>().is_err());
+    let undecidable = conditioned
+        || properties.permissions.is_empty()
+        || properties.principals.iter().chain(&properties.exclude_principals).any(odd)
+        || properties.principals.iter().chain(&properties.exclude_principals).any(is_group);
     let ids = |principals: &[DeniedPrincipal]| {
         principals.iter().filter_map(|principal| principal.id.as_deref()?.parse().ok()).collect()
     };

@@ -111,9 +111,6 @@ pub(super) struct CheckArguments {
     /// Count grants that may not act yet as compliant.
     #[arg(long)]
     pub(super) allow_propagating: bool,
-    /// Count advisory findings as drift.
-    #[arg(long)]
-    pub(super) strict: bool,
 }
 
 #[derive(Args)]

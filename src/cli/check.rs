@@ -75,7 +75,6 @@ async fn compare(
 fn exit_code(report: &Report, verb: &CheckArguments) -> ExitCode {
     match report.situation() {
         Situation::Propagating(_) if verb.allow_propagating => ExitCode::Compliant,
-        Situation::CompliantWithFindings if verb.strict => ExitCode::Drift,
         _ => report.exit_code(),
     }
 }
@@ -102,7 +101,11 @@ struct Subjects {
 
 fn from_files(verb: &CheckArguments) -> Result<Subjects, CliError> {
     let mut found = files::read(&verb.file)?;
-    found.boundaries.extend(files::read(&verb.boundary)?.boundaries);
+    let given = files::read(&verb.boundary)?.boundaries;
+    if given.is_empty() && !verb.boundary.is_empty() {
+        return Err(CliError::new("the files given by `--boundary` hold no IdentityBoundary"));
+    }
+    found.boundaries.extend(given);
     let authority = if found.boundaries.is_empty() {
         Authority::Caller
     } else {

@@ -121,10 +121,22 @@ pub(super) fn evaluate_requirement(
         }
         Access::Missing(missing) => {
             let near = near_misses(role.id, principal, &scope, access, principals);
+            let held = access.grants.iter().filter(|grant| grant.principal == principal && grant.scope.reaches(&scope));
+            let held = held.map(|grant| grant.id.clone()).collect();
             let missing = missing.clone();
             let role_id = role.id;
             let role = role_name;
-            findings.push(Finding::RoleMissing { origins, identity, principal, role, role_id, scope, missing, near });
+            findings.push(Finding::RoleMissing {
+                origins,
+                identity,
+                principal,
+                role,
+                role_id,
+                scope,
+                missing,
+                held,
+                near,
+            });
         }
         Access::Denied(by) => findings.push(Finding::AccessDenied { origins, identity, scope, by: by.clone() }),
         Access::Unknown(because) => {
@@ -185,6 +197,9 @@ enum Coverage<'a> {
 
 impl<'a> Question<'a> {
     fn answer(&self, operations: &[Operation], ask_groups: &mut BTreeSet<(PrincipalId, String)>) -> Access {
+        if operations.is_empty() {
+            return Access::Unknown("the role allows nothing that could be compared".to_owned());
+        }
         let mut settled = BTreeSet::new();
         let mut young = BTreeMap::new();
         let mut missing = Vec::new();
@@ -232,10 +247,12 @@ impl<'a> Question<'a> {
         let mut young: Option<(Timestamp, &Grant)> = None;
         let mut conditioned: Option<&Grant> = None;
         let mut group: Option<&Grant> = None;
+        let mut undefined: Option<&Grant> = None;
         for grant in self.access.grants.iter().filter(|grant| grant.scope.reaches(self.scope)) {
-            let Some(role) = self.access.roles.get(&grant.role) else { continue };
-            let mut entries = role.permissions.iter().filter(|entry| covers(entry, operation)).peekable();
-            if entries.peek().is_none() {
+            let role = self.access.roles.get(&grant.role);
+            let mut entries =
+                role.iter().flat_map(|role| &role.permissions).filter(|entry| covers(entry, operation)).peekable();
+            if role.is_some() && entries.peek().is_none() {
                 continue;
             }
             if grant.principal != self.principal {
@@ -251,6 +268,10 @@ impl<'a> Question<'a> {
                 } else {
                     continue;
                 }
+            }
+            if role.is_none() {
+                undefined = Some(first(undefined, grant));
+                continue;
             }
             if grant.conditioned || entries.all(|entry| entry.conditioned) {
                 conditioned = Some(first(conditioned, grant));
@@ -278,6 +299,11 @@ impl<'a> Question<'a> {
             Coverage::Undecided(format!(
                 "a grant to group {} would cover it, and whether the identity is a member could not be read",
                 grant.principal
+            ))
+        } else if let Some(grant) = undefined {
+            Coverage::Undecided(format!(
+                "what role {} allows could not be read, and it is held: {}",
+                grant.role, grant.id
             ))
         } else if let Some(grant) = conditioned {
             Coverage::Undecided(format!("the only grant that covers it has a condition: {}", grant.id))
@@ -309,7 +335,9 @@ impl<'a> Question<'a> {
     fn denial(&self, operation: &Operation) -> Option<Result<String, String>> {
         let (mut denied, mut undecided) = (None::<String>, None::<String>);
         for deny in self.access.denies.iter().filter(|deny| self.is_under(deny)) {
-            if !deny.permissions.iter().any(|entry| touches(entry, operation)) {
+            // One whose permissions could not be read may deny anything.
+            let unread = deny.undecidable && deny.permissions.is_empty();
+            if !unread && !deny.permissions.iter().any(|entry| touches(entry, operation)) {
                 continue;
             }
             let named = deny.principals.iter().any(|id| *id == self.principal || id.to_string() == EVERYONE);

@@ -1,5 +1,7 @@
 //! What can be wrong, as data. The words are `report`'s.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::decision::Hypothesis;
@@ -27,8 +29,8 @@ pub enum Finding {
     SystemIdentityDisabled,
     /// The system-assigned identity is enabled and forbidden.
     SystemIdentityForbidden {
-        /// Its principal.
-        principal: PrincipalId,
+        /// Its principal, where Azure has filled it in.
+        principal: Option<PrincipalId>,
     },
     /// A declared user-assigned identity is not attached.
     UserIdentityNotAttached {
@@ -79,6 +81,8 @@ pub enum Finding {
         scope: Scope,
         /// The actions that nothing covers.
         missing: Vec<String>,
+        /// The grants that the principal holds there already; others found just before a write call for another look.
+        held: BTreeSet<Scope>,
         /// Grants that look as if they were meant to meet the need.
         near: Vec<NearMiss>,
     },

@@ -9,7 +9,7 @@ use crate::{
     catalog,
     model::{
         Attachment, DenyAssignment, Failure, FailureClass, Grant, Observed, PermissionSet, PrincipalId, PrincipalKind,
-        Reading, Role, RoleId, Scope, Site, SubscriptionAccess, UserIdentity, Vault, VaultMode,
+        Reading, Role, RoleId, Scope, Site, SubscriptionAccess, SystemAssigned, UserIdentity, Vault, VaultMode,
     },
     policy::{Identity, Policy, Wanted},
 };
@@ -72,8 +72,7 @@ impl World {
         let attachment = |id: &Scope| (id.clone(), Attachment { principal: Some(identity_of(policy, id)) });
         let site = Site {
             id: policy.target.clone(),
-            kind: "functionapp,linux".to_owned(),
-            system: Some(principal(SYSTEM)),
+            system: SystemAssigned::On(principal(SYSTEM)),
             attached: policy.user.iter().map(attachment).collect(),
         };
         let user = |id: &Scope| {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Finding;
 use crate::{
     api::SystemIdentity,
-    model::{Failure, Observed, PrincipalId, Reading, Scope, Site},
+    model::{Failure, Observed, PrincipalId, Reading, Scope, Site, SystemAssigned},
     policy::{Identity, Policy},
 };
 
@@ -39,16 +39,24 @@ pub(super) fn principals(
 fn system(policy: &Policy, observed: &Observed, site: Option<&Site>, findings: &mut Vec<Finding>) -> PrincipalState {
     let Some(site) = site else { return unread_site(observed) };
     match (site.system, policy.system) {
-        (Some(principal), SystemIdentity::Forbidden) => {
+        (SystemAssigned::On(_) | SystemAssigned::Unfilled, SystemIdentity::Forbidden) => {
+            let principal = site.system.principal();
             findings.push(Finding::SystemIdentityForbidden { principal });
+            principal.map_or(PrincipalState::None, PrincipalState::Known)
+        }
+        (SystemAssigned::On(principal), SystemIdentity::Required | SystemIdentity::Optional) => {
             PrincipalState::Known(principal)
         }
-        (Some(principal), SystemIdentity::Required | SystemIdentity::Optional) => PrincipalState::Known(principal),
-        (None, SystemIdentity::Required) => {
+        (SystemAssigned::Unfilled, SystemIdentity::Required) => {
+            findings.push(Finding::PrincipalMissing { identity: Identity::System });
+            PrincipalState::None
+        }
+        (SystemAssigned::Off, SystemIdentity::Required) => {
             findings.push(Finding::SystemIdentityDisabled);
             PrincipalState::None
         }
-        (None, SystemIdentity::Optional | SystemIdentity::Forbidden) => PrincipalState::None,
+        (SystemAssigned::Unfilled, SystemIdentity::Optional)
+        | (SystemAssigned::Off, SystemIdentity::Optional | SystemIdentity::Forbidden) => PrincipalState::None,
     }
 }
 

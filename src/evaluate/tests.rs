@@ -42,7 +42,7 @@ fn a_world_as_declared_is_compliant_and_says_by_which_grants() {
 fn a_disabled_system_identity_is_h1_and_its_access_waits_for_a_principal() {
     let policy = policy(|_| ());
     let mut world = World::matching(&policy);
-    world.site().system = None;
+    world.site().system = crate::model::SystemAssigned::Off;
     let evaluation = world.evaluate(&policy);
     assert_eq!(codes(&evaluation), ["system-identity-disabled"]);
     assert_eq!(evaluation.decision.cause, Some(Hypothesis::H1));
@@ -57,7 +57,7 @@ fn a_forbidden_system_identity_that_is_enabled_is_drift() {
         host(spec, "host", "shared");
     });
     let evaluation = World::matching(&policy).evaluate(&policy);
-    assert_eq!(evaluation.findings, [Finding::SystemIdentityForbidden { principal: principal(SYSTEM) }]);
+    assert_eq!(evaluation.findings, [Finding::SystemIdentityForbidden { principal: Some(principal(SYSTEM)) }]);
     assert_eq!(evaluation.standing(), Standing::Drifted);
 }
 
@@ -178,7 +178,7 @@ fn an_earlier_link_of_the_chain_is_the_cause() {
     }
     let evaluation = world.evaluate(&policy);
     assert_eq!(evaluation.decision.cause, Some(Hypothesis::H2), "role before vault mode");
-    world.site().system = None;
+    world.site().system = crate::model::SystemAssigned::Off;
     let evaluation = world.evaluate(&policy);
     assert_eq!(evaluation.decision.cause, Some(Hypothesis::H1), "identity before role");
     assert_eq!(codes(&evaluation), ["system-identity-disabled", "role-missing", "vault-mode-mismatch"]);

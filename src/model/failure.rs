@@ -60,11 +60,7 @@ impl Failure {
 }
 
 /// Codes of a 404. `NotFound` is the provider's, the others are Resource Manager's own or of one family.
-pub const NOT_FOUND: [&str; 6] = [
-    "NotFound",
-    "ResourceNotFound",
-    "ResourceGroupNotFound",
-    "RoleAssignmentNotFound",
-    "RoleDefinitionDoesNotExist",
-    "SubscriptionNotFound",
-];
+///
+/// Not `SubscriptionNotFound`: it may mean another tenant or cloud, and says nothing about what is in it.
+pub const NOT_FOUND: [&str; 5] =
+    ["NotFound", "ResourceNotFound", "ResourceGroupNotFound", "RoleAssignmentNotFound", "RoleDefinitionDoesNotExist"];

@@ -9,13 +9,39 @@ use super::{PrincipalId, Scope};
 pub struct Site {
     /// Its id.
     pub id: Scope,
-    /// `functionapp,linux` and so on.
-    pub kind: String,
-    /// The principal of the system-assigned identity, when one is enabled.
-    pub system: Option<PrincipalId>,
+    /// Its system-assigned identity.
+    pub system: SystemAssigned,
     /// The user-assigned identities attached, by id. The principal is the site's own *copy*, which goes stale when
     /// the identity is deleted and made again.
     pub attached: BTreeMap<Scope, Attachment>,
+}
+
+/// The system-assigned identity of a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SystemAssigned {
+    /// Not enabled.
+    Off,
+    /// Enabled, and Azure has not filled in its principal.
+    Unfilled,
+    /// Enabled, with this principal.
+    On(PrincipalId),
+}
+
+impl SystemAssigned {
+    /// The principal, when there is one to speak of.
+    #[must_use]
+    pub fn principal(self) -> Option<PrincipalId> {
+        match self {
+            Self::On(principal) => Some(principal),
+            Self::Off | Self::Unfilled => None,
+        }
+    }
+
+    /// Whether it is enabled.
+    #[must_use]
+    pub fn is_enabled(self) -> bool {
+        self != Self::Off
+    }
 }
 
 /// One user-assigned identity on a site.

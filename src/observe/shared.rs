@@ -11,8 +11,19 @@ use crate::{clock::Clock, model::Failure};
 /// How long a failed reading is shared: a retry that sees the failure from before is none.
 const AFTER_A_FAILURE: SignedDuration = SignedDuration::from_secs(3);
 
-/// What was read, and when the reading began.
-type Slot<V> = Arc<Mutex<Option<(Timestamp, V)>>>;
+/// The longest time that a refused reading is not tried again, whatever Azure says: the other lists of a survey age
+/// meanwhile.
+const LONGEST_SILENCE: SignedDuration = SignedDuration::from_mins(5);
+
+/// One reading.
+#[derive(Debug)]
+struct Made<V> {
+    began: Timestamp,
+    ended: Timestamp,
+    value: V,
+}
+
+type Slot<V> = Arc<Mutex<Option<Made<V>>>>;
 
 /// Readings by key.
 #[derive(Debug)]
@@ -39,21 +50,23 @@ impl<K: Ord + Clone, V: Clone> Readings<K, V> {
         let slot = self.slots.lock().await.entry(key.clone()).or_default().clone();
         let mut slot = slot.lock().await;
         let now = self.clock.now();
-        if let Some((at, value)) = &*slot {
+        if let Some(Made { began, ended, value }) = &*slot {
             let max_age = match failure(value) {
                 None => self.max_age,
                 // Not sooner than Azure asked for.
                 Some(Failure { retry_after: Some(told), .. }) => {
-                    SignedDuration::try_from(*told).unwrap_or(self.max_age)
+                    SignedDuration::try_from(*told).unwrap_or(LONGEST_SILENCE).min(LONGEST_SILENCE)
                 }
                 Some(_) => self.max_age.min(AFTER_A_FAILURE),
             };
-            if now.duration_since(*at) < max_age && *at >= not_before {
+            // Its age counts from its end, so that those who waited for a slow one share it; what it knows is as old as
+            // its beginning.
+            if now.duration_since(*ended) < max_age && *began >= not_before {
                 return value.clone();
             }
         }
         let value = read().await;
-        *slot = Some((now, value.clone()));
+        *slot = Some(Made { began: now, ended: self.clock.now(), value: value.clone() });
         value
     }
 

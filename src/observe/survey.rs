@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
@@ -18,6 +19,8 @@ use crate::{
 /// What was listed of one subscription.
 #[derive(Clone, Debug)]
 pub struct Survey {
+    /// When the reading began. What vouches for its lists must not be older.
+    pub began: Timestamp,
     /// Apps by id.
     pub sites: Reading<BTreeMap<Scope, Site>>,
     /// User-assigned identities by id.
@@ -61,12 +64,11 @@ impl Surveys {
     }
 
     /// Why the survey's grants prove nothing for a scope, if so.
-    pub(super) async fn lacks_witness(&self, azure: &Azure, scope: &Scope) -> Option<Failure> {
+    pub(super) async fn lacks_witness(&self, azure: &Azure, scope: &Scope, survey: &Survey) -> Option<Failure> {
         // Documented for resource groups and resources; the group answers for everything in it.
         let asked = scope.resource_group().unwrap_or_else(|| scope.clone());
         let read = async || azure.own_permissions(&asked).await;
-        let not_before = self.not_before(scope.subscription().unwrap_or_default()).await;
-        match self.own_permissions.get(&asked, not_before, |own| own.as_ref().err(), read).await {
+        match self.own_permissions.get(&asked, survey.began, |own| own.as_ref().err(), read).await {
             Ok(own) => missing_witness(&own).map(|action| {
                 let text = format!("we lack `{action}` at {asked}, so grants may be missing from what Azure lists");
                 Failure::new(FailureClass::Denied, "Unwitnessed", text)
@@ -82,6 +84,7 @@ impl Surveys {
         azure: &Azure,
         subscription: &str,
         principal: PrincipalId,
+        survey: Timestamp,
     ) -> Reading<Vec<Scope>> {
         let read = async || match azure.grants_assigned_to(subscription, principal).await {
             Ok(grants) => {
@@ -90,8 +93,7 @@ impl Surveys {
             }
             Err(failure) => Reading::Unreadable(failure),
         };
-        let not_before = self.not_before(subscription).await;
-        self.groups.get(&(subscription.to_owned(), principal), not_before, Reading::unreadable, read).await
+        self.groups.get(&(subscription.to_owned(), principal), survey, Reading::unreadable, read).await
     }
 
     /// After a write: whatever was read of that subscription before now is out of date.
@@ -115,6 +117,7 @@ impl Survey {
 }
 
 async fn survey(azure: &Azure, clock: Clock, subscription: &str) -> Survey {
+    let began = clock.now();
     // At once: the lists are independent, and a survey is worth most when its parts are of one moment.
     let (sites, identities, vaults, access) = tokio::join!(
         azure.sites(subscription),
@@ -124,6 +127,7 @@ async fn survey(azure: &Azure, clock: Clock, subscription: &str) -> Survey {
     );
     let now = clock.now();
     Survey {
+        began,
         sites: by_id(sites, |site| site.id.clone(), now),
         identities: by_id(identities, |identity| identity.id.clone(), now),
         vaults: by_id(vaults, |vault| vault.id.clone(), now),
@@ -141,11 +145,23 @@ async fn access(azure: &Azure, subscription: &str) -> Result<SubscriptionAccess,
         azure.denies_of_subscription(subscription),
     );
     let roles = roles?.into_iter().map(|role| (role.id, role)).collect();
-    let access = SubscriptionAccess { grants: grants?, roles, denies: denies? };
-    match implausible(&access) {
-        Some(failure) => Err(failure),
-        None => Ok(access),
+    let mut access = SubscriptionAccess { grants: grants?, roles, denies: denies? };
+    if let Some(failure) = implausible(&access, &Scope::of_subscription(subscription)) {
+        return Err(failure);
     }
+    // The list holds what can be assigned at the subscription. Custom roles of a resource group are asked for one by
+    // one; what is not found leaves the access undecided.
+    let undefined: BTreeMap<_, _> = access
+        .grants
+        .iter()
+        .filter(|grant| !access.roles.contains_key(&grant.role))
+        .map(|grant| (grant.role, grant.scope.clone()))
+        .collect();
+    let found = stream::iter(undefined).map(|(role, scope)| async move { azure.role(&scope, role).await });
+    for role in found.buffer_unordered(4).try_collect::<Vec<_>>().await?.into_iter().flatten() {
+        access.roles.insert(role.id, role);
+    }
+    Ok(access)
 }
 
 fn by_id<T>(list: Result<Vec<T>, Failure>, id: impl Fn(&T) -> Scope, at: Timestamp) -> Reading<BTreeMap<Scope, T>> {

@@ -78,7 +78,7 @@ pub(super) fn grant(grant: &GrantRole) -> Request {
 /// replaces it; with the whole map both readings end the same.
 pub(super) fn identity(change: &IdentityChange) -> Request {
     let IdentityChange { target, enable_system, attach, system_before, attached_before } = change;
-    let system = *enable_system || system_before.is_some();
+    let system = *enable_system || system_before.is_enabled();
     let user: Map<_, _> = attached_before.iter().chain(attach).map(|id| (id.as_str().to_owned(), json!({}))).collect();
     let mut identity = Map::new();
     let kind = match (system, user.is_empty()) {

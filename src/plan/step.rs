@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::request::{self, Request};
 use crate::{
     api::ChangeKind,
-    model::{PrincipalId, Role, Scope},
+    model::{PrincipalId, Role, Scope, SystemAssigned},
     policy::{Identity, Origin},
 };
 
@@ -36,8 +36,8 @@ pub struct IdentityChange {
     pub enable_system: bool,
     /// User-assigned identities to attach.
     pub attach: Vec<Scope>,
-    /// The system-assigned principal when this was planned.
-    pub system_before: Option<PrincipalId>,
+    /// The system-assigned identity when this was planned.
+    pub system_before: SystemAssigned,
     /// What was attached when this was planned.
     pub attached_before: BTreeSet<Scope>,
 }
@@ -55,6 +55,8 @@ pub struct GrantRole {
     pub role: Role,
     /// Where.
     pub scope: Scope,
+    /// The grants that the principal held there when this was planned.
+    pub held: BTreeSet<Scope>,
     /// The policy, as `namespace/name`.
     pub policy: String,
     /// The app.

@@ -69,7 +69,7 @@ fn subjects(plan: &Plan) -> Vec<String> {
 /// The system identity is disabled, the user's is not attached, and it lacks its role.
 fn broken(policy: &Policy) -> World {
     let mut world = World::without_grants(policy);
-    world.site().system = None;
+    world.site().system = crate::model::SystemAssigned::Off;
     world.site().attached.clear();
     world
 }
@@ -241,7 +241,7 @@ fn enabling_the_system_identity_alone_names_no_map() {
         spec.bindings.clear();
     });
     let mut world = World::matching(&policy);
-    world.site().system = None;
+    world.site().system = crate::model::SystemAssigned::Off;
     let plan = planned(&policy, &world, &everything(Mode::Enforce));
     let expected = serde_json::json!({ "identity": { "type": "SystemAssigned" } });
     assert_eq!(plan.steps[0].request.body, expected);

@@ -123,6 +123,14 @@ impl Verdict {
         }
     }
 
+    /// Whether a scope may be spoken of.
+    pub fn may_tell(&self, scope: &Scope) -> bool {
+        match &self.rights {
+            Rights::Caller => true,
+            Rights::Boundaries(boundaries) => boundaries.iter().any(|boundary| boundary.covers(scope)),
+        }
+    }
+
     /// The mode that applies: the policy's, but no further than a boundary over the target allows.
     pub fn mode(&self, policy: &Policy) -> Mode {
         match &self.rights {

@@ -49,6 +49,9 @@ pub fn next_pass(report: &Report, unsettled_since: Option<Timestamp>, now: Times
     Some(wait.max(told(pass)))
 }
 
+/// The longest `Retry-After` that is believed: more is a mistake, and would park a policy for good.
+const LONGEST_TOLD: Duration = Duration::from_secs(60 * 60);
+
 /// The longest that Azure told us to wait, whatever else came of the pass: one throttled call among ten is a reason
 /// for all of them.
 fn told(pass: &Pass) -> Duration {
@@ -56,14 +59,15 @@ fn told(pass: &Pass) -> Duration {
         Finding::Unreadable { failure, .. } => Some(failure),
         _ => None,
     });
-    read.chain(pass.execution.failures()).filter_map(|failure| failure.retry_after).max().unwrap_or_default()
+    let longest = read.chain(pass.execution.failures()).filter_map(|failure| failure.retry_after).max();
+    longest.unwrap_or_default().min(LONGEST_TOLD)
 }
 
 fn after_failure(failure: &Failure, lasted: Duration) -> Duration {
     match failure.class {
         FailureClass::Waiting => lasted.clamp(15 * SECOND, 5 * MINUTE),
         // Never sooner than told: an earlier try is not processed and gets a new, later time.
-        FailureClass::Throttled => failure.retry_after.unwrap_or(30 * SECOND).max(SECOND),
+        FailureClass::Throttled => failure.retry_after.unwrap_or(30 * SECOND).clamp(SECOND, LONGEST_TOLD),
         FailureClass::Transient => lasted.clamp(5 * SECOND, 5 * MINUTE),
         FailureClass::Denied => 15 * MINUTE,
         FailureClass::Blocked => 30 * MINUTE,
@@ -144,8 +148,8 @@ mod tests {
         let policy = enforcing();
         let mut world = World::without_grants(&policy);
         let wait = |report: &Report| next_pass(report, Some(minutes_ago(1)), now()).unwrap();
-        let written = failed(&policy, &world, &told(4000, FailureClass::Throttled));
-        assert_eq!(wait(&written), 4000 * SECOND);
+        let written = failed(&policy, &world, &told(3000, FailureClass::Throttled));
+        assert_eq!(wait(&written), 3000 * SECOND);
         assert_eq!(wait(&failed(&policy, &world, &told(0, FailureClass::Throttled))), SECOND, "never at once");
 
         // One passing failure, one throttled read and one missing role: drift decides what is said.

@@ -17,7 +17,8 @@ pub(super) fn finding(finding: &Finding) -> String {
             "the system-assigned identity is required and is not enabled, so the app gets no token by it".to_owned()
         }
         Finding::SystemIdentityForbidden { principal } => {
-            format!("the system-assigned identity is forbidden and is enabled (principal {principal})")
+            let principal = principal.map(|principal| format!(" (principal {principal})")).unwrap_or_default();
+            format!("the system-assigned identity is forbidden and is enabled{principal}")
         }
         Finding::UserIdentityNotAttached { identity, attached } => {
             let instead = match attached.as_slice() {
@@ -97,6 +98,7 @@ pub(super) fn hold(reason: &HoldReason) -> String {
         HoldReason::RoleTooPowerful { role, action } => {
             format!("role `{role}` allows `{action}`, which leads to more rights and is never granted")
         }
+        HoldReason::MaxChanges(0) => "`remediation.maxChanges` is 0".to_owned(),
         HoldReason::MaxChanges(most) => format!("`remediation.maxChanges` allows {most} in one pass; the next goes on"),
         HoldReason::AwaitsIdentity(identity) => format!("{identity} has no principal to grant to yet"),
         HoldReason::EvidenceIncomplete => "what was read does not suffice to write".to_owned(),
@@ -112,10 +114,10 @@ pub(super) fn hold(reason: &HoldReason) -> String {
 pub(super) fn outcome(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Applied => "applied".to_owned(),
-        Outcome::AlreadyDone => "already done by somebody else; nothing was sent".to_owned(),
+        Outcome::AlreadyDone => "already there; nothing was sent".to_owned(),
         Outcome::Moved(what) => format!("not sent: {what}"),
         Outcome::Held(reason) => format!("not sent: {}", hold(reason)),
-        Outcome::Rehearsed => "dry run: nothing stands against it".to_owned(),
+        Outcome::Rehearsed => "dry run: everything was confirmed and our rights allow it; not sent".to_owned(),
         Outcome::Failed(failure) => failure.text.clone(),
     }
 }

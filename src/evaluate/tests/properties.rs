@@ -87,7 +87,7 @@ fn disturb(world: &mut World, what: u16) {
         world.deny("locked", &host_account(), SYSTEM, data(&["*/delete"], &[]));
     }
     if bit(4) {
-        world.site().system = None;
+        world.site().system = crate::model::SystemAssigned::Off;
     }
     if bit(5) {
         world.site().attached.clear();

@@ -83,7 +83,7 @@ fn world(case: &Case, policy: &Policy) -> World {
         });
     });
     if case.no_system {
-        world.site().system = None;
+        world.site().system = crate::model::SystemAssigned::Off;
     }
     if case.detached {
         world.site().attached.pop_first();
@@ -168,7 +168,7 @@ proptest! {
                 prop_assert!(identity["userAssignedIdentities"].get(id.as_str()).is_some(), "{} is dropped", id);
             }
             let kind = identity["type"].as_str().unwrap();
-            prop_assert!(site.system.is_none() || kind.starts_with("SystemAssigned"), "{}", kind);
+            prop_assert!(!site.system.is_enabled() || kind.starts_with("SystemAssigned"), "{}", kind);
         }
     }
 

@@ -63,13 +63,13 @@ fn is_asked(definition: &Value, filter: &Filter) -> bool {
     is("roleName", &filter.role_name) && is("type", &filter.role_type)
 }
 
-/// Custom definitions that can be assigned at, above or below the scope.
+/// Custom definitions that can be assigned at the scope: those of a place below it are not listed.
 fn custom<'a>(state: &'a State, scope: &'a str) -> impl Iterator<Item = Value> + 'a {
     let found = state.of_kind(KIND).filter(move |definition| {
         let scopes = definition["properties"]["assignableScopes"].as_array();
         let listed = scopes.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
         let mut assignable = listed.chain([scope_of(definition)]).filter(|it| it != "/" || scopes.is_some());
-        assignable.any(|it| path::covers(&it, scope) || path::covers(scope, &it))
+        assignable.any(|it| path::covers(&it, scope))
     });
     found.cloned()
 }
