@@ -28,7 +28,7 @@ pub async fn apply(
 ) -> Execution {
     let mut execution = Execution::default();
     for step in &plan.steps {
-        let outcome = attempt(azure, step, permit, &refused).await.unwrap_or_else(Outcome::Failed);
+        let outcome = attempt(azure, plan, step, permit, &refused).await.unwrap_or_else(Outcome::Failed);
         tracing::info!(
             change = ?step.kinds(),
             subject = step.subject(),
@@ -42,13 +42,14 @@ pub async fn apply(
 
 async fn attempt(
     azure: &Azure,
+    plan: &Plan,
     step: &Step,
     permit: Permit,
     refused: &impl Fn(&Step) -> Option<Outcome>,
 ) -> Result<Outcome, Failure> {
     let confirmed = match &step.change {
         Change::Identity(change) => confirm::identity(azure, change).await?,
-        Change::Grant(grant) => confirm::grant(azure, grant).await?,
+        Change::Grant(grant) => confirm::grant(azure, grant, plan).await?,
     };
     // After the reads, so that nothing but the write itself lies between the answer and what it allows.
     if let Some(outcome) = confirmed.or_else(|| refused(step)) {

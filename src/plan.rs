@@ -262,6 +262,15 @@ fn steps(policy: &Policy, site: &Site, accepted: Vec<Wish>) -> Vec<Step> {
 }
 
 impl Plan {
+    /// Whether a role assignment of that name is one that this plan creates.
+    #[must_use]
+    pub fn creates(&self, name: &str) -> bool {
+        self.steps.iter().any(|step| match &step.change {
+            Change::Grant(grant) => grant_name(&grant.scope, grant.principal, grant.role.id).to_string() == name,
+            Change::Identity(_) => false,
+        })
+    }
+
     /// Whether the steps may be sent.
     #[must_use]
     pub fn may_write(&self) -> bool {

@@ -4,8 +4,8 @@
 
 use crate::{
     azure::Azure,
-    model::{Failure, FailureClass, Scope, pattern},
-    plan::{GrantRole, HoldReason, IdentityChange, Outcome, grant_name},
+    model::{Failure, FailureClass, Grant, Scope, pattern},
+    plan::{GrantRole, HoldReason, IdentityChange, Outcome, Plan, grant_name},
     policy::Identity,
 };
 
@@ -23,7 +23,7 @@ pub(super) async fn identity(azure: &Azure, change: &IdentityChange) -> Result<O
 }
 
 /// The principal must still be the named identity's, and our name must be free.
-pub(super) async fn grant(azure: &Azure, grant: &GrantRole) -> Result<Option<Outcome>, Failure> {
+pub(super) async fn grant(azure: &Azure, grant: &GrantRole, plan: &Plan) -> Result<Option<Outcome>, Failure> {
     let principal = match &grant.identity {
         Identity::System => azure.site(&grant.target).await?.and_then(|site| site.system.principal()),
         Identity::User(id) => azure.user_identity(id).await?.and_then(|identity| identity.principal),
@@ -33,9 +33,10 @@ pub(super) async fn grant(azure: &Azure, grant: &GrantRole) -> Result<Option<Out
     }
     // The survey may be a minute old, and what Azure leaves out of a subscription's list it may show here.
     let now = azure.grants_at(&grant.scope, grant.principal).await?;
-    let new = now.iter().find(|other| other.scope.reaches(&grant.scope) && !grant.held.contains(&other.id));
+    let expected = |other: &Grant| grant.held.contains(&other.id) || plan.creates(other.id.name());
+    let new = now.iter().find(|other| other.scope.reaches(&grant.scope) && !expected(other));
     let name = grant_name(&grant.scope, grant.principal, grant.role.id).to_string();
-    if let Some(new) = new.filter(|new| new.id.name() != name) {
+    if let Some(new) = new {
         return Ok(Some(Outcome::Moved(format!("the identity holds a role that the survey did not show: {}", new.id))));
     }
     let Some(existing) = azure.grant(&grant.scope, &name).await? else { return Ok(None) };
