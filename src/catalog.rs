@@ -8,7 +8,7 @@ mod forbidden;
 mod roles;
 
 pub use bindings::{
-    Account, NeedRow, binding_needs, entity_kinds, entity_scope, host_storage_needs, vault_secret_need,
+    Account, NeedRow, binding_needs, entity_example, entity_kinds, entity_scope, host_storage_needs, vault_secret_need,
 };
 pub use forbidden::{FORBIDDEN_ACTIONS, NAMED_ONLY_ACTIONS};
 pub use roles::{BuiltInRole, built_in, built_in_roles};

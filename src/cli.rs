@@ -57,9 +57,9 @@ pub fn main() -> ExitCode {
         }
     };
     let code = match arguments.verb {
-        Verb::Run(verb) => block_on(run::run(arguments.azure, verb)).map(|()| 0),
-        Verb::Check(verb) => block_on(check::check(arguments.azure, verb)).map(code),
-        Verb::Plan(verb) => block_on(check::plan(arguments.azure, verb)).map(code),
+        Verb::Run(verb) => block_on(run::run(verb)).map(|()| 0),
+        Verb::Check(verb) => block_on(check::check(verb)).map(code),
+        Verb::Plan(verb) => block_on(check::plan(verb)).map(code),
         Verb::Crd => crd::print().map(|()| 0),
         #[cfg(feature = "sandbox")]
         Verb::Demo(verb) => demo::demo(&verb),

@@ -5,10 +5,12 @@
 mod health;
 mod publish;
 mod stores;
+mod unpublished;
 
 use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt, channel::mpsc, future::BoxFuture};
+use jiff::{SignedDuration, Timestamp};
 use kube::{
     Api, Client, Resource, ResourceExt,
     runtime::{
@@ -21,7 +23,11 @@ use kube::{
 
 pub use health::{Health, serve};
 
-use self::{publish::Publisher, stores::Stores};
+use self::{
+    publish::Publisher,
+    stores::Stores,
+    unpublished::{PassEnd, Unpublished},
+};
 use crate::{
     api::{FunctionIdentityPolicy, IdentityBoundary},
     clock::Clock,
@@ -31,8 +37,8 @@ use crate::{
 
 /// The annotation by which people and Flux ask for a pass now.
 const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
-/// How soon a pass is tried again whose result could not be published.
-const AFTER_A_CONFLICT: Duration = Duration::from_secs(2);
+/// How old what was read may be when an edited policy is looked at.
+const AFTER_AN_EDIT: SignedDuration = SignedDuration::from_secs(10);
 
 /// What the operator is run with.
 pub struct Operator {
@@ -55,6 +61,7 @@ struct Context {
     clock: Clock,
     stores: Stores,
     publisher: Publisher,
+    unpublished: Unpublished,
 }
 
 /// Why a pass was not published. Everything about Azure is in the report instead.
@@ -63,6 +70,7 @@ enum PassError {
     #[error("status of {policy} could not be written: {source}")]
     Publish {
         policy: String,
+        wait: Duration,
         #[source]
         source: Box<kube::Error>,
     },
@@ -124,7 +132,7 @@ pub async fn run(operator: Operator, shutdown: BoxFuture<'static, ()>) {
 
     let stores = Stores { policies: policies.clone(), boundaries: boundaries.store, namespaces: namespaces.store };
     let publisher = Publisher { client, clock, instance };
-    let context = Arc::new(Context { pipeline, clock, stores, publisher });
+    let context = Arc::new(Context { pipeline, clock, stores, publisher, unpublished: Unpublished::default() });
     let waiting = policies.clone();
     let may_act_now = rivals_heard.flat_map(move |()| futures::stream::iter(stores::duplicates(&waiting)));
     let passes = Controller::for_stream(stream, policies)
@@ -174,42 +182,66 @@ async fn reconcile(policy: Arc<FunctionIdentityPolicy>, context: Arc<Context>) -
     }
     let requested = policy.annotations().get(REQUESTED_AT).map(|token| report::handled_token(token));
     let requested = requested.as_deref();
-    let handled = policy.status.as_ref().map(|status| status.last_handled_reconcile_at.as_str());
+    if let Some(end) = context.unpublished.of(&policy, requested, context.clock.now()) {
+        return publish(&policy, &context, end).await;
+    }
+
+    let previous = policy.status.as_ref();
+    let handled = previous.map(|status| status.last_handled_reconcile_at.as_str());
     if requested.is_some_and(|requested| Some(requested) != handled) {
         // Whoever asks for a pass has changed something in Azure and wants it seen.
-        context.pipeline.forget(&policy, &context.stores).await;
+        context.pipeline.refresh(&policy, &context.stores, SignedDuration::ZERO).await;
+    } else if previous.is_some_and(|status| {
+        status.observed_generation >= 0 && Some(status.observed_generation) != policy.metadata.generation
+    }) {
+        // An edit is answered from a fresh look, and a thousand edits at once from one.
+        context.pipeline.refresh(&policy, &context.stores, AFTER_AN_EDIT).await;
     }
     let duplicate_of = context.stores.acts_instead(&policy);
     let report = context.pipeline.pass(&policy, &context.stores, duplicate_of, Intent::Act).await;
 
     let now = context.clock.now();
-    let status = report::status(policy.status.as_ref(), &report, requested.or(handled), now);
-    let unsettled_since = status
-        .conditions
-        .iter()
-        .find(|condition| condition.type_ == "Ready")
-        .map(|condition| condition.last_transition_time.0);
-    if policy.status.as_ref() != Some(&status) {
-        context
-            .publisher
-            .status(&policy, &status)
-            .await
-            .map_err(|error| PassError::Publish { policy: policy_name(&policy), source: Box::new(error) })?;
-        if let Some((kind, reason, note)) = report::event(policy.status.as_ref(), &status) {
+    let status = report::status(previous, &report, requested.or(handled), now);
+    let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
+    let unsettled_since = ready.map(|condition| condition.last_transition_time.0);
+    let namespace = policy.namespace().unwrap_or_default();
+    let due = report::next_pass(&report, unsettled_since, now).map(|wait| {
+        let wait = report::jitter(wait, &namespace, &policy.name_any());
+        now.saturating_add(SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX)).unwrap_or(Timestamp::MAX)
+    });
+    publish(&policy, &context, PassEnd { status, due }).await
+}
+
+/// Writes the status when it differs, and says when to come back.
+async fn publish(policy: &FunctionIdentityPolicy, context: &Context, end: PassEnd) -> Result<Action, PassError> {
+    let PassEnd { status, due } = &end;
+    if policy.status.as_ref() != Some(status) {
+        match context.publisher.status(policy, status).await {
+            Ok(()) => {}
+            Err(kube::Error::Api(response)) if response.code == 404 => {
+                context.unpublished.forget(policy);
+                return Ok(Action::await_change());
+            }
+            Err(source) => {
+                let wait = context.unpublished.keep(policy, end);
+                return Err(PassError::Publish { policy: policy_name(policy), wait, source: Box::new(source) });
+            }
+        }
+        if let Some((kind, reason, note)) = report::event(policy.status.as_ref(), status) {
             tracing::info!(reason, note, "{}", kind.to_lowercase());
-            context.publisher.event(&policy, kind, &reason, &note).await;
+            context.publisher.event(policy, kind, &reason, &note).await;
         }
     }
-    let namespace = policy.namespace().unwrap_or_default();
-    Ok(report::next_pass(&report, unsettled_since, now).map_or_else(Action::await_change, |wait| {
-        Action::requeue(report::jitter(wait, &namespace, &policy.name_any()))
+    context.unpublished.forget(policy);
+    Ok(due.map_or_else(Action::await_change, |due| {
+        let left = Duration::try_from(due.duration_since(context.clock.now())).unwrap_or_default();
+        Action::requeue(left)
     }))
 }
 
 fn retry(_: Arc<FunctionIdentityPolicy>, error: &PassError, _: Arc<Context>) -> Action {
     match error {
-        // A newer version is on its way through the watch, or the API server is; both are here in a moment.
-        PassError::Publish { .. } => Action::requeue(AFTER_A_CONFLICT),
+        PassError::Publish { wait, .. } => Action::requeue(*wait),
     }
 }
 

@@ -18,10 +18,8 @@ use crate::{
 
 /// What one policy can see of the surveys, with a targeted read for everything that they do not hold.
 pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Policy) -> Observed {
-    let scopes = policy.scopes();
-    let subscriptions: BTreeSet<_> = scopes.iter().filter_map(|scope| scope.subscription()).collect();
     let mut by_subscription = BTreeMap::new();
-    for subscription in subscriptions {
+    for subscription in policy.subscriptions() {
         by_subscription.insert(subscription.to_owned(), surveys.of(azure, subscription).await);
     }
     let survey = |scope: &Scope| scope.subscription().and_then(|subscription| by_subscription.get(subscription));

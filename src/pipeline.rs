@@ -1,10 +1,7 @@
 //! The one place where the stages are composed: observe, evaluate, plan, apply, report. The controller and every verb
 //! of the command line come through here, so that they cannot disagree.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Mutex,
-};
+use std::{collections::BTreeMap, sync::Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -90,20 +87,25 @@ impl Pipeline {
         }
     }
 
-    /// Makes the next pass over this policy read everything anew. Not for a policy outside its boundary: nobody makes
+    /// Makes the next pass over this policy read everything anew that is older than `age`. Not for a policy outside its boundary: nobody makes
     /// us read subscriptions that are not theirs to look at.
-    pub async fn forget(&self, object: &FunctionIdentityPolicy, leave: &(impl Leave + Sync)) {
-        if let Ok(policy) = Policy::parse(object)
-            && leave.authority().verdict(&policy).unreadable(&policy).is_empty()
-        {
+    pub async fn refresh(&self, object: &FunctionIdentityPolicy, leave: &(impl Leave + Sync), age: SignedDuration) {
+        let Ok(policy) = Policy::parse(object) else { return };
+        if !leave.authority().verdict(&policy).unreadable(&policy).is_empty() {
+            return;
+        }
+        if age.is_zero() {
             self.outdate(&policy).await;
+        } else {
+            let moment = self.clock.now().saturating_sub(age).unwrap_or(Timestamp::MIN);
+            for subscription in policy.subscriptions() {
+                self.surveys.outdate_before(subscription, moment).await;
+            }
         }
     }
 
     async fn outdate(&self, policy: &Policy) {
-        let scopes = policy.scopes();
-        let subscriptions: BTreeSet<_> = scopes.iter().filter_map(|scope| scope.subscription()).collect();
-        for subscription in subscriptions {
+        for subscription in policy.subscriptions() {
             self.surveys.outdate(subscription).await;
         }
     }

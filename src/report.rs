@@ -19,11 +19,18 @@ pub use status::{event, handled_token, status};
 pub use text::text;
 
 use crate::{
-    evaluate::Evaluation,
+    evaluate::{Evaluation, Hypothesis},
     model::Scope,
     plan::{Execution, Plan},
     policy::{Policy, PolicyError},
 };
+
+/// The words for a hypothesis as status names it; empty for one that it cannot name.
+#[must_use]
+pub fn hypothesis(code: &str) -> &'static str {
+    let all = [Hypothesis::H1, Hypothesis::H2, Hypothesis::H3, Hypothesis::H4, Hypothesis::H5, Hypothesis::H6];
+    all.into_iter().find(|one| format!("{one:?}") == code).map(words::hypothesis).unwrap_or_default()
+}
 
 /// What one pass over one policy found and did.
 #[derive(Clone, Debug)]

@@ -32,7 +32,7 @@ pub struct FunctionIdentityPolicyStatus {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 1024))]
     pub target: String,
-    /// The hypothesis to act on now: `H1` identity, `H2` role, `H3` propagation, `H4` vault mode. Absent when nothing is wrong.
+    /// The hypothesis to act on now: `H1` identity, `H2` role, `H3` propagation, `H4` vault mode, `H6` neither. Absent when nothing is wrong.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 8))]
     pub hypothesis: String,

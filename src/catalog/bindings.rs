@@ -190,6 +190,22 @@ static SECRET_LIST: NeedRow = NeedRow {
     role: "Key Vault Secrets User",
 };
 
+/// How an entity of a resource is written, for people who wrote it otherwise.
+#[must_use]
+pub fn entity_example(resource: &Scope) -> &'static str {
+    if resource.is_type("Microsoft.Storage/storageAccounts") {
+        "`containers/uploads` or `queues/orders`"
+    } else if resource.is_type("Microsoft.ServiceBus/namespaces") {
+        "`queues/orders` or `topics/orders/subscriptions/billing`"
+    } else if resource.is_type("Microsoft.EventHub/namespaces") {
+        "`eventhubs/clicks`"
+    } else if resource.is_type("Microsoft.KeyVault/vaults") {
+        "`secrets/password`"
+    } else {
+        "nothing: this type has no entities here"
+    }
+}
+
 /// The scope of an entity of a resource: `containers/uploads` of a storage account is the container `uploads` of its
 /// default blob service. None when that resource type has no such entity.
 #[must_use]

@@ -12,8 +12,6 @@ use crate::azure::TokenSource;
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) verb: Verb,
-    #[command(flatten)]
-    pub(super) azure: AzureArguments,
 }
 
 #[derive(Subcommand)]
@@ -41,16 +39,16 @@ pub(super) enum Verb {
 #[command(next_help_heading = "Azure")]
 pub(super) struct AzureArguments {
     /// The cloud.
-    #[arg(long, global = true, value_enum, default_value = "AzureCloud", env = "ROLECALL_CLOUD")]
+    #[arg(long, value_enum, default_value = "AzureCloud", env = "ROLECALL_CLOUD")]
     pub(super) cloud: CloudName,
     /// Another Resource Manager endpoint, such as a simulator's. Plain HTTP only to this machine.
-    #[arg(long, global = true, value_name = "URL", env = "ROLECALL_ARM_ENDPOINT")]
+    #[arg(long, value_name = "URL", env = "ROLECALL_ARM_ENDPOINT")]
     pub(super) arm_endpoint: Option<String>,
     /// Another authority for tokens.
-    #[arg(long, global = true, value_name = "URL", env = "ROLECALL_AUTHORITY_HOST")]
+    #[arg(long, value_name = "URL", env = "ROLECALL_AUTHORITY_HOST")]
     pub(super) authority_host: Option<String>,
     /// Where tokens come from.
-    #[arg(long, global = true, value_enum, default_value = "auto", env = "ROLECALL_TOKEN_SOURCE")]
+    #[arg(long, value_enum, default_value = "auto", env = "ROLECALL_TOKEN_SOURCE")]
     pub(super) token_source: TokenSource,
 }
 
@@ -66,6 +64,8 @@ pub(super) enum CloudName {
 
 #[derive(Args)]
 pub(super) struct RunArguments {
+    #[command(flatten)]
+    pub(super) azure: AzureArguments,
     /// Where `/healthz` and `/readyz` answer.
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8081", env = "ROLECALL_HEALTH_LISTEN")]
     pub(super) health_listen: std::net::SocketAddr,
@@ -90,6 +90,8 @@ pub(super) enum LogFormat {
 
 #[derive(Args)]
 pub(super) struct CheckArguments {
+    #[command(flatten)]
+    pub(super) azure: AzureArguments,
     /// Policies and boundaries in YAML or JSON; `-` is stdin. Without it, policies come from the cluster.
     #[arg(short, long, value_name = "FILE")]
     pub(super) file: Vec<PathBuf>,
@@ -124,8 +126,11 @@ pub(super) struct PlanArguments {
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(super) enum ModeName {
+    #[value(name = "Report")]
     Report,
+    #[value(name = "DryRun", alias = "dry-run")]
     DryRun,
+    #[value(name = "Enforce")]
     Enforce,
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     CliError,
-    args::{AzureArguments, CheckArguments, ModeName, Output, PlanArguments},
+    args::{CheckArguments, ModeName, Output, PlanArguments},
     connect, files,
 };
 use crate::{
@@ -20,36 +20,40 @@ use crate::{
     report::{self, ExitCode, Report, Situation},
 };
 
-pub(super) async fn check(azure: AzureArguments, verb: CheckArguments) -> Result<ExitCode, CliError> {
-    compare(azure, verb, None, false).await
+pub(super) async fn check(verb: CheckArguments) -> Result<ExitCode, CliError> {
+    compare(verb, None, false).await
 }
 
-pub(super) async fn plan(azure: AzureArguments, verb: PlanArguments) -> Result<ExitCode, CliError> {
+pub(super) async fn plan(verb: PlanArguments) -> Result<ExitCode, CliError> {
     let mode = verb.mode.map(|mode| match mode {
         ModeName::Report => Mode::Report,
         ModeName::DryRun => Mode::DryRun,
         ModeName::Enforce => Mode::Enforce,
     });
-    compare(azure, verb.check, mode, true).await
+    compare(verb.check, mode, true).await
 }
 
-async fn compare(
-    azure: AzureArguments,
-    verb: CheckArguments,
-    mode: Option<Mode>,
-    with_plan: bool,
-) -> Result<ExitCode, CliError> {
+async fn compare(verb: CheckArguments, mode: Option<Mode>, with_plan: bool) -> Result<ExitCode, CliError> {
     let Subjects { mut policies, rivals, authority } =
         if verb.file.is_empty() { from_cluster(&verb).await? } else { from_files(&verb)? };
     if policies.is_empty() {
-        return Err(CliError::new("there is no FunctionIdentityPolicy to check"));
+        let error = CliError::new("there is no FunctionIdentityPolicy to check");
+        return Err(if verb.file.is_empty() {
+            error.with_hint("`-n NAMESPACE` looks elsewhere, `-A` everywhere")
+        } else {
+            error
+        });
+    }
+    if matches!(authority, Authority::Boundaries { .. }) && policies.iter().any(|policy| policy.namespace().is_none()) {
+        eprintln!("note: boundaries select by namespace, and a policy of these files names none");
     }
     if let Some(mode) = mode {
         for policy in &mut policies {
             policy.spec.mode = mode;
         }
     }
-    let pipeline = Pipeline::new(connect::azure(&azure)?, Surveys::new(Clock::System, Duration::MAX), Clock::System);
+    let pipeline =
+        Pipeline::new(connect::azure(&verb.azure)?, Surveys::new(Clock::System, Duration::MAX), Clock::System);
     let mut reports = Vec::new();
     for policy in &policies {
         let duplicate_of = acts_instead(policy, &rivals, &authority);
@@ -117,8 +121,11 @@ fn from_files(verb: &CheckArguments) -> Result<Subjects, CliError> {
 }
 
 async fn from_cluster(verb: &CheckArguments) -> Result<Subjects, CliError> {
-    let client = connect::cluster().await?;
-    let unreadable = |what: &str, error: kube::Error| CliError::new(format!("cannot read {what}: {error}"));
+    let client = connect::cluster("set KUBECONFIG, or give policies with `-f FILE`").await?;
+    let unreadable = |what: &str, error: kube::Error| {
+        CliError::new(format!("cannot read {what} from the cluster: {}", connect::deepest(&error)))
+            .with_hint("is the API server of KUBECONFIG running, and are the CRDs installed?")
+    };
     let everything = ListParams::default();
     let all: Api<FunctionIdentityPolicy> = Api::all(client.clone());
     let rivals = all.list(&everything).await.map_err(|error| unreadable("policies", error))?.items;

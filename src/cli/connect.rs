@@ -27,9 +27,19 @@ pub(super) fn azure(arguments: &AzureArguments) -> Result<Azure, CliError> {
 }
 
 /// The cluster of the kubeconfig, or the one that this process runs in.
-pub(super) async fn cluster() -> Result<kube::Client, CliError> {
-    kube::Client::try_default().await.map_err(|error| {
-        CliError::new(format!("no Kubernetes cluster: {error}"))
-            .with_hint("set KUBECONFIG, or give policies with `-f FILE`")
-    })
+pub(super) async fn cluster(hint: &str) -> Result<kube::Client, CliError> {
+    kube::Client::try_default()
+        .await
+        .map_err(|error| CliError::new(format!("no Kubernetes cluster: {}", deepest(&error))).with_hint(hint))
+}
+
+/// The innermost cause, which the outer ones only announce.
+pub(super) fn deepest(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text = inner.to_string();
+        source = inner.source();
+    }
+    text
 }

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     api::FunctionIdentityPolicyStatus,
     catalog::built_in_roles,
+    report,
     sandbox::scenario::{self, Moment, Played, Scenario},
 };
 
@@ -122,7 +123,7 @@ fn tell_findings(
         many => entry(out, "", "", &format!("… and {} more like these", many - 2)),
     }
     if !status.hypothesis.is_empty() {
-        entry(out, at, "verdict", &format!("{}: {}", status.hypothesis, hypothesis(&status.hypothesis)));
+        entry(out, at, "verdict", &format!("{}: {}", status.hypothesis, report::hypothesis(&status.hypothesis)));
     }
 }
 
@@ -175,17 +176,6 @@ fn conditions(status: &FunctionIdentityPolicyStatus) -> String {
         }
     }
     words.join(", ")
-}
-
-fn hypothesis(code: &str) -> &'static str {
-    match code {
-        "H1" => "an identity is missing or the wrong one",
-        "H2" => "a role is missing at the right scope",
-        "H3" => "the grant may not act yet",
-        "H4" => "a vault decides by another permission model",
-        "H6" => "not a matter of identities and roles",
-        _ => "",
-    }
 }
 
 /// What a request changes, in the reader's terms.

@@ -34,8 +34,11 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Found, CliError> {
 }
 
 fn parse(name: &str, text: &str, found: &mut Found) -> Result<(), CliError> {
-    let documents: Vec<Value> =
-        serde_saphyr::from_multiple(text).map_err(|error| CliError::new(format!("`{name}` is not YAML: {error}")))?;
+    let documents: Vec<Value> = serde_saphyr::from_multiple(text).map_err(|error| {
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default().split(", set ").next().unwrap_or_default();
+        CliError::new(format!("`{name}` is not YAML: {first}")).with_hint("separate documents with `---`")
+    })?;
     for document in documents.into_iter().filter(|document| !document.is_null()) {
         let kind = document["kind"].as_str().unwrap_or_default().to_owned();
         let group = document["apiVersion"].as_str().unwrap_or_default().split('/').next().unwrap_or_default();

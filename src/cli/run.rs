@@ -3,11 +3,7 @@
 use futures::FutureExt;
 use tokio::{net::TcpListener, signal::unix};
 
-use super::{
-    CliError,
-    args::{AzureArguments, RunArguments},
-    connect, logging,
-};
+use super::{CliError, args::RunArguments, connect, logging};
 use crate::{
     clock::Clock,
     controller::{self, Health, Operator},
@@ -15,12 +11,12 @@ use crate::{
     pipeline::Pipeline,
 };
 
-pub(super) async fn run(azure: AzureArguments, verb: RunArguments) -> Result<(), CliError> {
-    let RunArguments { health_listen, concurrency, max_survey_age, log } = verb;
+pub(super) async fn run(verb: RunArguments) -> Result<(), CliError> {
+    let RunArguments { azure, health_listen, concurrency, max_survey_age, log } = verb;
     logging::start(log);
     let clock = Clock::System;
     let azure = connect::azure(&azure)?;
-    let client = connect::cluster().await?;
+    let client = connect::cluster("set KUBECONFIG, or run in a cluster").await?;
     let health = Health::default();
     let listener = TcpListener::bind(health_listen)
         .await

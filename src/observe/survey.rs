@@ -96,9 +96,16 @@ impl Surveys {
         self.groups.get(&(subscription.to_owned(), principal), survey, Reading::unreadable, read).await
     }
 
+    /// Nothing read of that subscription before `moment` counts from now on.
+    pub async fn outdate_before(&self, subscription: &str, moment: Timestamp) {
+        let mut not_before = self.not_before.lock().await;
+        let known = not_before.entry(subscription.to_owned()).or_insert(moment);
+        *known = moment.max(*known);
+    }
+
     /// After a write: whatever was read of that subscription before now is out of date.
     pub async fn outdate(&self, subscription: &str) {
-        self.not_before.lock().await.insert(subscription.to_owned(), self.clock.now());
+        self.outdate_before(subscription, self.clock.now()).await;
         // A survey read in the same instant as the write would pass for newer.
         self.by_subscription.forget(&subscription.to_owned()).await;
     }

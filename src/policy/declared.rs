@@ -42,6 +42,11 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// The subscriptions that an evaluation reads.
+    pub fn subscriptions(&self) -> BTreeSet<&str> {
+        self.scopes().into_iter().filter_map(Scope::subscription).collect()
+    }
+
     /// Every scope that an evaluation reads, for the boundary.
     pub fn scopes(&self) -> BTreeSet<&Scope> {
         let requirements = self.requirements.iter().map(|requirement| &requirement.scope);

@@ -316,7 +316,13 @@ impl Parser {
         let scope = catalog::entity_scope(resource, entity).and_then(|scope| Scope::parse(scope.as_str()).ok());
         if scope.is_none() {
             let kind = resource.resource_type().unwrap_or_default();
-            self.fault(&format!("{field}.entity"), format!("`{entity}` is not an entity of a {kind}"));
+            self.fault(
+                &format!("{field}.entity"),
+                format!(
+                    "`{entity}` is not an entity of a {kind}: write for example {}",
+                    catalog::entity_example(resource)
+                ),
+            );
         }
         scope
     }

@@ -171,6 +171,9 @@ impl Pass {
                 Gate::Drift => Situation::DriftGated,
             };
         }
+        if self.plan.mode < self.policy.mode {
+            return Situation::Held("BoundaryMode");
+        }
         let outcomes = &self.execution.outcomes;
         if outcomes.is_empty() && self.plan.may_write() && !self.plan.steps.is_empty() {
             // Only looked at: the operator would act.

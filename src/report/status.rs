@@ -261,6 +261,12 @@ fn evaluated_message(pass: &Pass, situation: &Situation) -> String {
             let hint = failure.hint.as_deref().map(|hint| format!("; hint: {hint}")).unwrap_or_default();
             format!("{}{hint}{more}", failure.text)
         }
+        Situation::Propagating(until) => {
+            let last = findings
+                .iter()
+                .find(|finding| matches!(finding, Finding::Propagating { until: own, .. } if own == until));
+            format!("{}{more}", last.map(words::finding).unwrap_or_default())
+        }
         Situation::Remediating => {
             let changed = pass.execution.outcomes.iter().filter(|entry| entry.outcome == Outcome::Applied).count();
             format!("{first}{more}; {changed} of {} steps applied", pass.execution.outcomes.len())

@@ -14,6 +14,7 @@ pub fn text(report: &Report, with_plan: bool) -> String {
     let mut out = String::new();
     let verdict = match report.exit_code() {
         ExitCode::Compliant => "ok",
+        ExitCode::Drift if matches!(report.situation(), Situation::Propagating(_)) => "WAITING",
         ExitCode::Drift => "DRIFT",
         ExitCode::Undetermined => "UNKNOWN",
         ExitCode::Error => "ERROR",
@@ -87,7 +88,7 @@ fn steps(count: usize) -> String {
 fn evaluated(out: &mut String, pass: &Pass, with_plan: bool) {
     line(out, &format!("  app      {}", pass.policy.target));
     if let Some(cause) = pass.evaluation.decision.cause {
-        line(out, &format!("  cause    {cause:?}"));
+        line(out, &format!("  cause    {cause:?}: {}", words::hypothesis(cause)));
     }
     for finding in &pass.evaluation.findings {
         line(out, &format!("  - {} [{}]", finding.code(), finding.subject()));

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::{
-    evaluate::{Finding, NearMiss},
+    evaluate::{Finding, Hypothesis, NearMiss},
     model::{Scope, VaultMode},
     plan::{HoldReason, Outcome},
 };
@@ -84,6 +84,18 @@ fn mode(mode: VaultMode) -> &'static str {
     match mode {
         VaultMode::Rbac => "role assignments (RBAC)",
         VaultMode::AccessPolicy => "access policies",
+    }
+}
+
+/// A hypothesis in words.
+pub(super) fn hypothesis(hypothesis: Hypothesis) -> &'static str {
+    match hypothesis {
+        Hypothesis::H1 => "an identity is missing or the wrong one",
+        Hypothesis::H2 => "a role is missing at the right scope",
+        Hypothesis::H3 => "the grant may not act yet",
+        Hypothesis::H4 => "a vault decides by another permission model",
+        Hypothesis::H5 => "the wrong audience is asked for",
+        Hypothesis::H6 => "not a matter of identities and roles",
     }
 }
 

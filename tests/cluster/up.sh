@@ -45,9 +45,10 @@ await() {
   local name=$1
   shift
   for _ in $(seq 300); do
-    ! "$@" >/dev/null 2>&1 || return 0
+    # Its own life first: another program may answer on the same port.
     running "$name" || fail "$name ended:"$'\n'"$(tail -n 5 "$state/$name.log")"
     sleep 0.2
+    ! running "$name" || ! "$@" >/dev/null 2>&1 || return 0
   done
   fail "$name is not ready after a minute; see .cluster/$name.log"
 }
@@ -80,7 +81,9 @@ down() {
     fi
     rm -f "$state/$name.pid"
   done
-  echo 'stopped; the data stays in .cluster/ until you delete it'
+  # The simulated Azure begins anew at each start, so an old cluster beside it would tell of another world.
+  rm -rf "$state"
+  echo 'stopped, and .cluster/ is removed'
 }
 
 up() {
@@ -110,7 +113,7 @@ Ready: a real kube-apiserver at $server, simulated Azure at $sandbox, the operat
   export KUBECONFIG=$KUBECONFIG
   kubectl apply -f examples/orders/boundary.yaml -f examples/orders/policy.yaml
   kubectl -n payments get fip                    # drift, reported
-  kubectl -n payments describe fip orders        # what is missing, and the command that would grant it
+  kubectl -n payments describe fip orders        # what is missing, and why nothing is done
   kubectl -n payments patch fip orders --type=merge -p '{"spec":{"mode":"Enforce"}}'
   kubectl -n payments get fip --watch            # granted, and waiting for storage to act on it
   make cluster-down
