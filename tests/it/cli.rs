@@ -151,6 +151,60 @@ fn a_policy_that_contradicts_itself_names_every_mistake() {
 }
 
 #[test]
+fn wrong_usage_is_an_error_and_no_drift() {
+    for arguments in [&["check", "--bogus"][..], &["chek"], &["check", "-A", "orders"], &["plan", "--mode", "Hope"]] {
+        let text = run(None, arguments);
+        assert!(text.contains("exit code: 1\n"), "{text}");
+    }
+    assert!(run(None, &["--version"]).contains("exit code: 0\n"));
+}
+
+#[test]
+fn a_boundary_file_without_a_boundary_does_not_mean_no_boundary() {
+    let text = run(None, &["check", "-f", "examples/orders/policy.yaml", "--boundary", "examples/orders/policy.yaml"]);
+    assert!(text.contains("exit code: 1\n") && text.contains("hold no IdentityBoundary"), "{text}");
+}
+
+#[test]
+fn allow_propagating_forgives_what_is_granted_and_not_settled() {
+    let world = example("world.yaml").replace("2025-11-03T08:15:42.1234567Z", &jiff_now());
+    let world = scratch("young.yaml", &world);
+    let simulator = Simulator::start(world.to_str().expect("UTF-8"));
+    // Without the trigger whose role is missing.
+    let policy = example("policy.yaml");
+    let from = policy.find("    - name: uploads").expect("the example has the trigger");
+    let to = policy.find("  vaults:").expect("the example has vaults");
+    let path = scratch("young-policy.yaml", &format!("{}{}", &policy[..from], &policy[to..]));
+    let path = path.to_str().expect("UTF-8");
+    let plain = run(Some(&simulator), &["check", "-f", path]);
+    assert!(plain.contains("exit code: 2\n") && plain.contains("WAITING  payments/orders"), "{plain}");
+    let forgiving = run(Some(&simulator), &["check", "-f", path, "--allow-propagating"]);
+    assert!(forgiving.contains("exit code: 0\n") && forgiving.contains("1 compliant"), "{forgiving}");
+}
+
+/// The processes under test live by the wall clock.
+#[expect(clippy::disallowed_methods, reason = "other processes are compared with it")]
+fn jiff_now() -> String {
+    jiff::Timestamp::now().to_string()
+}
+
+#[test]
+fn the_demo_as_json_has_an_entry_for_each_scenario() {
+    let text = run(None, &["demo", "-o", "json"]);
+    assert!(text.contains("exit code: 0\n"), "{text}");
+    let json = &text[text.find('{').expect("JSON")..=text.rfind('}').expect("JSON")];
+    let json: serde_json::Value = serde_json::from_str(json).expect("stdout is JSON");
+    let scenarios = json["scenarios"].as_array().expect("a list");
+    assert_eq!(scenarios.len(), 17);
+    for scenario in scenarios {
+        assert_eq!(scenario["ok"], true, "{scenario}");
+        assert_eq!(scenario["writesSecondPass"], 0, "{scenario}");
+        let ready = &scenario["ready"];
+        assert!(ready["status"].is_string() && ready["reason"].is_string() && scenario["findings"].is_array());
+    }
+}
+
+#[test]
 fn a_file_without_a_policy_is_an_error() {
     snapshot!("check-nothing", run(None, &["check", "-f", "examples/orders/boundary.yaml"]));
 }

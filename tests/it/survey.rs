@@ -78,6 +78,80 @@ async fn a_failed_survey_is_read_again_by_the_next_try() {
     assert_eq!(second.exit_code(), ExitCode::Drift);
 }
 
+/// Rights at the resource group alone: Azure leaves out what is inherited, without a word.
+#[tokio::test(start_paused = true)]
+async fn a_reader_of_the_group_alone_concludes_nothing() {
+    let text = crate::azure::file("world.yaml").replace(
+        "resources:\n",
+        "callerPermissions:\n  - scope: /subscriptions/11111111-aaaa-4bbb-8ccc-000000000001/resourceGroups/rg-functions-prod\n    actions: [\"*/read\"]\nresources:\n",
+    );
+    let world = rolecall::sandbox::arm::World::from_yaml(&text).expect("the world is valid");
+    let clock = rolecall::clock::Clock::starting_at(world.clock.expect("it has a clock"));
+    let arm = ArmSim::new(world, clock);
+    let (pipeline, authority, mut policy) = (pipeline(&arm, clock), boundaries(), policy());
+    policy.spec.mode = Mode::Enforce;
+    let report = pipeline.pass(&policy, &authority, None, Intent::Act).await;
+    assert_eq!((report.exit_code(), writes(&arm)), (ExitCode::Undetermined, 0), "{:?}", report.situation());
+}
+
+#[tokio::test(start_paused = true)]
+async fn fifty_policies_share_a_survey_that_hangs() {
+    let (arm, clock) = example();
+    let pipeline = pipeline(&arm, clock);
+    let authority = boundaries();
+    let fault = r#"{"method": "GET", "path": "/roleAssignments", "times": 1000, "answer": "hang"}"#;
+    arm.add_fault(serde_json::from_str::<Fault>(fault).expect("a fault is JSON"));
+    let (policies, begun) = (vec![policy(); 50], clock.now());
+    let passes = policies.iter().map(|policy| pipeline.pass(policy, &authority, None, Intent::Look));
+    let reports = futures::future::join_all(passes).await;
+    assert!(reports.iter().all(|report| report.exit_code() == ExitCode::Undetermined));
+    let took = clock.now().duration_since(begun);
+    assert!(took.as_secs() < 130, "fifty policies waited one after the other: {took}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_custom_role_of_a_resource_group_is_looked_up_before_it_is_judged() {
+    const GROUP: &str = "/subscriptions/11111111-aaaa-4bbb-8ccc-000000000001/resourceGroups/rg-functions-prod";
+    const ROLE: &str = "c0570000-0042-4000-8000-000000000042";
+    let (arm, clock) = example();
+    // Not in the subscription's list of definitions: it can be assigned in the group only.
+    arm.insert(serde_json::json!({
+        "id": format!("{GROUP}/providers/Microsoft.Authorization/roleDefinitions/{ROLE}"),
+        "name": ROLE,
+        "type": "Microsoft.Authorization/roleDefinitions",
+        "properties": {
+            "roleName": "Invoice Worker", "type": "CustomRole", "assignableScopes": [GROUP],
+            "permissions": [{
+                "actions": ["Microsoft.Storage/storageAccounts/blobServices/containers/*"], "notActions": [],
+                "dataActions": ["Microsoft.Storage/storageAccounts/blobServices/containers/blobs/*"], "notDataActions": []
+            }]
+        }
+    }));
+    let assignment = "a5516e00-0042-4000-8000-000000000000";
+    arm.insert(serde_json::json!({
+        "id": format!("{GROUP}/providers/Microsoft.Authorization/roleAssignments/{assignment}"),
+        "name": assignment,
+        "type": "Microsoft.Authorization/roleAssignments",
+        "properties": {
+            "roleDefinitionId": format!("{GROUP}/providers/Microsoft.Authorization/roleDefinitions/{ROLE}"),
+            "principalId": "5e57e300-0001-4000-8000-000000000001", "principalType": "ServicePrincipal", "scope": GROUP,
+            "createdOn": "2025-11-03T08:15:42Z", "updatedOn": "2025-11-03T08:15:42Z"
+        }
+    }));
+    let (pipeline, authority, policy) = (pipeline(&arm, clock), boundaries(), policy());
+    let report = pipeline.pass(&policy, &authority, None, Intent::Look).await;
+    assert_eq!(report.exit_code(), ExitCode::Compliant, "{:?}", report.situation());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_else_speaks_of_an_app_is_not_told_outside_of_the_boundary() {
+    let (arm, clock) = example();
+    let (pipeline, authority, mut policy) = (pipeline(&arm, clock), boundaries(), policy());
+    policy.metadata.namespace = Some("another-team".to_owned());
+    let report = pipeline.pass(&policy, &authority, Some("payments/orders".to_owned()), Intent::Act).await;
+    assert_eq!(report.situation(), Situation::OutsideBoundary);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_policy_outside_its_boundary_asks_azure_nothing() {
     let (arm, clock) = example();

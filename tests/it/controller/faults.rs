@@ -169,3 +169,32 @@ async fn an_operator_that_never_saw_the_policies_ends_when_told() {
     tokio::time::timeout(SETTLED, run.shut_down()).await.expect("it ends");
     assert_eq!(run.now(), asked);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_status_that_cannot_be_written_repeats_no_pass_and_no_write_to_azure() {
+    for refusal in [403, 409, 422, 500] {
+        let mut run = Run::new();
+        // Azure refuses the write for good, so that each further pass would send it again.
+        let fault = r#"{"method": "PUT", "path": "/roleAssignments/", "times": 1000,
+            "answer": {"status": 403, "code": "AuthorizationFailed", "message": "no"}}"#;
+        run.arm.add_fault(serde_json::from_str(fault).expect("a fault is JSON"));
+        run.kube.fail(KubeFault { times: 100, ..status_write(KubeFailure::Status(refusal)) });
+        run.kube.put(orders("Enforce"));
+        run.start();
+        run.wait(Duration::from_secs(14 * 60)).await;
+        assert_eq!(run.azure_writes().len(), 1, "with {refusal} for an answer");
+        let tries = run.kube.journal().iter().filter(|request| request.subresource.is_some()).count();
+        assert!((10..40).contains(&tries), "{tries} tries in 14 minutes");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_that_could_not_be_written_is_written_when_it_can_be() {
+    let mut run = Run::new();
+    run.kube.fail(KubeFault { times: 4, ..status_write(KubeFailure::Status(500)) });
+    run.kube.put(orders("Report"));
+    run.start();
+    run.wait(Duration::from_secs(60)).await;
+    assert_eq!(run.reason("orders"), "DriftReported");
+    assert_eq!(run.events(), ["DriftReported"]);
+}
