@@ -4,7 +4,7 @@ use rolecall::api::Mode;
 use serde_json::Value;
 
 use super::bench::{Bench, Seen};
-use super::documents::{APPLIED, BLOB_OWNER, GROUP, READER, STRANGER, SYSTEM, foreign, missing, put, storage, uploads};
+use super::documents::{APPLIED, BLOB_OWNER, GROUP, READER, STRANGER, SYSTEM, foreign, missing, put, storage};
 
 /// A survey, then this grant, then a pass that rests on the survey.
 async fn after(document: &Value) -> (Bench, Seen) {
