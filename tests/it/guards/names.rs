@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::bench::{Bench, Seen};
 use super::documents::{
-    ACTING, BLOB_CONTRIBUTOR, CONDITIONED, DONE, NOTHING, READER, STRANGER, SYSTEM, assignment, conditioned, missing,
-    storage, uploads,
+    ACTING, APPLIED, BLOB_CONTRIBUTOR, CONDITIONED, DONE, NOTHING, READER, REHEARSED, STRANGER, SYSTEM, assignment,
+    conditioned, missing, storage, uploads,
 };
 
 /// A survey, then the document under our name, then a pass that rests on the survey.
@@ -71,6 +71,19 @@ async fn another_grant_under_our_name_is_an_error_and_stays() {
                 let Situation::Failing(failure) = &seen.situation else { panic!("{:?}", seen.situation) };
                 assert_eq!((failure.class, failure.code.as_str()), (FailureClass::Bug, "NameInUse"), "{other}");
             }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_for_our_name_that_names_no_principal_or_role_is_not_a_free_name() {
+    for member in ["principalId", "roleDefinitionId"] {
+        for mode in ACTING {
+            let mut document = named(&uploads(), SYSTEM, BLOB_CONTRIBUTOR);
+            document["properties"][member] = Value::Null;
+            let (_, seen) = found(mode, &document).await;
+            let [outcome] = seen.outcomes()[..] else { panic!("{:?}", seen.outcomes()) };
+            assert!(![APPLIED, DONE, REHEARSED].contains(&outcome), "{member} {mode:?}: {outcome}");
         }
     }
 }
