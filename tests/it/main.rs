@@ -8,6 +8,7 @@ mod contract;
 mod controller;
 mod faults;
 mod generated;
+mod guards;
 mod recorded;
 mod scenarios;
 mod schema;
