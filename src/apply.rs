@@ -1,6 +1,9 @@
 //! Sends the steps of a plan. Each is confirmed by a targeted read just before its write; failures are data.
 
 mod confirm;
+mod locks;
+
+pub use locks::WriteLocks;
 
 use crate::{
     azure::Azure,
@@ -24,18 +27,22 @@ pub async fn apply(
     azure: &Azure,
     plan: &Plan,
     permit: Permit,
+    locks: &WriteLocks,
     refused: impl Fn(&Step) -> Option<Outcome>,
 ) -> Execution {
     let mut execution = Execution::default();
     for step in &plan.steps {
-        let outcome = attempt(azure, plan, step, permit, &refused).await.unwrap_or_else(Outcome::Failed);
+        // From the look before the write to its answer.
+        let _writing = locks.lock(&step.request.path.to_ascii_lowercase()).await;
+        let mut sent = false;
+        let outcome = attempt(azure, plan, step, permit, &refused, &mut sent).await.unwrap_or_else(Outcome::Failed);
         tracing::info!(
             change = ?step.kinds(),
             subject = step.subject(),
             outcome = outcome.word(),
             "step"
         );
-        execution.outcomes.push(StepOutcome { step: step.clone(), outcome });
+        execution.outcomes.push(StepOutcome { step: step.clone(), outcome, sent });
     }
     execution
 }
@@ -46,6 +53,7 @@ async fn attempt(
     step: &Step,
     permit: Permit,
     refused: &impl Fn(&Step) -> Option<Outcome>,
+    sent: &mut bool,
 ) -> Result<Outcome, Failure> {
     let confirmed = match &step.change {
         Change::Identity(change) => confirm::identity(azure, change).await?,
@@ -58,6 +66,7 @@ async fn attempt(
     if permit == Permit::Rehearse {
         return confirm::own_rights(azure, &needed_rights(step)).await;
     }
+    *sent = true;
     match &step.change {
         Change::Identity(_) => azure.write_identity(&step.request).await.map(|()| Outcome::Applied),
         Change::Grant(grant) => create_grant(azure, step, grant).await,
@@ -83,8 +92,7 @@ async fn create_grant(azure: &Azure, step: &Step, grant: &GrantRole) -> Result<O
         // The same grant exists under another name. The answer does not say which, so it is looked up.
         Err(failure) if failure.code == "RoleAssignmentExists" => {
             let existing = azure.grants_at(&grant.scope, grant.principal).await?;
-            let same: Vec<_> =
-                existing.iter().filter(|other| other.role == grant.role.id && other.scope == grant.scope).collect();
+            let same: Vec<_> = existing.iter().filter(|other| confirm::is_same(other, grant)).collect();
             if same.is_empty() {
                 let text = format!("{}, and it is not in the list yet", failure.text);
                 Err(Failure::new(FailureClass::Waiting, "RoleAssignmentExists", text))

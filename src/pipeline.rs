@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     api::{FunctionIdentityPolicy, Mode},
-    apply::{self, Permit},
+    apply::{self, Permit, WriteLocks},
     azure::Azure,
     clock::Clock,
     evaluate,
@@ -59,13 +59,14 @@ pub struct Pipeline {
     clock: Clock,
     /// When each app's identity block was last written. Losing it costs one needless write at most.
     identity_written: Mutex<BTreeMap<Scope, Timestamp>>,
+    locks: WriteLocks,
 }
 
 impl Pipeline {
     /// Composes the stages over a client.
     #[must_use]
     pub fn new(azure: Azure, surveys: Surveys, clock: Clock) -> Self {
-        Self { azure, surveys, clock, identity_written: Mutex::default() }
+        Self { azure, surveys, clock, identity_written: Mutex::default(), locks: WriteLocks::default() }
     }
 
     /// One pass over one policy. Never fails: what goes wrong is in the report.
@@ -160,7 +161,7 @@ impl Pipeline {
             held.or_else(|| self.settling(step))
         };
         let execution = match permit {
-            Some(permit) => apply::apply(&self.azure, &plan, permit, refused).await,
+            Some(permit) => apply::apply(&self.azure, &plan, permit, &self.locks, refused).await,
             None => Execution::default(),
         };
         if permit == Some(Permit::Write) {
@@ -185,7 +186,13 @@ impl Pipeline {
     fn remember(&self, execution: &Execution) {
         let Ok(mut written) = self.identity_written.lock() else { return };
         for entry in &execution.outcomes {
-            if let (Change::Identity(change), Outcome::Applied) = (&entry.step.change, &entry.outcome) {
+            // A refusal changed nothing; an answer that got lost may have been a yes.
+            let may_be_under_way = match &entry.outcome {
+                Outcome::Applied => true,
+                Outcome::Failed(failure) => entry.sent && matches!(failure.code.as_str(), "Timeout" | "TransportError"),
+                Outcome::AlreadyDone | Outcome::Moved(_) | Outcome::Held(_) | Outcome::Rehearsed => false,
+            };
+            if let (Change::Identity(change), true) = (&entry.step.change, may_be_under_way) {
                 written.insert(change.target.clone(), self.clock.now());
             }
         }

@@ -40,8 +40,7 @@ pub(super) async fn grant(azure: &Azure, grant: &GrantRole, plan: &Plan) -> Resu
         return Ok(Some(Outcome::Moved(format!("the identity holds a role that the survey did not show: {}", new.id))));
     }
     let Some(existing) = azure.grant(&grant.scope, &name).await? else { return Ok(None) };
-    let same = existing.principal == grant.principal && existing.role == grant.role.id && existing.scope == grant.scope;
-    if !same {
+    if !is_same(&existing, grant) {
         let text = format!("role assignment {name} exists for another principal, role or scope");
         return Err(Failure::new(FailureClass::Bug, "NameInUse", text));
     }
@@ -51,6 +50,11 @@ pub(super) async fn grant(azure: &Azure, grant: &GrantRole, plan: &Plan) -> Resu
     } else {
         Outcome::AlreadyDone
     }))
+}
+
+/// Whether a grant is the planned one, whatever its name.
+pub(super) fn is_same(existing: &Grant, planned: &GrantRole) -> bool {
+    existing.principal == planned.principal && existing.role == planned.role.id && existing.scope == planned.scope
 }
 
 /// For a dry run: whether Azure would let us.

@@ -17,6 +17,8 @@ pub struct StepOutcome {
     pub step: Step,
     /// What came of it.
     pub outcome: Outcome,
+    /// The request that changes something was sent; without an answer it may have taken effect.
+    pub sent: bool,
 }
 
 /// What came of a step.

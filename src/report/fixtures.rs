@@ -20,11 +20,10 @@ pub fn acted(policy: &Policy, world: &World, outcome: impl Fn(usize) -> Option<O
     let plan = plan(policy, &verdict, &evaluation, |scope, role| {
         world.observed.access_at(scope).ok()?.roles.get(role).cloned()
     });
-    let outcomes = plan
-        .steps
-        .iter()
-        .enumerate()
-        .filter_map(|(at, step)| outcome(at).map(|outcome| StepOutcome { step: step.clone(), outcome }));
+    let outcomes =
+        plan.steps.iter().enumerate().filter_map(|(at, step)| {
+            outcome(at).map(|outcome| StepOutcome { step: step.clone(), outcome, sent: true })
+        });
     let execution = Execution { outcomes: outcomes.collect() };
     report(PassResult::Evaluated(Box::new(Pass { policy: policy.clone(), evaluation, plan, execution })))
 }

@@ -22,8 +22,12 @@ async fn after(document: &Value) -> (Bench, Seen) {
 async fn a_grant_that_does_not_cover_the_need_changes_nothing() {
     let others = [foreign(GROUP, SYSTEM, READER), foreign(GROUP, STRANGER, BLOB_OWNER)];
     for other in others {
-        let (bench, seen) = after(&other).await;
-        assert_eq!(seen.outcomes(), [APPLIED], "{other}");
+        let (bench, first) = after(&other).await;
+        // One that the identity itself holds is looked at with a fresh survey first; it is not judged by its role.
+        if other["properties"]["principalId"] == SYSTEM {
+            assert_eq!(bench.writes(), NOTHING, "{:?}", first.outcomes());
+            assert_eq!(bench.act().await.outcomes(), [APPLIED], "{other}");
+        }
         assert_eq!(bench.writes(), [put(&missing())]);
     }
     let account = format!("{GROUP}/providers/Microsoft.Storage/storageAccounts/stordershost");

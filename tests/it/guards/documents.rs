@@ -26,9 +26,9 @@ pub(super) const RECEIVER: &str = "4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0";
 pub(super) const READER: &str = "acdd72a7-3385-48ef-bd42-f606fba81ae7";
 pub(super) const NOTHING: [&str; 0] = [];
 /// What a step that found its work done says.
-pub(super) const DONE: &str = "already done by somebody else; nothing was sent";
+pub(super) const DONE: &str = "already there; nothing was sent";
 pub(super) const APPLIED: &str = "applied";
-pub(super) const REHEARSED: &str = "dry run: nothing stands against it";
+pub(super) const REHEARSED: &str = "dry run: everything was confirmed and our rights allow it; not sent";
 /// What a step says whose grant exists with a condition.
 pub(super) const CONDITIONED: &str =
     "not sent: the same role assignment exists with a condition, which a write would erase";
