@@ -6,6 +6,7 @@ mod finding;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod identity;
+mod operation;
 mod vault;
 
 use std::collections::BTreeSet;

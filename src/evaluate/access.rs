@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Evaluated, Finding, NearMiss, PrincipalState};
+use super::{
+    Evaluated, Finding, NearMiss, PrincipalState,
+    operation::{Operation, covers, operations, touches},
+};
 use crate::{
-    catalog::{self, clocks},
-    model::{
-        DenyAssignment, Grant, Observed, PermissionSet, PrincipalId, PrincipalKind, Reading, Role, RoleId, Scope,
-        SubscriptionAccess, pattern,
-    },
-    policy::{Identity, Requirement, RoleName, Wanted},
+    catalog::clocks,
+    model::{DenyAssignment, Grant, Observed, PrincipalId, PrincipalKind, Reading, RoleId, Scope, SubscriptionAccess},
+    policy::{Identity, Requirement, Wanted},
 };
 
 /// Whether an identity has what it needs.
@@ -52,15 +52,6 @@ pub struct DecidingGrant {
 
 /// The id in a deny assignment that stands for everyone.
 const EVERYONE: &str = "00000000-0000-0000-0000-000000000000";
-
-/// One action, or a pattern of them, that must be allowed on its plane.
-#[derive(Clone, Debug)]
-struct Operation {
-    data: bool,
-    pattern: String,
-    /// Actions of the pattern that are not asked for: a role's own not-list, when a role is the need.
-    except: Vec<String>,
-}
 
 pub(super) fn evaluate_requirement(
     requirement: &Requirement,
@@ -145,37 +136,6 @@ pub(super) fn evaluate_requirement(
         }
     }
     evaluated
-}
-
-/// The role to recommend, as that subscription defines it, and the operations that are needed.
-fn operations(wanted: &Wanted, access: &SubscriptionAccess) -> Option<(Role, Vec<Operation>)> {
-    match wanted {
-        Wanted::Need(row) => {
-            // The GUID is ours and the permissions are Azure's: a definition that is not listed cannot be granted.
-            let id = catalog::built_in(row.role)?.role_id();
-            let role = access.roles.get(&id)?.clone();
-            let operation =
-                |data| move |action: &&str| Operation { data, pattern: (*action).to_owned(), except: vec![] };
-            let control = row.actions.iter().map(operation(false));
-            Some((role, control.chain(row.data_actions.iter().map(operation(true))).collect()))
-        }
-        Wanted::Role(name) => {
-            let role = match name {
-                RoleName::Id(id) => access.roles.get(id)?,
-                RoleName::Name(name) => access.roles.values().find(|role| role.name.eq_ignore_ascii_case(name))?,
-            };
-            let operations = role.permissions.iter().flat_map(|entry| {
-                let control = entry.actions.iter().map(|own| (false, own, &entry.not_actions));
-                let data = entry.data_actions.iter().map(|own| (true, own, &entry.not_data_actions));
-                control.chain(data).map(|(data, own, except)| Operation {
-                    data,
-                    pattern: own.clone(),
-                    except: except.clone(),
-                })
-            });
-            Some((role.clone(), operations.collect()))
-        }
-    }
 }
 
 /// Who, where, judged by what.
@@ -367,26 +327,6 @@ impl<'a> Question<'a> {
 /// The one of two grants that is named.
 fn first<'a>(known: Option<&'a Grant>, grant: &'a Grant) -> &'a Grant {
     known.map_or(grant, |known| if grant.id < known.id { grant } else { known })
-}
-
-/// Whether one entry of a role allows the whole operation. Not-actions count within their entry only.
-fn covers(entry: &PermissionSet, operation: &Operation) -> bool {
-    let (allowed, taken) = plane(entry, operation.data);
-    let takes_away = |not: &String| {
-        pattern::overlap(not, &operation.pattern) && !operation.except.iter().any(|except| pattern::covers(except, not))
-    };
-    allowed.iter().any(|own| pattern::covers(own, &operation.pattern)) && !taken.iter().any(takes_away)
-}
-
-/// Whether one entry of a deny assignment denies some of the operation.
-fn touches(entry: &PermissionSet, operation: &Operation) -> bool {
-    let (denied, spared) = plane(entry, operation.data);
-    denied.iter().any(|own| pattern::overlap(own, &operation.pattern))
-        && !spared.iter().any(|not| pattern::covers(not, &operation.pattern))
-}
-
-fn plane(entry: &PermissionSet, data: bool) -> (&[String], &[String]) {
-    if data { (&entry.data_actions, &entry.not_data_actions) } else { (&entry.actions, &entry.not_actions) }
 }
 
 /// What a person would have overlooked: the role on another account, or held by an identity that is gone.
