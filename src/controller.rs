@@ -31,6 +31,7 @@ use self::{
 use crate::{
     api::{FunctionIdentityPolicy, IdentityBoundary},
     clock::Clock,
+    model::innermost,
     pipeline::{Intent, Pipeline},
     report,
 };
@@ -89,7 +90,7 @@ pub async fn run(operator: Operator, shutdown: BoxFuture<'static, ()>) {
         .default_backoff()
         .inspect(|event| {
             if let Err(error) = event {
-                tracing::warn!(error = %brief(error), "cannot watch policies; are the CRDs installed?");
+                tracing::warn!(error = %innermost(error), "cannot watch policies; are the CRDs installed?");
             }
         })
         .reflect(writer)
@@ -146,7 +147,7 @@ pub async fn run(operator: Operator, shutdown: BoxFuture<'static, ()>) {
             if let Err(error) = result
                 && !matches!(error, controller::Error::ObjectNotFound(_))
             {
-                tracing::warn!(error = %brief(&error), "pass not finished");
+                tracing::warn!(error = %innermost(&error), "pass not finished");
             }
         });
     // Without its store the controller has begun no pass, and it waits for the store even when it is to end.
@@ -247,15 +248,4 @@ fn retry(_: Arc<FunctionIdentityPolicy>, error: &PassError, _: Arc<Context>) -> 
 
 fn policy_name(policy: &FunctionIdentityPolicy) -> String {
     format!("{}/{}", policy.namespace().unwrap_or_default(), policy.name_any())
-}
-
-/// An error on one line, with its deepest cause.
-fn brief(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = inner.to_string();
-        source = inner.source();
-    }
-    text.lines().next().unwrap_or_default().to_owned()
 }

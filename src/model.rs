@@ -10,7 +10,7 @@ pub mod reading;
 pub mod scope;
 
 pub use access::{DenyAssignment, Grant, PermissionSet, PrincipalKind, Role};
-pub use failure::{Failure, FailureClass};
+pub use failure::{Failure, FailureClass, innermost};
 pub use identity::{Attachment, Site, SystemAssigned, UserIdentity, Vault, VaultMode};
 pub use ids::{PrincipalId, RoleId};
 pub use observed::{Observed, SubscriptionAccess};

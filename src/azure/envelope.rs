@@ -4,12 +4,12 @@
 //! `{code,message}` (Microsoft.DocumentDB), `{Error:{Code,Message}}` (operation results), `{Message}` alone, HTML, and
 //! nothing at all (HEAD). The code decides, never the message.
 
-use std::{error::Error as _, time::Duration};
+use std::time::Duration;
 
 use azure_core::error::ErrorKind;
 use serde_json::Value;
 
-use crate::model::{Failure, FailureClass};
+use crate::model::{Failure, FailureClass, innermost};
 
 /// What the status line and the headers of a refused request say.
 #[derive(Clone, Debug, Default)]
@@ -50,7 +50,7 @@ pub fn failure_of(what: &str, facts: &ErrorFacts, body: &[u8]) -> Failure {
 
 /// The failure behind a request that got no answer.
 pub(super) fn failure_of_transport(what: &str, error: &azure_core::Error) -> Failure {
-    let detail = deepest(error);
+    let detail = first_line(&innermost(error)).to_owned();
     match error.kind() {
         ErrorKind::Credential => {
             // An authority that refuses says so with an AADSTS code; all else is a network or set-up matter.
@@ -62,20 +62,6 @@ pub(super) fn failure_of_transport(what: &str, error: &azure_core::Error) -> Fai
         }
         _ => Failure::new(FailureClass::Transient, "TransportError", format!("{what} got no answer: {detail}")),
     }
-}
-
-/// The innermost cause, on one line: the outer ones repeat it with less.
-fn deepest(error: &azure_core::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let inner_text = inner.to_string();
-        if !inner_text.is_empty() {
-            text = inner_text;
-        }
-        source = inner.source();
-    }
-    first_line(&text).to_owned()
 }
 
 fn code_and_message(body: &[u8]) -> (Option<String>, Option<String>) {

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     api::{FunctionIdentityPolicy, IdentityBoundary, Mode},
     clock::Clock,
+    model::innermost,
     observe::Surveys,
     pipeline::{Intent, Pipeline},
     policy::{Authority, Boundary, acts_instead},
@@ -123,7 +124,7 @@ fn from_files(verb: &CheckArguments) -> Result<Subjects, CliError> {
 async fn from_cluster(verb: &CheckArguments) -> Result<Subjects, CliError> {
     let client = connect::cluster("set KUBECONFIG, or give policies with `-f FILE`").await?;
     let unreadable = |what: &str, error: kube::Error| {
-        CliError::new(format!("cannot read {what} from the cluster: {}", connect::deepest(&error)))
+        CliError::new(format!("cannot read {what} from the cluster: {}", innermost(&error)))
             .with_hint("is the API server of KUBECONFIG running, and are the CRDs installed?")
     };
     let everything = ListParams::default();

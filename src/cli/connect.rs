@@ -7,6 +7,7 @@ use super::{
 use crate::{
     azure::{self, Azure, AzureConfig, Limits},
     catalog::clouds::CLOUDS,
+    model::innermost,
 };
 
 pub(super) fn azure(arguments: &AzureArguments) -> Result<Azure, CliError> {
@@ -30,16 +31,5 @@ pub(super) fn azure(arguments: &AzureArguments) -> Result<Azure, CliError> {
 pub(super) async fn cluster(hint: &str) -> Result<kube::Client, CliError> {
     kube::Client::try_default()
         .await
-        .map_err(|error| CliError::new(format!("no Kubernetes cluster: {}", deepest(&error))).with_hint(hint))
-}
-
-/// The innermost cause, which the outer ones only announce.
-pub(super) fn deepest(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text = inner.to_string();
-        source = inner.source();
-    }
-    text
+        .map_err(|error| CliError::new(format!("no Kubernetes cluster: {}", innermost(&error))).with_hint(hint))
 }

@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::{
     api::{FunctionIdentityPolicy, FunctionIdentityPolicyStatus},
     clock::Clock,
+    model::innermost,
 };
 
 /// The name under which fields are owned.
@@ -71,7 +72,7 @@ impl Publisher {
         };
         let api = Api::<Event>::namespaced(self.client.clone(), &namespace);
         if let Err(error) = api.create(&PostParams::default(), &event).await {
-            tracing::warn!(error = %super::brief(&error), reason, "event not recorded");
+            tracing::warn!(error = %innermost(&error), reason, "event not recorded");
         }
     }
 }

@@ -23,6 +23,7 @@ use kube::{
 
 use crate::{
     api::{FunctionIdentityPolicy, IdentityBoundary},
+    model::innermost,
     pipeline::Leave,
     policy::{Authority, Boundary, acts_instead},
 };
@@ -96,7 +97,7 @@ where
         .default_backoff()
         .inspect(move |event| {
             if let Err(error) = event {
-                tracing::warn!(error = %super::brief(error), "cannot watch {what}");
+                tracing::warn!(error = %innermost(error), "cannot watch {what}");
             }
         })
         .reflect(writer)

@@ -64,3 +64,18 @@ impl Failure {
 /// Not `SubscriptionNotFound`: it may mean another tenant or cloud, and says nothing about what is in it.
 pub const NOT_FOUND: [&str; 5] =
     ["NotFound", "ResourceNotFound", "ResourceGroupNotFound", "RoleAssignmentNotFound", "RoleDefinitionDoesNotExist"];
+
+/// The innermost cause of an error, on one line: the outer ones repeat it with less.
+#[must_use]
+pub fn innermost(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let inner_text = inner.to_string();
+        if !inner_text.is_empty() {
+            text = inner_text;
+        }
+        source = inner.source();
+    }
+    text.lines().next().unwrap_or_default().trim().to_owned()
+}

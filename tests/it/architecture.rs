@@ -25,7 +25,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // L3 driver
     ("pipeline", &["api", "apply", "azure", "clock", "evaluate", "model", "observe", "plan", "policy", "report"]),
     // L4 edges
-    ("controller", &["api", "clock", "pipeline", "policy", "report"]),
+    ("controller", &["api", "clock", "model", "pipeline", "policy", "report"]),
     (
         "cli",
         &[
