@@ -12,7 +12,7 @@ use crate::{
     api::SystemIdentity,
     azure::Azure,
     clock::Clock,
-    model::{Failure, FailureClass, Observed, PrincipalId, Reading, Scope, Site, SubscriptionAccess, pattern},
+    model::{Failure, FailureClass, Observed, PermissionSet, PrincipalId, Reading, Scope, Site, SubscriptionAccess},
     policy::Policy,
 };
 
@@ -122,13 +122,8 @@ const WITNESSES: [&str; 3] = [
 ];
 
 /// The right that is missing for the list to count, if one is.
-fn missing_witness(own: &[crate::model::PermissionSet]) -> Option<&'static str> {
-    WITNESSES.into_iter().find(|action| {
-        !own.iter().any(|entry| {
-            entry.actions.iter().any(|allowed| pattern::covers(allowed, action))
-                && !entry.not_actions.iter().any(|taken| pattern::overlap(taken, action))
-        })
-    })
+fn missing_witness(own: &[PermissionSet]) -> Option<&'static str> {
+    WITNESSES.into_iter().find(|action| !own.iter().any(|entry| entry.allows(action)))
 }
 
 /// Why a list of grants is not believed that shows none at the subscription or above.

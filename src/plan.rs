@@ -17,7 +17,7 @@ use crate::{
     api::{ChangeKind, Mode, SYSTEM_IDENTITY},
     evaluate::{Access, Evaluation, Finding},
     model::{Role, Scope, Site},
-    policy::{Identity, Origin, Policy, Refusal, Verdict},
+    policy::{Identity, Policy, Refusal, Verdict, subject_of},
 };
 
 /// What is to be done, what is not, and how far the run may go.
@@ -276,11 +276,6 @@ impl Plan {
     pub fn may_write(&self) -> bool {
         self.mode == Mode::Enforce
     }
-}
-
-/// How the entries of a policy are called in a subject.
-pub(crate) fn subject_of(origins: &[Origin]) -> String {
-    origins.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// How an identity is called in a subject.

@@ -9,6 +9,6 @@ mod parse;
 mod rival;
 
 pub use boundary::{Authority, Boundary, Refusal, Verdict};
-pub use declared::{Identity, Origin, Policy, Requirement, RoleName, VaultRequirement, Wanted};
+pub use declared::{Identity, Origin, Policy, Requirement, RoleName, VaultRequirement, Wanted, subject_of};
 pub use parse::{PolicyError, Violation};
 pub use rival::acts_instead;

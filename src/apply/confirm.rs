@@ -4,7 +4,7 @@
 
 use crate::{
     azure::Azure,
-    model::{Failure, FailureClass, Grant, Scope, pattern},
+    model::{Failure, FailureClass, Grant, Scope},
     plan::{GrantRole, HoldReason, IdentityChange, Outcome, Plan, grant_name},
     policy::Identity,
 };
@@ -61,11 +61,7 @@ pub(super) fn is_same(existing: &Grant, planned: &GrantRole) -> bool {
 pub(super) async fn own_rights(azure: &Azure, needed: &[(&Scope, &str)]) -> Result<Outcome, Failure> {
     for (scope, action) in needed {
         let own = azure.own_permissions(scope).await?;
-        let allowed = own.iter().any(|entry| {
-            entry.actions.iter().any(|allowed| pattern::covers(allowed, action))
-                && !entry.not_actions.iter().any(|taken| pattern::covers(taken, action))
-        });
-        if !allowed {
+        if !own.iter().any(|entry| entry.allows(action)) {
             let text = format!("the write would be refused: we lack `{action}` at {scope}");
             return Err(Failure::new(FailureClass::Denied, "AuthorizationFailed", text));
         }

@@ -57,20 +57,13 @@ impl Azure {
     pub async fn grant(&self, scope: &Scope, name: &str) -> Result<Option<Grant>, Failure> {
         let (client, _) = Bridge::client(&self.arm);
         let sent = client.role_assignments_client().get(unslashed(scope), name).send().await;
-        match sent.map_err(failure) {
-            Ok(response) => {
-                let body = response.into_raw_response().into_body().collect().await.map_err(failure)?;
-                let document = Answer { status: 200, body }.json("GET roleAssignment")?;
-                // That there is one is certain, and what it is has to be known: `None` would say that the name is free.
-                let grant = wire::grant(&document)?.ok_or_else(|| {
-                    let text = format!("role assignment {name} at {scope} names no principal or no role");
-                    Failure::new(FailureClass::Bug, "UndecodableAnswer", text)
-                })?;
-                Ok(Some(grant))
-            }
-            Err(failure) if failure.is_not_found() => Ok(None),
-            Err(failure) => Err(failure),
-        }
+        let Some(document) = found(sent, "GET roleAssignment").await? else { return Ok(None) };
+        // That there is one is certain, and what it is has to be known: `None` would say that the name is free.
+        let grant = wire::grant(&document)?.ok_or_else(|| {
+            let text = format!("role assignment {name} at {scope} names no principal or no role");
+            Failure::new(FailureClass::Bug, "UndecodableAnswer", text)
+        })?;
+        Ok(Some(grant))
     }
 
     /// Creates the role assignment of a planned request.
@@ -96,14 +89,8 @@ impl Azure {
     pub async fn role(&self, scope: &Scope, role: RoleId) -> Result<Option<Role>, Failure> {
         let (client, _) = Bridge::client(&self.arm);
         let sent = client.role_definitions_client().get(unslashed(scope), role.to_string()).send().await;
-        match sent.map_err(failure) {
-            Ok(response) => {
-                let body = response.into_raw_response().into_body().collect().await.map_err(failure)?;
-                wire::role(&Answer { status: 200, body }.json("GET roleDefinition")?)
-            }
-            Err(failure) if failure.is_not_found() => Ok(None),
-            Err(failure) => Err(failure),
-        }
+        let document = found(sent, "GET roleDefinition").await?;
+        document.map_or(Ok(None), |document| wire::role(&document))
     }
 
     /// Every deny assignment at, above and below a subscription.
@@ -122,6 +109,22 @@ impl Azure {
 
 fn grants(entries: &[Value]) -> Result<Vec<Grant>, Failure> {
     entries.iter().filter_map(|entry| wire::grant(entry).transpose()).collect()
+}
+
+/// The document of a single answer; none when Azure says that it does not exist.
+async fn found(
+    sent: Result<impl Into<azure_core_old::Response>, OldError>,
+    what: &str,
+) -> Result<Option<Value>, Failure> {
+    match sent.map_err(failure) {
+        Ok(response) => {
+            let response: azure_core_old::Response = response.into();
+            let body = response.into_body().collect().await.map_err(failure)?;
+            Answer { status: 200, body }.json(what).map(Some)
+        }
+        Err(failure) if failure.is_not_found() => Ok(None),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// The crate puts a slash of its own before a scope.

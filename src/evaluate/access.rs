@@ -12,7 +12,7 @@ use super::{
 use crate::{
     catalog::clocks,
     model::{DenyAssignment, Grant, Observed, PrincipalId, PrincipalKind, Reading, RoleId, Scope, SubscriptionAccess},
-    policy::{Identity, Requirement, Wanted},
+    policy::{Identity, Requirement, Wanted, subject_of},
 };
 
 /// Whether an identity has what it needs.
@@ -74,7 +74,6 @@ pub(super) fn evaluate_requirement(
         role_id: None,
         access: Access::NoPrincipal,
     };
-    let subject = || origins.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let principal = match principals.get(identity) {
         Some(PrincipalState::Known(principal)) => *principal,
         Some(PrincipalState::None) | None => return evaluated,
@@ -88,7 +87,7 @@ pub(super) fn evaluate_requirement(
         Ok(access) => access,
         Err(failure) => {
             evaluated.access = Access::Unknown(failure.text.clone());
-            Finding::unreadable(findings, subject(), &failure);
+            Finding::unreadable(findings, subject_of(origins), &failure);
             return evaluated;
         }
     };

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::decision::Hypothesis;
 use crate::{
     model::{Failure, PrincipalId, RoleId, Scope, VaultMode},
-    policy::{Identity, Origin},
+    policy::{Identity, Origin, subject_of},
 };
 
 /// One thing that is wrong, unknown or worth a look.
@@ -282,9 +282,7 @@ impl Finding {
             Self::RoleMissing { origins, .. }
             | Self::AccessDenied { origins, .. }
             | Self::AccessUndecided { origins, .. }
-            | Self::Propagating { origins, .. } => {
-                origins.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-            }
+            | Self::Propagating { origins, .. } => subject_of(origins),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{PrincipalId, RoleId, Scope};
+use super::{PrincipalId, RoleId, Scope, pattern};
 
 /// Who a grant names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,15 @@ pub struct PermissionSet {
     pub not_data_actions: Vec<String>,
     /// The entry holds only under an ABAC condition.
     pub conditioned: bool,
+}
+
+impl PermissionSet {
+    /// Whether the entry allows one control-plane action, written out without a `*`.
+    #[must_use]
+    pub fn allows(&self, action: &str) -> bool {
+        self.actions.iter().any(|own| pattern::covers(own, action))
+            && !self.not_actions.iter().any(|not| pattern::covers(not, action))
+    }
 }
 
 /// A role definition.

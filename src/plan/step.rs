@@ -6,7 +6,7 @@ use super::request::{self, Request};
 use crate::{
     api::ChangeKind,
     model::{PrincipalId, Role, Scope, SystemAssigned},
-    policy::{Identity, Origin},
+    policy::{Identity, Origin, subject_of},
 };
 
 /// A change and the request that makes it.
@@ -89,7 +89,7 @@ impl Step {
     #[must_use]
     pub fn subject(&self) -> String {
         match &self.change {
-            Change::Grant(grant) => super::subject_of(&grant.origins),
+            Change::Grant(grant) => subject_of(&grant.origins),
             Change::Identity(identity) => {
                 let system = identity.enable_system.then(|| super::identity_subject(&Identity::System));
                 let user = identity.attach.iter().map(|id| super::identity_subject(&Identity::User(id.clone())));

@@ -97,6 +97,12 @@ impl fmt::Display for Origin {
     }
 }
 
+/// Several of them as one subject.
+#[must_use]
+pub fn subject_of(origins: &[Origin]) -> String {
+    origins.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// Access that one identity must have at one scope.
 #[derive(Clone, Debug)]
 pub struct Requirement {
