@@ -4,42 +4,35 @@
 
 mod health;
 mod publish;
+mod reconcile;
 mod stores;
 mod unpublished;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use futures::{FutureExt, StreamExt, channel::mpsc, future::BoxFuture};
-use jiff::{SignedDuration, Timestamp};
 use kube::{
     Api, Client, Resource, ResourceExt,
     runtime::{
         PredicateConfig, WatchStreamExt,
-        controller::{self, Action, Controller},
+        controller::{self, Controller},
         reflector,
         watcher::{self, Event, watcher},
     },
 };
 
 pub use health::{Health, serve};
+pub use reconcile::{PassError, Reconciler};
+pub use stores::Stores;
 
-use self::{
-    publish::Publisher,
-    stores::Stores,
-    unpublished::{PassEnd, Unpublished},
-};
+use self::reconcile::REQUESTED_AT;
+
 use crate::{
     api::{FunctionIdentityPolicy, IdentityBoundary},
     clock::Clock,
     model::innermost,
-    pipeline::{Intent, Pipeline},
-    report,
+    pipeline::Pipeline,
 };
-
-/// The annotation by which people and Flux ask for a pass now.
-const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
-/// How old what was read may be when an edited policy is looked at.
-const AFTER_AN_EDIT: SignedDuration = SignedDuration::from_secs(10);
 
 /// What the operator is run with.
 pub struct Operator {
@@ -55,26 +48,6 @@ pub struct Operator {
     pub health: Health,
     /// Who writes events: the pod's name.
     pub instance: String,
-}
-
-struct Context {
-    pipeline: Pipeline,
-    clock: Clock,
-    stores: Stores,
-    publisher: Publisher,
-    unpublished: Unpublished,
-}
-
-/// Why a pass was not published. Everything about Azure is in the report instead.
-#[derive(Debug, thiserror::Error)]
-enum PassError {
-    #[error("status of {policy} could not be written: {source}")]
-    Publish {
-        policy: String,
-        wait: Duration,
-        #[source]
-        source: Box<kube::Error>,
-    },
 }
 
 /// Runs until `shutdown` ends, then lets the passes that are under way finish.
@@ -132,8 +105,7 @@ pub async fn run(operator: Operator, shutdown: BoxFuture<'static, ()>) {
     }
 
     let stores = Stores { policies: policies.clone(), boundaries: boundaries.store, namespaces: namespaces.store };
-    let publisher = Publisher { client, clock, instance };
-    let context = Arc::new(Context { pipeline, clock, stores, publisher, unpublished: Unpublished::default() });
+    let reconciler = Arc::new(Reconciler::new(client, pipeline, clock, stores, instance));
     let waiting = policies.clone();
     let may_act_now = rivals_heard.flat_map(move |()| futures::stream::iter(stores::duplicates(&waiting)));
     let passes = Controller::for_stream(stream, policies)
@@ -141,7 +113,11 @@ pub async fn run(operator: Operator, shutdown: BoxFuture<'static, ()>) {
         .reconcile_all_on(futures::stream::select(boundaries.changed, namespaces.changed))
         .reconcile_on(may_act_now)
         .graceful_shutdown_on(shutdown.clone())
-        .run(reconcile, retry, context)
+        .run(
+            |policy, reconciler: Arc<Reconciler>| async move { reconciler.reconcile(&policy).await },
+            |_, error: &PassError, _| error.action(),
+            reconciler,
+        )
         .for_each(|result| async {
             // An object that went away while it was queued is nothing to talk about.
             if let Err(error) = result
@@ -174,78 +150,4 @@ fn trigger(policy: &FunctionIdentityPolicy) -> Option<u64> {
     meta.finalizers.hash(&mut hasher);
     policy.annotations().get(REQUESTED_AT).hash(&mut hasher);
     Some(hasher.finish())
-}
-
-#[tracing::instrument(skip_all, fields(policy = %policy_name(&policy)))]
-async fn reconcile(policy: Arc<FunctionIdentityPolicy>, context: Arc<Context>) -> Result<Action, PassError> {
-    if policy.metadata.deletion_timestamp.is_some() {
-        return Ok(Action::await_change());
-    }
-    let requested = policy.annotations().get(REQUESTED_AT).map(|token| report::handled_token(token));
-    let requested = requested.as_deref();
-    if let Some(end) = context.unpublished.of(&policy, requested, context.clock.now()) {
-        return publish(&policy, &context, end).await;
-    }
-
-    let previous = policy.status.as_ref();
-    let handled = previous.map(|status| status.last_handled_reconcile_at.as_str());
-    if requested.is_some_and(|requested| Some(requested) != handled) {
-        // Whoever asks for a pass has changed something in Azure and wants it seen.
-        context.pipeline.refresh(&policy, &context.stores, SignedDuration::ZERO).await;
-    } else if previous.is_some_and(|status| {
-        status.observed_generation >= 0 && Some(status.observed_generation) != policy.metadata.generation
-    }) {
-        // An edit is answered from a fresh look, and a thousand edits at once from one.
-        context.pipeline.refresh(&policy, &context.stores, AFTER_AN_EDIT).await;
-    }
-    let duplicate_of = context.stores.acts_instead(&policy);
-    let report = context.pipeline.pass(&policy, &context.stores, duplicate_of, Intent::Act).await;
-
-    let now = context.clock.now();
-    let status = report::status(previous, &report, requested.or(handled), now);
-    let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
-    let unsettled_since = ready.map(|condition| condition.last_transition_time.0);
-    let namespace = policy.namespace().unwrap_or_default();
-    let due = report::next_pass(&report, unsettled_since, now).map(|wait| {
-        let wait = report::jitter(wait, &namespace, &policy.name_any());
-        now.saturating_add(SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX)).unwrap_or(Timestamp::MAX)
-    });
-    publish(&policy, &context, PassEnd { status, due }).await
-}
-
-/// Writes the status when it differs, and says when to come back.
-async fn publish(policy: &FunctionIdentityPolicy, context: &Context, end: PassEnd) -> Result<Action, PassError> {
-    let PassEnd { status, due } = &end;
-    if policy.status.as_ref() != Some(status) {
-        match context.publisher.status(policy, status).await {
-            Ok(()) => {}
-            Err(kube::Error::Api(response)) if response.code == 404 => {
-                context.unpublished.forget(policy);
-                return Ok(Action::await_change());
-            }
-            Err(source) => {
-                let wait = context.unpublished.keep(policy, end);
-                return Err(PassError::Publish { policy: policy_name(policy), wait, source: Box::new(source) });
-            }
-        }
-        if let Some((kind, reason, note)) = report::event(policy.status.as_ref(), status) {
-            tracing::info!(reason, note, "{}", kind.to_lowercase());
-            context.publisher.event(policy, kind, &reason, &note).await;
-        }
-    }
-    context.unpublished.forget(policy);
-    Ok(due.map_or_else(Action::await_change, |due| {
-        let left = Duration::try_from(due.duration_since(context.clock.now())).unwrap_or_default();
-        Action::requeue(left)
-    }))
-}
-
-fn retry(_: Arc<FunctionIdentityPolicy>, error: &PassError, _: Arc<Context>) -> Action {
-    match error {
-        PassError::Publish { wait, .. } => Action::requeue(*wait),
-    }
-}
-
-fn policy_name(policy: &FunctionIdentityPolicy) -> String {
-    format!("{}/{}", policy.namespace().unwrap_or_default(), policy.name_any())
 }

@@ -29,10 +29,13 @@ use crate::{
 };
 
 /// The stores that a pass looks into.
-pub(super) struct Stores {
-    pub(super) policies: Store<FunctionIdentityPolicy>,
-    pub(super) boundaries: Store<IdentityBoundary>,
-    pub(super) namespaces: Store<Namespace>,
+pub struct Stores {
+    /// Every policy.
+    pub policies: Store<FunctionIdentityPolicy>,
+    /// Every boundary.
+    pub boundaries: Store<IdentityBoundary>,
+    /// Every namespace.
+    pub namespaces: Store<Namespace>,
 }
 
 impl Leave for Stores {

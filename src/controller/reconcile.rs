@@ -1,0 +1,135 @@
+//! One policy: passed through the pipeline, and the result published. Driven by the kube controller, or call by call.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use kube::{Client, ResourceExt, runtime::controller::Action};
+
+use super::{
+    publish::Publisher,
+    stores::Stores,
+    unpublished::{PassEnd, Unpublished},
+};
+use crate::{
+    api::FunctionIdentityPolicy,
+    clock::Clock,
+    pipeline::{Intent, Pipeline},
+    report,
+};
+
+/// The annotation by which people and Flux ask for a pass now.
+pub(super) const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
+/// How old what was read may be when an edited policy is looked at.
+const AFTER_AN_EDIT: SignedDuration = SignedDuration::from_secs(10);
+
+/// Everything that passing a policy takes. What it remembers between passes is lost with it, and nothing depends on that.
+pub struct Reconciler {
+    pipeline: Pipeline,
+    clock: Clock,
+    stores: Stores,
+    publisher: Publisher,
+    unpublished: Unpublished,
+}
+
+/// Why a pass was not published. Everything about Azure is in the report instead.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    /// The API server did not take the status.
+    #[error("status of {policy} could not be written: {source}")]
+    Publish {
+        /// The policy, as `namespace/name`.
+        policy: String,
+        /// How long to wait with the next try.
+        wait: Duration,
+        /// What the API server said.
+        #[source]
+        source: Box<kube::Error>,
+    },
+}
+
+impl PassError {
+    /// When to try again.
+    pub(super) fn action(&self) -> Action {
+        match self {
+            Self::Publish { wait, .. } => Action::requeue(*wait),
+        }
+    }
+}
+
+impl Reconciler {
+    /// `instance`: who writes events, the pod's name.
+    #[must_use]
+    pub fn new(client: Client, pipeline: Pipeline, clock: Clock, stores: Stores, instance: String) -> Self {
+        let publisher = Publisher { client, clock, instance };
+        Self { pipeline, clock, stores, publisher, unpublished: Unpublished::default() }
+    }
+
+    /// One pass. Never fails because of Azure: that is in the status.
+    #[tracing::instrument(skip_all, fields(policy = %policy_name(policy)))]
+    pub async fn reconcile(&self, policy: &Arc<FunctionIdentityPolicy>) -> Result<Action, PassError> {
+        if policy.metadata.deletion_timestamp.is_some() {
+            return Ok(Action::await_change());
+        }
+        let requested = policy.annotations().get(REQUESTED_AT).map(|token| report::handled_token(token));
+        let requested = requested.as_deref();
+        if let Some(end) = self.unpublished.of(policy, requested, self.clock.now()) {
+            return self.publish(policy, end).await;
+        }
+
+        let previous = policy.status.as_ref();
+        let handled = previous.map(|status| status.last_handled_reconcile_at.as_str());
+        if requested.is_some_and(|requested| Some(requested) != handled) {
+            // Whoever asks for a pass has changed something in Azure and wants it seen.
+            self.pipeline.refresh(policy, &self.stores, SignedDuration::ZERO).await;
+        } else if previous.is_some_and(|status| {
+            status.observed_generation >= 0 && Some(status.observed_generation) != policy.metadata.generation
+        }) {
+            // An edit is answered from a fresh look, and a thousand edits at once from one.
+            self.pipeline.refresh(policy, &self.stores, AFTER_AN_EDIT).await;
+        }
+        let duplicate_of = self.stores.acts_instead(policy);
+        let report = self.pipeline.pass(policy, &self.stores, duplicate_of, Intent::Act).await;
+
+        let now = self.clock.now();
+        let status = report::status(previous, &report, requested.or(handled), now);
+        let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
+        let unsettled_since = ready.map(|condition| condition.last_transition_time.0);
+        let namespace = policy.namespace().unwrap_or_default();
+        let due = report::next_pass(&report, unsettled_since, now).map(|wait| {
+            let wait = report::jitter(wait, &namespace, &policy.name_any());
+            now.saturating_add(SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX)).unwrap_or(Timestamp::MAX)
+        });
+        self.publish(policy, PassEnd { status, due }).await
+    }
+
+    /// Writes the status when it differs, and says when to come back.
+    async fn publish(&self, policy: &FunctionIdentityPolicy, end: PassEnd) -> Result<Action, PassError> {
+        let PassEnd { status, due } = &end;
+        if policy.status.as_ref() != Some(status) {
+            match self.publisher.status(policy, status).await {
+                Ok(()) => {}
+                Err(kube::Error::Api(response)) if response.code == 404 => {
+                    self.unpublished.forget(policy);
+                    return Ok(Action::await_change());
+                }
+                Err(source) => {
+                    let wait = self.unpublished.keep(policy, end);
+                    return Err(PassError::Publish { policy: policy_name(policy), wait, source: Box::new(source) });
+                }
+            }
+            if let Some((kind, reason, note)) = report::event(policy.status.as_ref(), status) {
+                tracing::info!(reason, note, "{}", kind.to_lowercase());
+                self.publisher.event(policy, kind, &reason, &note).await;
+            }
+        }
+        self.unpublished.forget(policy);
+        Ok(due.map_or_else(Action::await_change, |due| {
+            let left = Duration::try_from(due.duration_since(self.clock.now())).unwrap_or_default();
+            Action::requeue(left)
+        }))
+    }
+}
+
+fn policy_name(policy: &FunctionIdentityPolicy) -> String {
+    format!("{}/{}", policy.namespace().unwrap_or_default(), policy.name_any())
+}
