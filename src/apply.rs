@@ -7,8 +7,8 @@ pub use locks::WriteLocks;
 
 use crate::{
     azure::Azure,
-    model::{Failure, FailureClass, Scope},
-    plan::{Change, Execution, GrantRole, HoldReason, Outcome, Plan, Step, StepOutcome, grant_name},
+    model::{Failure, FailureClass, Scope, grant_name},
+    plan::{Change, Execution, GrantRole, HoldReason, Outcome, Plan, Step, StepOutcome},
 };
 
 /// Leave to write. Only whoever holds one can apply; a dry run has its own.
@@ -58,6 +58,7 @@ async fn attempt(
     let confirmed = match &step.change {
         Change::Identity(change) => confirm::identity(azure, change).await?,
         Change::Grant(grant) => confirm::grant(azure, grant, plan).await?,
+        Change::Revoke(revoke) => confirm::revocation(azure, &revoke.grant).await?,
     };
     // After the reads, so that nothing but the write itself lies between the answer and what it allows.
     if let Some(outcome) = confirmed.or_else(|| refused(step)) {
@@ -70,6 +71,7 @@ async fn attempt(
     match &step.change {
         Change::Identity(_) => azure.write_identity(&step.request).await.map(|()| Outcome::Applied),
         Change::Grant(grant) => create_grant(azure, step, grant).await,
+        Change::Revoke(_) => azure.delete_grant(&step.request).await.map(|()| Outcome::Applied),
     }
 }
 
@@ -77,6 +79,7 @@ async fn attempt(
 fn needed_rights(step: &Step) -> Vec<(&Scope, &'static str)> {
     match &step.change {
         Change::Grant(grant) => vec![(&grant.scope, "Microsoft.Authorization/roleAssignments/write")],
+        Change::Revoke(revoke) => vec![(&revoke.grant.scope, "Microsoft.Authorization/roleAssignments/delete")],
         Change::Identity(change) => {
             let attach = change.attach.iter();
             let attach = attach.map(|id| (id, "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action"));

@@ -10,6 +10,7 @@ mod limits;
 mod paging;
 mod policies;
 mod reads;
+mod token;
 mod wire;
 
 use std::sync::Arc;
@@ -21,7 +22,10 @@ pub use credentials::{StaticToken, TokenSource, credential};
 pub use envelope::{ErrorFacts, failure_of};
 pub use limits::Limits;
 
-use crate::{catalog::clouds::Cloud, model::Failure};
+use crate::{
+    catalog::clouds::Cloud,
+    model::{Failure, PrincipalId},
+};
 
 /// How to reach Azure.
 #[derive(Clone)]
@@ -42,12 +46,19 @@ pub struct AzureConfig {
 #[derive(Clone)]
 pub struct Azure {
     arm: arm::Arm,
+    caller: token::Caller,
 }
 
 impl Azure {
     /// Builds the client. Nothing is sent yet. Fails when the endpoint is not a URL, or is plain HTTP to another
     /// machine.
     pub fn new(config: AzureConfig) -> Result<Self, Failure> {
-        Ok(Self { arm: arm::Arm::new(config)? })
+        let caller = token::Caller::new(config.credential.clone(), config.cloud.arm_scope);
+        Ok(Self { arm: arm::Arm::new(config)?, caller })
+    }
+
+    /// The principal that our token stands for; none when the token does not say. It proves which grants are ours.
+    pub async fn own_principal(&self) -> Result<Option<PrincipalId>, Failure> {
+        self.caller.principal().await
     }
 }

@@ -22,6 +22,7 @@ use kube::{
 };
 
 pub use health::{Health, serve};
+pub use publish::FINALIZER;
 pub use reconcile::{PassError, Reconciler};
 pub use stores::Stores;
 

@@ -7,6 +7,7 @@ mod finding;
 pub(crate) mod fixtures;
 mod identity;
 mod operation;
+mod unneeded;
 mod vault;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ pub use access::{Access, DecidingGrant};
 pub use decision::{Answer, Decision, Hypothesis, HypothesisVerdict, Node, Question, Verdict};
 pub use finding::{Effect, Finding, NearMiss};
 pub use identity::PrincipalState;
+pub use unneeded::{Kept, unneeded};
 
 use crate::{
     model::{Failure, FailureClass, Observed, PrincipalId, Reading, RoleId, Scope, Site},
@@ -76,6 +78,13 @@ pub enum Standing {
 }
 
 impl Evaluation {
+    /// One that speaks of grants only: what is looked at when a policy leaves.
+    #[must_use]
+    pub fn of_grants(policy: &Policy, findings: Vec<Finding>) -> Self {
+        let decision = Decision::of(policy, &findings, &[]);
+        Self { site: None, requirements: Vec::new(), findings, decision, ask_groups: BTreeSet::new() }
+    }
+
     /// Leaves out what may not be told: near misses elsewhere.
     pub fn withhold(&mut self, may_tell: impl Fn(&Scope) -> bool) {
         for finding in &mut self.findings {

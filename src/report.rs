@@ -2,6 +2,7 @@
 
 mod az;
 mod cadence;
+mod farewell;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod json;
@@ -13,6 +14,7 @@ mod words;
 use jiff::Timestamp;
 
 pub use cadence::{jitter, next_pass};
+pub use farewell::{FarewellEnd, farewell};
 pub use json::json;
 pub use situation::{ExitCode, Situation};
 pub use status::{event, handled_token, status};

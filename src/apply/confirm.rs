@@ -4,8 +4,8 @@
 
 use crate::{
     azure::Azure,
-    model::{Failure, FailureClass, Grant, Scope},
-    plan::{GrantRole, HoldReason, IdentityChange, Outcome, Plan, grant_name},
+    model::{Failure, FailureClass, Grant, Scope, grant_name},
+    plan::{GrantRole, HoldReason, IdentityChange, Outcome, Plan},
     policy::Identity,
 };
 
@@ -50,6 +50,19 @@ pub(super) async fn grant(azure: &Azure, grant: &GrantRole, plan: &Plan) -> Resu
     } else {
         Outcome::AlreadyDone
     }))
+}
+
+/// What is deleted must still be what was planned: ours, and unchanged since, which a person's edit would show.
+pub(super) async fn revocation(azure: &Azure, seen: &Grant) -> Result<Option<Outcome>, Failure> {
+    let Some(now) = azure.grant(&seen.scope, seen.id.name()).await? else { return Ok(Some(Outcome::AlreadyDone)) };
+    // Not by its times, which two answers about the same grant may give differently.
+    let facts = |grant: &Grant| {
+        let Grant { id: _, principal, principal_kind: _, role, scope, conditioned, changed: _, mark, created_by } =
+            grant;
+        (*principal, *role, scope.clone(), *conditioned, mark.clone(), *created_by)
+    };
+    let changed = facts(&now) != facts(seen);
+    Ok(changed.then(|| Outcome::Moved(format!("role assignment {} has changed", seen.id.name()))))
 }
 
 /// Whether a grant is the planned one, whatever its name.

@@ -32,6 +32,7 @@ impl Azure {
         let method = match request.method {
             plan::Method::Patch => Method::Patch,
             plan::Method::Put => Method::Put,
+            plan::Method::Delete => Method::Delete,
         };
         let url = self.arm.url(&request.path, request.api_version);
         self.arm.execute(method, url, Some(Bytes::from(request.body.to_string()))).await?;

@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::model::{
-    Attachment, DenyAssignment, Failure, FailureClass, Grant, PermissionSet, PrincipalId, PrincipalKind, Role, RoleId,
-    Scope, Site, SystemAssigned, UserIdentity, Vault, VaultMode,
+    Attachment, DenyAssignment, Failure, FailureClass, Grant, Mark, PermissionSet, PrincipalId, PrincipalKind, Role,
+    RoleId, Scope, Site, SystemAssigned, UserIdentity, Vault, VaultMode,
 };
 
 /// A document, or the failure that says what could not be understood.
@@ -124,6 +124,10 @@ struct AssignmentProperties {
     created_on: Option<String>,
     #[serde(default)]
     updated_on: Option<String>,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
+    created_by: Option<String>,
 }
 
 /// A role assignment; none when it names no principal or no role, and so grants nothing to anybody.
@@ -152,6 +156,8 @@ pub(super) fn grant(document: &Value) -> Result<Option<Grant>, Failure> {
         principal_kind: principal_kind(properties.principal_type.as_deref()),
         conditioned: properties.condition.is_some_and(|condition| !condition.trim().is_empty()),
         changed,
+        mark: properties.description.as_deref().and_then(Mark::read),
+        created_by: properties.created_by.and_then(|text| text.parse().ok()),
         id,
     }))
 }

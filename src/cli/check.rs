@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     CliError,
-    args::{CheckArguments, ModeName, Output, PlanArguments},
+    args::{CheckArguments, Output, PlanArguments},
     connect, files,
 };
 use crate::{
@@ -26,12 +26,7 @@ pub(super) async fn check(verb: CheckArguments) -> Result<ExitCode, CliError> {
 }
 
 pub(super) async fn plan(verb: PlanArguments) -> Result<ExitCode, CliError> {
-    let mode = verb.mode.map(|mode| match mode {
-        ModeName::Report => Mode::Report,
-        ModeName::DryRun => Mode::DryRun,
-        ModeName::Enforce => Mode::Enforce,
-    });
-    compare(verb.check, mode, true).await
+    compare(verb.check, verb.mode.map(Mode::from), true).await
 }
 
 async fn compare(verb: CheckArguments, mode: Option<Mode>, with_plan: bool) -> Result<ExitCode, CliError> {

@@ -1,22 +1,46 @@
 //! `run`: the operator, from flags to shutdown.
 
 use futures::FutureExt;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Api, ResourceExt};
 use tokio::{net::TcpListener, signal::unix};
 
 use super::{CliError, args::RunArguments, connect, logging};
 use crate::{
     clock::Clock,
     controller::{self, Health, Operator},
+    model::innermost,
     observe::Surveys,
-    pipeline::Pipeline,
+    pipeline::{BreakerLimits, Pipeline, Settings},
 };
 
 pub(super) async fn run(verb: RunArguments) -> Result<(), CliError> {
-    let RunArguments { azure, health_listen, concurrency, max_survey_age, log } = verb;
+    let RunArguments {
+        azure,
+        health_listen,
+        concurrency,
+        max_survey_age,
+        installation_id,
+        max_mode,
+        max_writes_per_hour,
+        max_drift_share,
+        max_list_shrink,
+        log,
+    } = verb;
     logging::start(log);
     let clock = Clock::System;
     let azure = connect::azure(&azure)?;
     let client = connect::cluster("set KUBECONFIG, or run in a cluster").await?;
+    let installation = match installation_id {
+        Some(id) => id,
+        None => installation(&client).await?,
+    };
+    let settings = Settings {
+        installation: Some(installation.clone()),
+        max_mode: max_mode.into(),
+        max_writes_per_hour,
+        breaker: BreakerLimits { drift: max_drift_share, shrink: max_list_shrink },
+    };
     let health = Health::default();
     let listener = TcpListener::bind(health_listen)
         .await
@@ -34,19 +58,29 @@ pub(super) async fn run(verb: RunArguments) -> Result<(), CliError> {
     };
     let operator = Operator {
         client,
-        pipeline: Pipeline::new(azure, Surveys::new(clock, max_survey_age), clock),
+        pipeline: Pipeline::new(azure, Surveys::new(clock, max_survey_age), clock).with(settings),
         clock,
         concurrency,
         health,
         instance: instance(),
     };
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), probes = %health_listen, "starting");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), probes = %health_listen, installation, "starting");
     controller::run(operator, shutdown.boxed()).await;
     Ok(())
 }
 
 fn signal(kind: unix::SignalKind) -> Result<unix::Signal, CliError> {
     unix::signal(kind).map_err(|error| CliError::new(format!("signals cannot be watched: {error}")))
+}
+
+/// What stands for this cluster: it does not change while the cluster lives, and no other cluster has it.
+async fn installation(client: &kube::Client) -> Result<String, CliError> {
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let kube_system = namespaces.get("kube-system").await.map_err(|error| {
+        CliError::new(format!("the namespace `kube-system` cannot be read: {}", innermost(&error)))
+            .with_hint("its uid names the installation; or give `--installation-id`")
+    })?;
+    kube_system.uid().ok_or_else(|| CliError::new("the namespace `kube-system` has no uid"))
 }
 
 /// The pod's name, which Kubernetes puts into the environment as `HOSTNAME`.

@@ -6,12 +6,12 @@ use jiff::{SignedDuration, Timestamp};
 use kube::{Client, ResourceExt, runtime::controller::Action};
 
 use super::{
-    publish::Publisher,
+    publish::{FINALIZER, Publisher},
     stores::Stores,
     unpublished::{PassEnd, Unpublished},
 };
 use crate::{
-    api::FunctionIdentityPolicy,
+    api::{DeletionPolicy, FunctionIdentityPolicy, Mode},
     clock::Clock,
     pipeline::{Intent, Pipeline},
     report,
@@ -45,13 +45,26 @@ pub enum PassError {
         #[source]
         source: Box<kube::Error>,
     },
+    /// The API server did not take the finalizer, or its removal.
+    #[error("finalizer of {policy} could not be written: {source}")]
+    Finalizer {
+        /// The policy, as `namespace/name`.
+        policy: String,
+        /// What the API server said.
+        #[source]
+        source: Box<kube::Error>,
+    },
 }
+
+/// After a finalizer that could not be written. A conflict is over as soon as the watch has caught up.
+const FINALIZER_RETRY: Duration = Duration::from_secs(2);
 
 impl PassError {
     /// When to try again.
     pub(super) fn action(&self) -> Action {
         match self {
             Self::Publish { wait, .. } => Action::requeue(*wait),
+            Self::Finalizer { .. } => Action::requeue(FINALIZER_RETRY),
         }
     }
 }
@@ -68,8 +81,17 @@ impl Reconciler {
     #[tracing::instrument(skip_all, fields(policy = %policy_name(policy)))]
     pub async fn reconcile(&self, policy: &Arc<FunctionIdentityPolicy>) -> Result<Action, PassError> {
         if policy.metadata.deletion_timestamp.is_some() {
-            return Ok(Action::await_change());
+            return if has_finalizer(policy) { self.take_leave(policy).await } else { Ok(Action::await_change()) };
         }
+        // Before the first write, so that no grant is made that a deletion would forget.
+        let marked;
+        let policy = if has_finalizer(policy) == wants_finalizer(policy) {
+            policy
+        } else {
+            marked = self.finalize(policy, wants_finalizer(policy)).await?;
+            let Some(marked) = &marked else { return Ok(Action::await_change()) };
+            marked
+        };
         let requested = policy.annotations().get(REQUESTED_AT).map(|token| report::handled_token(token));
         let requested = requested.as_deref();
         if let Some(end) = self.unpublished.of(policy, requested, self.clock.now()) {
@@ -102,6 +124,33 @@ impl Reconciler {
         self.publish(policy, PassEnd { status, due }).await
     }
 
+    /// The last pass: revokes, and lets the policy go.
+    async fn take_leave(&self, policy: &Arc<FunctionIdentityPolicy>) -> Result<Action, PassError> {
+        let farewell = self.pipeline.farewell(policy, &self.stores).await;
+        let since = policy.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+        let lasted = since.map(|since| self.clock.now().duration_since(since)).unwrap_or_default();
+        let end = report::farewell(policy, &farewell, lasted);
+        let Some((kind, reason, note)) = end.event else { return Ok(Action::requeue(end.again)) };
+        tracing::info!(reason, note, "policy leaves");
+        self.publisher.event(policy, kind, reason, &note).await;
+        self.finalize(policy, false).await?;
+        self.unpublished.forget(policy);
+        Ok(Action::await_change())
+    }
+
+    /// Sets or removes our finalizer; none when the policy is gone.
+    async fn finalize(
+        &self,
+        policy: &FunctionIdentityPolicy,
+        wanted: bool,
+    ) -> Result<Option<Arc<FunctionIdentityPolicy>>, PassError> {
+        match self.publisher.finalizer(policy, wanted).await {
+            Ok(policy) => Ok(Some(Arc::new(policy))),
+            Err(kube::Error::Api(response)) if response.code == 404 => Ok(None),
+            Err(source) => Err(PassError::Finalizer { policy: policy_name(policy), source: Box::new(source) }),
+        }
+    }
+
     /// Writes the status when it differs, and says when to come back.
     async fn publish(&self, policy: &FunctionIdentityPolicy, end: PassEnd) -> Result<Action, PassError> {
         let PassEnd { status, due } = &end;
@@ -128,6 +177,15 @@ impl Reconciler {
             Action::requeue(left)
         }))
     }
+}
+
+fn has_finalizer(policy: &FunctionIdentityPolicy) -> bool {
+    policy.finalizers().iter().any(|own| own == FINALIZER)
+}
+
+/// Exactly while the policy asks for revocation and could have had something granted.
+fn wants_finalizer(policy: &FunctionIdentityPolicy) -> bool {
+    policy.spec.deletion_policy == DeletionPolicy::Revoke && policy.spec.mode == Mode::Enforce
 }
 
 fn policy_name(policy: &FunctionIdentityPolicy) -> String {

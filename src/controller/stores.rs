@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
 };
 
 use futures::{
@@ -50,8 +51,13 @@ impl Leave for Stores {
         self.policies.get(&ObjectRef::from_obj(object)).is_some_and(|now| {
             now.metadata.generation == object.metadata.generation
                 && now.metadata.uid == object.metadata.uid
-                && now.metadata.deletion_timestamp.is_none()
+                && now.metadata.deletion_timestamp == object.metadata.deletion_timestamp
         })
+    }
+
+    fn policies(&self) -> Option<Vec<Arc<FunctionIdentityPolicy>>> {
+        // No pass begins before the store is synced.
+        Some(self.policies.state())
     }
 }
 

@@ -138,12 +138,12 @@ pub(super) fn evaluate_requirement(
 }
 
 /// Who, where, judged by what.
-struct Question<'a> {
-    principal: PrincipalId,
-    scope: &'a Scope,
-    access: &'a SubscriptionAccess,
-    observed: &'a Observed,
-    now: Timestamp,
+pub(super) struct Question<'a> {
+    pub(super) principal: PrincipalId,
+    pub(super) scope: &'a Scope,
+    pub(super) access: &'a SubscriptionAccess,
+    pub(super) observed: &'a Observed,
+    pub(super) now: Timestamp,
 }
 
 /// What the grants say about one operation.
@@ -155,7 +155,7 @@ enum Coverage<'a> {
 }
 
 impl<'a> Question<'a> {
-    fn answer(&self, operations: &[Operation], ask_groups: &mut BTreeSet<(PrincipalId, String)>) -> Access {
+    pub(super) fn answer(&self, operations: &[Operation], ask_groups: &mut BTreeSet<(PrincipalId, String)>) -> Access {
         if operations.is_empty() {
             return Access::Unknown("the role allows nothing that could be compared".to_owned());
         }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::decision::Hypothesis;
+use super::{decision::Hypothesis, unneeded::Kept};
 use crate::{
-    model::{Failure, PrincipalId, RoleId, Scope, VaultMode},
+    model::{Failure, Grant, PrincipalId, RoleId, Scope, VaultMode},
     policy::{Identity, Origin, subject_of},
 };
 
@@ -143,6 +143,15 @@ pub enum Finding {
         /// The model seen.
         actual: VaultMode,
     },
+    /// A grant that we made and that this policy does not need any more.
+    UnneededGrant {
+        /// The grant.
+        grant: Box<Grant>,
+        /// The role's name.
+        role: String,
+        /// Why it stays all the same; none when nobody needs it.
+        kept: Option<Kept>,
+    },
 }
 
 /// A grant that misses the need in one respect: what a person would have overlooked.
@@ -187,6 +196,7 @@ impl Finding {
             Self::Propagating { .. } => "propagating",
             Self::VaultNotFound { .. } => "vault-not-found",
             Self::VaultModeMismatch { .. } => "vault-mode-mismatch",
+            Self::UnneededGrant { .. } => "unneeded-grant",
         }
     }
 
@@ -196,6 +206,7 @@ impl Finding {
         match self {
             Self::Unreadable { .. } | Self::AccessUndecided { .. } | Self::RoleUnknown { .. } => Effect::Unknown,
             Self::Propagating { .. } => Effect::Propagating,
+            Self::UnneededGrant { kept: Some(_), .. } => Effect::Advisory,
             Self::TargetNotFound { .. }
             | Self::SystemIdentityDisabled
             | Self::SystemIdentityForbidden { .. }
@@ -206,7 +217,8 @@ impl Finding {
             | Self::RoleMissing { .. }
             | Self::AccessDenied { .. }
             | Self::VaultNotFound { .. }
-            | Self::VaultModeMismatch { .. } => Effect::Drift,
+            | Self::VaultModeMismatch { .. }
+            | Self::UnneededGrant { kept: None, .. } => Effect::Drift,
         }
     }
 
@@ -225,7 +237,8 @@ impl Finding {
             Self::VaultModeMismatch { .. } => Some(Hypothesis::H4),
             // Not a matter of identity or role: a resource that is gone, or access that is denied to whoever asks.
             Self::AccessDenied { .. } | Self::VaultNotFound { .. } => Some(Hypothesis::H6),
-            Self::TargetNotFound { .. } | Self::Unreadable { .. } => None,
+            // Too much access explains no failure.
+            Self::TargetNotFound { .. } | Self::Unreadable { .. } | Self::UnneededGrant { .. } => None,
         }
     }
 
@@ -243,6 +256,7 @@ impl Finding {
             Self::VaultNotFound { .. } | Self::VaultModeMismatch { .. } => 3,
             Self::RoleUnknown { .. } | Self::AccessUndecided { .. } | Self::Unreadable { .. } => 4,
             Self::Propagating { .. } => 5,
+            Self::UnneededGrant { .. } => 6,
         }
     }
 
@@ -283,6 +297,7 @@ impl Finding {
             | Self::AccessDenied { origins, .. }
             | Self::AccessUndecided { origins, .. }
             | Self::Propagating { origins, .. } => subject_of(origins),
+            Self::UnneededGrant { grant, .. } => format!("roleAssignments/{}", grant.id.name()),
         }
     }
 }

@@ -92,6 +92,7 @@ impl World {
             access: subscriptions.map(|id| (id, present(Arc::new(access.clone())))).collect(),
             unwitnessed: BTreeMap::new(),
             through_groups: BTreeMap::new(),
+            census: BTreeMap::new(),
         };
         Self { observed, made: 0 }
     }
@@ -128,6 +129,8 @@ impl World {
             role,
             scope: scope.clone(),
             conditioned: false,
+            mark: None,
+            created_by: None,
             changed: Some(minutes_ago(60 * 24)),
         };
         let mut last = None;

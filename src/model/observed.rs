@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use jiff::Timestamp;
+
 use super::{DenyAssignment, Failure, Grant, PrincipalId, Reading, Role, RoleId, Scope, Site, UserIdentity, Vault};
 
 /// What was seen of one policy's world.
@@ -20,6 +22,24 @@ pub struct Observed {
     pub unwitnessed: BTreeMap<Scope, Failure>,
     /// Ids of the grants that reach a principal through groups, for those principals that were asked about.
     pub through_groups: BTreeMap<PrincipalId, Reading<Vec<Scope>>>,
+    /// How much the shared lists held, by subscription id in lower case.
+    pub census: BTreeMap<String, Census>,
+}
+
+/// How long the lists of one survey were; none for a list that was not read. A list that shrinks much between two
+/// surveys is a reason to stop writing: Azure leaves out of lists what it does not want to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Census {
+    /// When the survey began.
+    pub began: Timestamp,
+    /// Apps.
+    pub sites: Option<usize>,
+    /// User-assigned identities.
+    pub identities: Option<usize>,
+    /// Vaults.
+    pub vaults: Option<usize>,
+    /// Role assignments.
+    pub grants: Option<usize>,
 }
 
 /// What decides access in one subscription, inherited grants included.

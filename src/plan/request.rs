@@ -1,10 +1,9 @@
 //! The requests that steps send, as values, so that a dry run shows what a real one sends.
 
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
-use super::step::{GrantRole, IdentityChange};
-use crate::model::{PrincipalId, RoleId, Scope};
+use super::step::{GrantRole, IdentityChange, RevokeRole};
+use crate::model::grant_name;
 
 /// The api-version of role assignments.
 pub const ROLE_ASSIGNMENT_API: &str = "2022-04-01";
@@ -20,7 +19,7 @@ pub struct Request {
     pub path: String,
     /// The api-version.
     pub api_version: &'static str,
-    /// The body.
+    /// The body; null for none.
     pub body: Value,
 }
 
@@ -31,6 +30,8 @@ pub enum Method {
     Put,
     /// Merge into what is there.
     Patch,
+    /// Take away.
+    Delete,
 }
 
 impl Method {
@@ -40,20 +41,13 @@ impl Method {
         match self {
             Self::Put => "PUT",
             Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
         }
     }
 }
 
-/// The name of our grant for that scope, principal and role. The same triple gives the same name for every operator,
-/// so a lost answer or two runs at once cannot make two; a new principal gives a new name, as Azure requires.
-#[must_use]
-pub fn grant_name(scope: &Scope, principal: PrincipalId, role: RoleId) -> Uuid {
-    let space = Uuid::new_v5(&Uuid::NAMESPACE_URL, b"https://rolecall.dev/grants");
-    Uuid::new_v5(&space, format!("{}|{principal}|{role}", scope.key()).as_bytes())
-}
-
 pub(super) fn grant(grant: &GrantRole) -> Request {
-    let GrantRole { scope, principal, policy, .. } = grant;
+    let GrantRole { scope, principal, mark, .. } = grant;
     let role = grant.role.id;
     let name = grant_name(scope, *principal, role);
     let subscription = scope.subscription().unwrap_or_default();
@@ -68,9 +62,18 @@ pub(super) fn grant(grant: &GrantRole) -> Request {
                 "principalId": principal,
                 // Skips the directory look-up that fails with `PrincipalNotFound` right after an identity is made.
                 "principalType": "ServicePrincipal",
-                "description": format!("Granted by Rolecall for FunctionIdentityPolicy {policy}"),
+                "description": mark.description(),
             }
         }),
+    }
+}
+
+pub(super) fn revoke(revoke: &RevokeRole) -> Request {
+    Request {
+        method: Method::Delete,
+        path: revoke.grant.id.to_string(),
+        api_version: ROLE_ASSIGNMENT_API,
+        body: Value::Null,
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::request::{self, Request};
 use crate::{
     api::ChangeKind,
-    model::{PrincipalId, Role, Scope, SystemAssigned},
+    model::{Grant, Mark, PrincipalId, Role, Scope, SystemAssigned},
     policy::{Identity, Origin, subject_of},
 };
 
@@ -25,6 +25,8 @@ pub enum Change {
     Identity(IdentityChange),
     /// Creates a role assignment.
     Grant(GrantRole),
+    /// Deletes a role assignment that we made.
+    Revoke(RevokeRole),
 }
 
 /// Enables and attaches; never switches off or detaches.
@@ -57,10 +59,19 @@ pub struct GrantRole {
     pub scope: Scope,
     /// The grants that the principal held there when this was planned.
     pub held: BTreeSet<Scope>,
-    /// The policy, as `namespace/name`.
-    pub policy: String,
+    /// What its description says.
+    pub mark: Mark,
     /// The app.
     pub target: Scope,
+}
+
+/// One grant to delete.
+#[derive(Clone, Debug)]
+pub struct RevokeRole {
+    /// The grant as it was seen.
+    pub grant: Grant,
+    /// The role's name.
+    pub role: String,
 }
 
 impl Step {
@@ -68,6 +79,7 @@ impl Step {
         let request = match &change {
             Change::Identity(identity) => request::identity(identity),
             Change::Grant(grant) => request::grant(grant),
+            Change::Revoke(revoke) => request::revoke(revoke),
         };
         Self { change, request }
     }
@@ -77,6 +89,7 @@ impl Step {
     pub fn kinds(&self) -> Vec<ChangeKind> {
         match &self.change {
             Change::Grant(_) => vec![ChangeKind::GrantRole],
+            Change::Revoke(_) => vec![ChangeKind::RevokeRole],
             Change::Identity(identity) => {
                 let enable = identity.enable_system.then_some(ChangeKind::EnableSystemIdentity);
                 let attach = (!identity.attach.is_empty()).then_some(ChangeKind::AttachUserIdentity);
@@ -90,6 +103,7 @@ impl Step {
     pub fn subject(&self) -> String {
         match &self.change {
             Change::Grant(grant) => subject_of(&grant.origins),
+            Change::Revoke(revoke) => super::grant_subject(&revoke.grant),
             Change::Identity(identity) => {
                 let system = identity.enable_system.then(|| super::identity_subject(&Identity::System));
                 let user = identity.attach.iter().map(|id| super::identity_subject(&Identity::User(id.clone())));

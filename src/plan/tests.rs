@@ -55,7 +55,13 @@ fn lookup(observed: &Observed) -> impl Fn(&Scope, &crate::model::RoleId) -> Opti
 }
 
 fn planned(policy: &Policy, world: &World, authority: &Authority) -> Plan {
-    plan(policy, &authority.verdict(policy), &world.evaluate(policy), lookup(&world.observed))
+    plan(
+        policy,
+        &authority.verdict(policy),
+        &world.evaluate(policy),
+        &Circumstances::default(),
+        lookup(&world.observed),
+    )
 }
 
 fn holds(plan: &Plan) -> Vec<(&str, &'static str)> {

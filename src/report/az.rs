@@ -7,11 +7,12 @@ pub(super) fn commands(step: &Step) -> String {
     match &step.change {
         Change::Grant(grant) => grant_command(grant),
         Change::Identity(change) => identity_command(change),
+        Change::Revoke(revoke) => format!("az role assignment delete --ids {}", quoted(revoke.grant.id.as_str())),
     }
 }
 
 fn grant_command(grant: &GrantRole) -> String {
-    let name = crate::plan::grant_name(&grant.scope, grant.principal, grant.role.id);
+    let name = crate::model::grant_name(&grant.scope, grant.principal, grant.role.id);
     format!(
         "az role assignment create --name {name} --assignee-object-id {} --assignee-principal-type ServicePrincipal \
          --role {} --scope {}",

@@ -4,7 +4,7 @@ use super::{Pass, PassResult, Report};
 use crate::{
     evaluate::fixtures::{World, now},
     model::Failure,
-    plan::{Execution, Outcome, StepOutcome, plan},
+    plan::{Circumstances, Execution, Outcome, StepOutcome, plan},
     policy::{Authority, Policy},
 };
 
@@ -17,7 +17,7 @@ pub fn looked(policy: &Policy, world: &World) -> Report {
 pub fn acted(policy: &Policy, world: &World, outcome: impl Fn(usize) -> Option<Outcome>) -> Report {
     let evaluation = world.evaluate(policy);
     let verdict = Authority::Caller.verdict(policy);
-    let plan = plan(policy, &verdict, &evaluation, |scope, role| {
+    let plan = plan(policy, &verdict, &evaluation, &Circumstances::default(), |scope, role| {
         world.observed.access_at(scope).ok()?.roles.get(role).cloned()
     });
     let outcomes =

@@ -171,8 +171,8 @@ impl Pass {
                 Gate::Drift => Situation::DriftGated,
             };
         }
-        if self.plan.mode < self.policy.mode {
-            return Situation::Held("BoundaryMode");
+        if let Some(limit) = &self.plan.limit {
+            return Situation::Held(limit.word());
         }
         let outcomes = &self.execution.outcomes;
         if outcomes.is_empty() && self.plan.may_write() && !self.plan.steps.is_empty() {

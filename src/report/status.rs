@@ -250,7 +250,7 @@ fn evaluated_message(pass: &Pass, situation: &Situation) -> String {
             });
             let held = tried.chain(planned).find(|held| held.word() == *reason).cloned();
             // Steps that are ready and may not be sent.
-            let held = held.unwrap_or(HoldReason::BoundaryMode(pass.plan.mode));
+            let held = held.or_else(|| pass.plan.limit.clone()).unwrap_or(HoldReason::BoundaryMode(pass.plan.mode));
             format!("{first}{more}; held: {}", words::hold(&held))
         }
         Situation::Failing(failure) | Situation::Retrying(failure) => {
@@ -321,7 +321,7 @@ pub(super) fn step_status(step: &Step, outcome: Option<&Outcome>) -> StepStatus 
             2048,
         ),
         // A site may have more identities attached than a body in status can list.
-        body: cut(&request.body.to_string(), 8192),
+        body: if request.body.is_null() { String::new() } else { cut(&request.body.to_string(), 8192) },
         az: cut(&az::commands(step), 4096),
         outcome: outcome.map(|outcome| cut(&words::outcome(outcome), LONGEST_MESSAGE)).unwrap_or_default(),
     }

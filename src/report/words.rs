@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::{
-    evaluate::{Finding, Hypothesis, NearMiss},
+    evaluate::{Finding, Hypothesis, Kept, NearMiss},
     model::{Scope, VaultMode},
     plan::{HoldReason, Outcome},
 };
@@ -58,6 +58,26 @@ pub(super) fn finding(finding: &Finding) -> String {
         Finding::VaultModeMismatch { vault, expected, actual, .. } => {
             format!("vault `{}` decides by {}, and {} is declared", vault.name(), mode(*actual), mode(*expected))
         }
+        Finding::UnneededGrant { grant, role, kept } => {
+            let kept = kept.as_ref().map(|kept| format!("; it stays: {}", why_kept(kept))).unwrap_or_default();
+            format!(
+                "Rolecall granted `{role}` to principal {} at {}, and the policy does not need it any more{kept}",
+                grant.principal,
+                short(&grant.scope)
+            )
+        }
+    }
+}
+
+fn why_kept(kept: &Kept) -> String {
+    match kept {
+        Kept::Required { by, elsewhere } => {
+            let named = by.iter().map(|name| format!("`{name}`"));
+            let other = elsewhere.then(|| "a policy of another namespace".to_owned());
+            let all: Vec<_> = named.chain(other).collect();
+            format!("{} needs it", all.join(" and "))
+        }
+        Kept::Undecided(because) => (*because).to_owned(),
     }
 }
 
@@ -105,6 +125,7 @@ pub(super) fn hold(reason: &HoldReason) -> String {
         HoldReason::ModeReport => "the policy's mode is `Report`".to_owned(),
         HoldReason::Suspended => "the policy is suspended: no write".to_owned(),
         HoldReason::BoundaryMode(mode) => format!("the boundary over the app allows no more than `{mode:?}`"),
+        HoldReason::OperatorMode(mode) => format!("the operator is run with `--max-mode {mode:?}`"),
         HoldReason::NotAllowed(kind) => format!("`remediation.allow` does not list `{kind:?}`"),
         HoldReason::OutsideBoundary(why) => why.clone(),
         HoldReason::RoleTooPowerful { role, action } => {
@@ -118,6 +139,14 @@ pub(super) fn hold(reason: &HoldReason) -> String {
         HoldReason::NoSafeChange(why) => (*why).to_owned(),
         HoldReason::ConditionedAssignmentExists => {
             "the same role assignment exists with a condition, which a write would erase".to_owned()
+        }
+        HoldReason::StillRequired(kept) => why_kept(kept),
+        HoldReason::BreakerOpen(why) => format!("all writes in the subscription stop: {why}"),
+        HoldReason::NoBaseline => {
+            "the subscription was seen for the first time; nothing is taken away before a second look".to_owned()
+        }
+        HoldReason::WriteBudget(until) => {
+            format!("`--max-writes-per-hour` is used up; there is room again from {}", moment(*until))
         }
     }
 }

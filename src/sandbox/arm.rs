@@ -20,6 +20,7 @@ mod rights;
 mod route;
 mod server;
 mod state;
+mod token;
 mod transport;
 mod world;
 

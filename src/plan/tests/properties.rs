@@ -153,6 +153,7 @@ proptest! {
                     prop_assert!(inside(&change.target) && change.attach.iter().all(inside));
                     prop_assert!(change.attach.iter().all(|id| policy.user.contains(id)));
                 }
+                Change::Revoke(_) => prop_assert!(false, "nothing in these worlds is ours"),
             }
         }
     }
@@ -183,6 +184,7 @@ proptest! {
                     let readable = |id| world.observed.user[id].present().is_some();
                     prop_assert!(change.attach.iter().all(readable));
                 }
+                Change::Revoke(_) => prop_assert!(false, "nothing in these worlds is ours"),
             }
         }
     }
