@@ -13,7 +13,7 @@ pub use policy::{
     FunctionIdentityPolicySpec, Gate, HostStorage, Identities, Mode, Platform, Prune, Remediation, SystemIdentity,
     Target, UserIdentityRef, VaultAccess, VaultExpectation, VaultMode, VaultSecretPermission,
 };
-pub use status::{FindingStatus, FunctionIdentityPolicyStatus, HeldStatus, PlanStatus, StepStatus};
+pub use status::{FindingStatus, FunctionIdentityPolicyStatus, HeldStatus, PendingRestart, PlanStatus, StepStatus};
 
 /// The API group of both kinds.
 pub const GROUP: &str = "rolecall.dev";

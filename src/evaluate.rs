@@ -1,6 +1,7 @@
 //! Compares what is declared with what was observed. Total and pure: the same values give the same evaluation.
 
 mod access;
+mod aftermath;
 mod decision;
 mod finding;
 #[cfg(test)]
@@ -39,6 +40,8 @@ pub struct Evaluation {
     /// Principals whose grants through groups could meet an open need. When asked and observed again, the
     /// evaluation has no such question left.
     pub ask_groups: BTreeSet<(PrincipalId, String)>,
+    /// Access to a vault took effect lately, and how the app's references to it stand is not known. Asked likewise.
+    pub ask_references: bool,
 }
 
 /// One access requirement and its answer.
@@ -82,7 +85,14 @@ impl Evaluation {
     #[must_use]
     pub fn of_grants(policy: &Policy, findings: Vec<Finding>) -> Self {
         let decision = Decision::of(policy, &findings, &[]);
-        Self { site: None, requirements: Vec::new(), findings, decision, ask_groups: BTreeSet::new() }
+        Self {
+            site: None,
+            requirements: Vec::new(),
+            findings,
+            decision,
+            ask_groups: BTreeSet::new(),
+            ask_references: false,
+        }
     }
 
     /// Leaves out what may not be told: near misses elsewhere.
@@ -118,6 +128,12 @@ fn not_observed(what: &str) -> Failure {
     Failure::new(FailureClass::Bug, "NotObserved", format!("{what} was not read"))
 }
 
+/// Whether the app's host is certainly the one from before its identity was written.
+#[must_use]
+pub fn is_host_older(observed: &Observed) -> bool {
+    aftermath::host(observed).is_some()
+}
+
 /// Compares the policy with what was observed, as of `now`.
 #[must_use]
 pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluation {
@@ -135,8 +151,7 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
     };
     if matches!(observed.target, Reading::Absent { .. }) {
         // Nothing can be said about the identities of an app that is not there.
-        let decision = Decision::of(policy, &findings, &[]);
-        return Evaluation { site, requirements: Vec::new(), findings, decision, ask_groups: BTreeSet::new() };
+        return Evaluation::of_grants(policy, findings);
     }
 
     let principals = identity::principals(policy, observed, site.as_ref(), &mut findings);
@@ -149,9 +164,11 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
             access::evaluate_requirement(requirement, &principals, observed, now, &mut ask_groups, &mut findings);
         requirements.push(evaluated);
     }
+    findings.extend(aftermath::host(observed));
+    let ask_references = aftermath::references(policy, observed, site.as_ref(), &requirements, &mut findings, now);
     findings.sort_by_key(Finding::link);
     let decision = Decision::of(policy, &findings, &requirements);
-    Evaluation { site, requirements, findings, decision, ask_groups }
+    Evaluation { site, requirements, findings, decision, ask_groups, ask_references }
 }
 
 #[cfg(test)]

@@ -15,6 +15,6 @@ pub use failure::{Failure, FailureClass, innermost};
 pub use identity::{Attachment, Site, SystemAssigned, UserIdentity, Vault, VaultMode};
 pub use ids::{PrincipalId, RoleId};
 pub use mark::{Mark, Owner, grant_name};
-pub use observed::{Census, Observed, SubscriptionAccess};
+pub use observed::{Census, HostSeen, Observed, SubscriptionAccess, VaultReference};
 pub use reading::Reading;
 pub use scope::{Scope, ScopeError};

@@ -8,11 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use survey::{Survey, Surveys};
 
+use jiff::Timestamp;
+
 use crate::{
     api::SystemIdentity,
     azure::Azure,
     clock::Clock,
-    model::{Failure, FailureClass, Observed, PermissionSet, PrincipalId, Reading, Scope, Site, SubscriptionAccess},
+    model::{
+        Failure, FailureClass, HostSeen, Observed, PermissionSet, PrincipalId, Reading, Scope, Site, SubscriptionAccess,
+    },
     policy::{Claim, Claims, Identity, Policy},
 };
 
@@ -65,7 +69,17 @@ pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Po
     }
     let access = by_subscription.iter().map(|(id, survey)| (id.clone(), survey.access.clone())).collect();
     let census = by_subscription.iter().map(|(id, survey)| (id.clone(), survey.census())).collect();
-    Observed { target, user, vaults, access, unwitnessed, through_groups: BTreeMap::new(), census }
+    Observed {
+        target,
+        user,
+        vaults,
+        access,
+        unwitnessed,
+        through_groups: BTreeMap::new(),
+        host: None,
+        references: None,
+        census,
+    }
 }
 
 /// What the last surveys alone show of each policy, without any request: enough to see how many drifted at once. What
@@ -85,10 +99,36 @@ pub async fn glance(azure: &Azure, surveys: &Surveys, subscription: &str, polici
             access: [(subscription.to_owned(), survey.access.clone())].into(),
             unwitnessed: BTreeMap::new(),
             through_groups: BTreeMap::new(),
+            host: None,
+            references: None,
             census: BTreeMap::new(),
         }
     };
     policies.iter().map(look).collect()
+}
+
+/// Adds since when the app's host runs, whose identity was written at that time.
+pub async fn ask_host(azure: &Azure, clock: Clock, policy: &Policy, observed: &mut Observed, written: Timestamp) {
+    let started = match azure.host_uptime(&policy.target).await {
+        Ok(Some(uptime)) => {
+            let at = clock.now();
+            Reading::Present { value: at.saturating_sub(uptime).unwrap_or(Timestamp::MIN), at }
+        }
+        Ok(None) => {
+            let text = "the host does not say how long it has run";
+            Reading::Unreadable(Failure::new(FailureClass::Rejected, "NoUptime", text))
+        }
+        Err(failure) => Reading::Unreadable(failure),
+    };
+    observed.host = Some(HostSeen { identity_written: written, started });
+}
+
+/// Adds how the app's references to vaults stand.
+pub async fn ask_references(azure: &Azure, clock: Clock, policy: &Policy, observed: &mut Observed) {
+    observed.references = Some(match azure.vault_references(&policy.target).await {
+        Ok(value) => Reading::Present { value, at: clock.now() },
+        Err(failure) => Reading::Unreadable(failure),
+    });
 }
 
 /// What every live policy needs, and of which principals, as far as the surveys of this policy's subscriptions tell. No

@@ -23,11 +23,11 @@ use crate::{
     azure::Azure,
     clock::Clock,
     evaluate::{self, Evaluation, Finding, Standing},
-    model::{Failure, Grant, Observed, Owner, Reading, Role, RoleId, Scope},
+    model::{Failure, Grant, HostSeen, Observed, Owner, Reading, Role, RoleId, Scope},
     observe::{self, Surveys},
     plan::{self, Change, Circumstances, Execution, HoldReason, Outcome, Plan, Step},
     policy::{Authority, Policy, Verdict},
-    report::{Pass, PassResult, Report},
+    report::{Aftermath, Pass, PassResult, Report},
 };
 
 /// What a pass may do.
@@ -66,6 +66,9 @@ impl Leave for Authority {
         None
     }
 }
+
+/// How long a host may leave the question unanswered since when it runs.
+const HOSTS_ANSWER_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// How the operator is run, whatever the policies say.
 #[derive(Clone, Debug)]
@@ -190,7 +193,9 @@ impl Pipeline {
             return PassResult::Duplicate(other);
         }
 
-        let observed = self.observe(&policy).await;
+        let previous = Aftermath::of(object.status.as_ref());
+        let mut observed = self.observe(&policy).await;
+        let pending = self.pending_restart(&policy, previous, &mut observed).await;
         let (observed, mut evaluation) = self.evaluate(&policy, observed).await;
         let verdict = leave.authority().verdict(&policy);
         // Lost while we were reading: what was read is not ours to tell.
@@ -210,7 +215,12 @@ impl Pipeline {
                 }),
             );
         }
-        let circumstances = self.circumstances(&policy, leave, &evaluation).await;
+        let circumstances = Circumstances {
+            wrote_identity: self.identity_writes.of(&policy.target).is_some(),
+            restarted: pending.is_some_and(|(_, restarted)| restarted),
+            references_refreshed: previous.references_refreshed,
+            ..self.circumstances(&policy, leave, &evaluation).await
+        };
         let plan =
             plan::plan(&policy, &verdict, &evaluation, &circumstances, |scope, role| role_at(&observed, scope, *role));
         let permit = match (intent, plan.mode, policy.suspended) {
@@ -222,7 +232,36 @@ impl Pipeline {
             Some(permit) => self.act(object, leave, &policy, &plan, permit, live.as_ref()).await,
             None => Execution::default(),
         };
-        PassResult::Evaluated(Box::new(Pass { policy, evaluation, plan, execution }))
+        let written = self.identity_writes.of(&policy.target).map(|written| (written.at, written.restarted));
+        let refreshed = execution.sent().any(|step| matches!(step.change, Change::Refresh { .. }));
+        let aftermath = Aftermath {
+            pending_restart: written.or(pending),
+            references_refreshed: if refreshed { Some(self.clock.now()) } else { previous.references_refreshed },
+        };
+        PassResult::Evaluated(Box::new(Pass { policy, evaluation, plan, execution, aftermath }))
+    }
+
+    /// Whether the app's host may still be the one from before its identity was written, by our memory or by what
+    /// status carries on: since when, and whether the app was restarted for it. Asks the host once it had time.
+    async fn pending_restart(
+        &self,
+        policy: &Policy,
+        previous: Aftermath,
+        observed: &mut Observed,
+    ) -> Option<(Timestamp, bool)> {
+        let written = self.identity_writes.of(&policy.target).map(|written| (written.at, written.restarted));
+        let (since, restarted) = written.or(previous.pending_restart)?;
+        let age = self.clock.now().duration_since(since);
+        if age >= memory::IDENTITY_SETTLES {
+            observe::ask_host(&self.azure, self.clock, policy, observed, since).await;
+            let answered = matches!(&observed.host, Some(HostSeen { started: Reading::Present { .. }, .. }));
+            // A host that does not answer for so long is not running, and will be a new one when it does.
+            if (answered && !evaluate::is_host_older(observed)) || (!answered && age >= HOSTS_ANSWER_WITHIN) {
+                self.identity_writes.forget(&policy.target);
+                return None;
+            }
+        }
+        Some((since, restarted))
     }
 
     /// Looks at the policy's world, and takes note of how much there is in it.
@@ -234,11 +273,16 @@ impl Pipeline {
         observed
     }
 
-    /// Compares, and where a group's grant could decide, asks about it and compares once more.
+    /// Compares, and where a group's grant or the app's own references could decide, asks about them and compares
+    /// again.
     async fn evaluate(&self, policy: &Policy, mut observed: Observed) -> (Observed, Evaluation) {
         let mut evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
         if !evaluation.ask_groups.is_empty() {
             observe::ask_groups(&self.azure, &self.surveys, &mut observed, &evaluation.ask_groups).await;
+            evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
+        }
+        if evaluation.ask_references {
+            observe::ask_references(&self.azure, self.clock, policy, &mut observed).await;
             evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
         }
         (observed, evaluation)
@@ -264,6 +308,7 @@ impl Pipeline {
             max_mode: self.settings.max_mode,
             stopped: self.breaker.stopped(),
             known: self.breaker.known(),
+            ..Circumstances::default()
         }
     }
 

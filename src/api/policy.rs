@@ -441,4 +441,11 @@ pub enum ChangeKind {
     /// Delete a role assignment that this operator made and that nothing declares any more. `prune` and
     /// `deletionPolicy` say when.
     RevokeRole,
+    /// Restart the app, when its host still is the one from before its identity was written. At most once for a write.
+    RestartHost,
+    /// Have the app resolve its references to vaults again, after access to the vault took effect.
+    RefreshReferences,
+    /// Detach a user-assigned identity that was made anew and attach it again at once, so that the app gets its new
+    /// principal. Needs `AttachUserIdentity` too. Restarts the app.
+    ReattachUserIdentity,
 }

@@ -5,7 +5,7 @@
 use crate::{
     azure::Azure,
     model::{Failure, FailureClass, Grant, Scope, grant_name},
-    plan::{GrantRole, HoldReason, IdentityChange, Outcome, Plan},
+    plan::{GrantRole, HoldReason, IdentityChange, Outcome, Plan, Reattach},
     policy::Identity,
 };
 
@@ -20,6 +20,23 @@ pub(super) async fn identity(azure: &Azure, change: &IdentityChange) -> Result<O
     }
     let unchanged = site.system == change.system_before && site.attached.keys().eq(&change.attached_before);
     Ok((!unchanged).then(|| Outcome::Moved(format!("the identities of {} have changed", change.target.name()))))
+}
+
+/// The app must still hold the old principal, the identity must still have the new one, and nothing else of the block
+/// may have changed.
+pub(super) async fn reattach(azure: &Azure, change: &Reattach) -> Result<Option<Outcome>, Failure> {
+    let moved = |what: &str| Ok(Some(Outcome::Moved(format!("{what} of {} has changed", change.target.name()))));
+    let Some(site) = azure.site(&change.target).await? else { return moved("the existence") };
+    let held = site.attached.get(&change.identity).and_then(|attachment| attachment.principal);
+    if held == Some(change.current) {
+        return Ok(Some(Outcome::AlreadyDone));
+    }
+    let current = azure.user_identity(&change.identity).await?.and_then(|identity| identity.principal);
+    let unchanged = site.system == change.system_before && site.attached.keys().eq(&change.attached_before);
+    if held != Some(change.on_site) || current != Some(change.current) || !unchanged {
+        return moved("an identity");
+    }
+    Ok(None)
 }
 
 /// The principal must still be the named identity's, and our name must be free.

@@ -77,18 +77,6 @@ impl Azure {
         Ok(())
     }
 
-    /// Sends a planned deletion of a role assignment. That it is gone already is as good.
-    ///
-    /// By our own pipeline: the crate takes the empty answer of a deletion for a broken one.
-    pub async fn delete_grant(&self, request: &Request) -> Result<(), Failure> {
-        let url = self.arm.url(&request.path, request.api_version);
-        match self.arm.execute(Method::Delete, url, None).await {
-            Ok(_) => Ok(()),
-            Err(failure) if failure.is_not_found() => Ok(()),
-            Err(failure) => Err(failure),
-        }
-    }
-
     /// Every role that is defined for a subscription, built-in and custom.
     pub async fn roles_of_subscription(&self, subscription: &str) -> Result<Vec<Role>, Failure> {
         let (client, bridge) = Bridge::client(&self.arm);

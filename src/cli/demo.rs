@@ -84,7 +84,12 @@ fn told(scenario: &Scenario, played: &Played) -> String {
                 tell_findings(&mut out, &at, status, last);
                 tell_writes(&mut out, &mut writes);
                 tell_plan(&mut out, &at, status, last);
-                entry(&mut out, &at, "status", &conditions(status));
+                // What moves besides is bookkeeping.
+                let is_news = last
+                    .is_none_or(|last| (conditions(last), &last.findings) != (conditions(status), &status.findings));
+                if is_news {
+                    entry(&mut out, &at, "status", &conditions(status));
+                }
                 last = Some(status);
             }
         }
@@ -201,7 +206,8 @@ fn gist(path: &str, body: &Value) -> String {
     let resource = resource.rsplit("/providers/").next().unwrap_or(resource).replace("/blobServices/default", "");
     let resource = resource.split_once('/').map_or(resource.as_str(), |(_, rest)| rest);
     if body.is_null() {
-        return brief(&format!("roleAssignment on {resource}"));
+        let kind = if path.contains("/roleAssignments/") { "roleAssignment on " } else { "" };
+        return brief(&format!("{kind}{resource}"));
     }
     let properties = &body["properties"];
     let text = match properties["roleDefinitionId"].as_str() {

@@ -48,6 +48,8 @@ pub struct DecidingGrant {
     pub role: String,
     /// Where it sits.
     pub scope: Scope,
+    /// Since when it is certain to act, or will be; none when Azure does not say when it was made.
+    pub acts_from: Option<Timestamp>,
 }
 
 /// The id in a deny assignment that stands for everyone.
@@ -319,7 +321,7 @@ impl<'a> Question<'a> {
 
     fn deciding(&self, grant: &Grant) -> DecidingGrant {
         let role = self.access.roles.get(&grant.role).map_or_else(|| grant.role.to_string(), |role| role.name.clone());
-        DecidingGrant { id: grant.id.clone(), role, scope: grant.scope.clone() }
+        DecidingGrant { id: grant.id.clone(), role, scope: grant.scope.clone(), acts_from: self.acts_from(grant) }
     }
 }
 

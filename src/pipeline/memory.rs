@@ -15,19 +15,36 @@ use crate::{
 
 /// How long a write of an app's identity block is left alone. App Service may answer 202 and show the old block for a
 /// while; written again, the app would restart again.
-const IDENTITY_SETTLES: SignedDuration = SignedDuration::from_mins(2);
+pub(super) const IDENTITY_SETTLES: SignedDuration = SignedDuration::from_mins(2);
 
 /// When each app's identity block was last written.
 #[derive(Debug, Default)]
-pub(super) struct IdentityWrites(Mutex<BTreeMap<Scope, Timestamp>>);
+pub(super) struct IdentityWrites(Mutex<BTreeMap<Scope, Written>>);
+
+/// One write of an identity block, until the host is known to have been made anew.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Written {
+    pub(super) at: Timestamp,
+    /// The app was restarted for it, or may have been.
+    pub(super) restarted: bool,
+}
 
 impl IdentityWrites {
     /// Whether the step would repeat a write that Azure may still be carrying out.
     pub(super) fn settling(&self, step: &Step, now: Timestamp) -> Option<Outcome> {
-        let Change::Identity(change) = &step.change else { return None };
-        let written = *self.entries().get(&change.target)?;
-        let young = now.duration_since(written) < IDENTITY_SETTLES;
-        young.then(|| Outcome::Moved(format!("the identities of {} were written just now", change.target.name())))
+        let target = written_block(&step.change)?;
+        let written = self.of(target)?;
+        let young = now.duration_since(written.at) < IDENTITY_SETTLES;
+        young.then(|| Outcome::Moved(format!("the identities of {} were written just now", target.name())))
+    }
+
+    /// The last write, if this process made one and has not heard of a new host since.
+    pub(super) fn of(&self, target: &Scope) -> Option<Written> {
+        self.entries().get(target).copied()
+    }
+
+    pub(super) fn forget(&self, target: &Scope) {
+        self.entries().remove(target);
     }
 
     pub(super) fn remember(&self, execution: &Execution, now: Timestamp) {
@@ -38,14 +55,29 @@ impl IdentityWrites {
                 Outcome::Failed(failure) => entry.sent && matches!(failure.code.as_str(), "Timeout" | "TransportError"),
                 Outcome::AlreadyDone | Outcome::Moved(_) | Outcome::Held(_) | Outcome::Rehearsed => false,
             };
-            if let (Change::Identity(change), true) = (&entry.step.change, may_be_under_way) {
-                self.entries().insert(change.target.clone(), now);
+            if let (Some(target), true) = (written_block(&entry.step.change), may_be_under_way) {
+                self.entries().insert(target.clone(), Written { at: now, restarted: false });
+            }
+            // Also when the answer was a refusal or got lost: once is enough.
+            if let (Change::Restart(target), true) = (&entry.step.change, entry.sent)
+                && let Some(written) = self.entries().get_mut(target)
+            {
+                written.restarted = true;
             }
         }
     }
 
-    fn entries(&self) -> std::sync::MutexGuard<'_, BTreeMap<Scope, Timestamp>> {
+    fn entries(&self) -> std::sync::MutexGuard<'_, BTreeMap<Scope, Written>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whose identity block the change writes, if it does.
+fn written_block(change: &Change) -> Option<&Scope> {
+    match change {
+        Change::Identity(change) => Some(&change.target),
+        Change::Reattach(reattach) => Some(&reattach.target),
+        Change::Grant(_) | Change::Revoke(_) | Change::Restart(_) | Change::Refresh { .. } => None,
     }
 }
 

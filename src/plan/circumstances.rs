@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use crate::{api::Mode, model::Scope};
 
 /// How the operator is run and what it remembers.
@@ -16,11 +18,25 @@ pub struct Circumstances {
     pub stopped: BTreeMap<String, String>,
     /// Subscriptions that have been surveyed often enough to tell a change from a first sight.
     pub known: BTreeSet<String>,
+    /// This process wrote the app's identity block itself, and remembers it.
+    pub wrote_identity: bool,
+    /// The app was restarted since its identity block was written.
+    pub restarted: bool,
+    /// When the app's references were refreshed last.
+    pub references_refreshed: Option<Timestamp>,
 }
 
 impl Default for Circumstances {
     fn default() -> Self {
-        Self { installation: None, max_mode: Mode::Enforce, stopped: BTreeMap::new(), known: BTreeSet::new() }
+        Self {
+            installation: None,
+            max_mode: Mode::Enforce,
+            stopped: BTreeMap::new(),
+            known: BTreeSet::new(),
+            wrote_identity: false,
+            restarted: false,
+            references_refreshed: None,
+        }
     }
 }
 

@@ -59,6 +59,16 @@ pub enum HoldReason {
     BreakerOpen(String),
     /// The subscription was seen for the first time: what is new in it cannot be told from what was always so.
     NoBaseline,
+    /// Enabling the system-assigned identity would make it the one that connections without a client id use.
+    DefaultIdentityWouldChange,
+    /// Another write of the app's identities comes first.
+    AnotherIdentityWrite,
+    /// The app was restarted once for this identity, and its host still is the old one.
+    AlreadyRestarted,
+    /// This process did not write the identity, so it does not restart the app for it.
+    NotOurWrite,
+    /// The references were refreshed after the grant took effect, and are still denied.
+    AlreadyRefreshed,
     /// `--max-writes-per-hour` is used up; when there is room again.
     WriteBudget(Timestamp),
 }
@@ -85,6 +95,11 @@ impl HoldReason {
             Self::BreakerOpen(_) => "BreakerOpen",
             Self::NoBaseline => "NoBaseline",
             Self::WriteBudget(_) => "WriteBudget",
+            Self::DefaultIdentityWouldChange => "DefaultIdentityWouldChange",
+            Self::AnotherIdentityWrite => "AnotherIdentityWrite",
+            Self::AlreadyRestarted => "AlreadyRestarted",
+            Self::NotOurWrite => "NotOurWrite",
+            Self::AlreadyRefreshed => "AlreadyRefreshed",
         }
     }
 }

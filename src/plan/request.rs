@@ -2,13 +2,16 @@
 
 use serde_json::{Map, Value, json};
 
-use super::step::{GrantRole, IdentityChange, RevokeRole};
-use crate::model::grant_name;
+use super::step::{GrantRole, IdentityChange, Reattach, RevokeRole};
+use crate::model::{Scope, grant_name};
 
 /// The api-version of role assignments.
 pub const ROLE_ASSIGNMENT_API: &str = "2022-04-01";
 /// The api-version that identity blocks of sites are written with.
 pub const IDENTITY_API: &str = "2024-11-01";
+
+/// The api-version with which the refresh of references is documented.
+const REFERENCES_API: &str = "2022-03-01";
 
 /// An ARM request that changes something.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +35,8 @@ pub enum Method {
     Patch,
     /// Take away.
     Delete,
+    /// Have something done. Never sent twice for one answer that got lost.
+    Post,
 }
 
 impl Method {
@@ -42,6 +47,7 @@ impl Method {
             Self::Put => "PUT",
             Self::Patch => "PATCH",
             Self::Delete => "DELETE",
+            Self::Post => "POST",
         }
     }
 }
@@ -77,20 +83,58 @@ pub(super) fn revoke(revoke: &RevokeRole) -> Request {
     }
 }
 
+pub(super) fn restart(target: &Scope) -> Request {
+    Request { method: Method::Post, path: format!("{target}/restart"), api_version: IDENTITY_API, body: Value::Null }
+}
+
+pub(super) fn refresh(target: &Scope) -> Request {
+    Request {
+        method: Method::Post,
+        path: format!("{target}/config/configreferences/appsettings/refresh"),
+        api_version: REFERENCES_API,
+        body: Value::Null,
+    }
+}
+
 /// Names every identity that is to be there afterwards. Recorded answers leave open whether a PATCH merges the map or
 /// replaces it; with the whole map both readings end the same.
 pub(super) fn identity(change: &IdentityChange) -> Request {
     let IdentityChange { target, enable_system, attach, system_before, attached_before } = change;
     let system = *enable_system || system_before.is_enabled();
-    let user: Map<_, _> = attached_before.iter().chain(attach).map(|id| (id.as_str().to_owned(), json!({}))).collect();
-    let mut identity = Map::new();
+    block(target, system, attached_before.iter().chain(attach), None)
+}
+
+/// Null takes one entry away; with every other one named, a PATCH that replaces the map ends the same.
+pub(super) fn detach(reattach: &Reattach) -> Request {
+    let Reattach { target, identity, system_before, attached_before, .. } = reattach;
+    let others = attached_before.iter().filter(|id| *id != identity);
+    block(target, system_before.is_enabled(), others, Some(identity))
+}
+
+pub(super) fn attach_again(reattach: &Reattach) -> Request {
+    let Reattach { target, system_before, attached_before, .. } = reattach;
+    block(target, system_before.is_enabled(), attached_before.iter(), None)
+}
+
+/// A write of an identity block: what is in it afterwards, and what is taken away.
+fn block<'a>(
+    target: &Scope,
+    system: bool,
+    attached: impl Iterator<Item = &'a Scope>,
+    detached: Option<&Scope>,
+) -> Request {
+    let mut user: Map<_, _> = attached.map(|id| (id.as_str().to_owned(), json!({}))).collect();
     let kind = match (system, user.is_empty()) {
         (true, true) => "SystemAssigned",
         (true, false) => "SystemAssigned, UserAssigned",
-        (false, _) => "UserAssigned",
+        (false, false) => "UserAssigned",
+        (false, true) => "None",
     };
+    user.extend(detached.map(|id| (id.as_str().to_owned(), Value::Null)));
+    let mut identity = Map::new();
     identity.insert("type".to_owned(), kind.into());
-    if !user.is_empty() {
+    // A type without user identities drops them all by itself, and refuses a map.
+    if kind.contains("UserAssigned") {
         identity.insert("userAssignedIdentities".to_owned(), Value::Object(user));
     }
     Request {

@@ -16,6 +16,8 @@ pub struct Step {
     pub change: Change,
     /// The exact request.
     pub request: Request,
+    /// What must follow at once when that was answered with yes: detaching alone would be an outage.
+    pub then: Option<Request>,
 }
 
 /// What a step changes.
@@ -27,6 +29,17 @@ pub enum Change {
     Grant(GrantRole),
     /// Deletes a role assignment that we made.
     Revoke(RevokeRole),
+    /// Takes a user-assigned identity off the app and puts it back, so that the app gets its new principal.
+    Reattach(Reattach),
+    /// Restarts the app.
+    Restart(Scope),
+    /// Has the app resolve its references to vaults again.
+    Refresh {
+        /// The app.
+        target: Scope,
+        /// The vaults in question.
+        origins: Vec<Origin>,
+    },
 }
 
 /// Enables and attaches; never switches off or detaches.
@@ -74,14 +87,42 @@ pub struct RevokeRole {
     pub role: String,
 }
 
+/// An identity to take off and put back.
+#[derive(Clone, Debug)]
+pub struct Reattach {
+    /// The app.
+    pub target: Scope,
+    /// The identity.
+    pub identity: Scope,
+    /// The principal that the app still holds of it.
+    pub on_site: PrincipalId,
+    /// The principal that it has.
+    pub current: PrincipalId,
+    /// The system-assigned identity when this was planned.
+    pub system_before: SystemAssigned,
+    /// What was attached when this was planned.
+    pub attached_before: BTreeSet<Scope>,
+}
+
 impl Step {
     pub(super) fn of(change: Change) -> Self {
+        let then = match &change {
+            Change::Reattach(reattach) => Some(request::attach_again(reattach)),
+            Change::Identity(_)
+            | Change::Grant(_)
+            | Change::Revoke(_)
+            | Change::Restart(_)
+            | Change::Refresh { .. } => None,
+        };
         let request = match &change {
             Change::Identity(identity) => request::identity(identity),
             Change::Grant(grant) => request::grant(grant),
             Change::Revoke(revoke) => request::revoke(revoke),
+            Change::Reattach(reattach) => request::detach(reattach),
+            Change::Restart(target) => request::restart(target),
+            Change::Refresh { target, .. } => request::refresh(target),
         };
-        Self { change, request }
+        Self { change, request, then }
     }
 
     /// The kinds of change in it.
@@ -90,6 +131,9 @@ impl Step {
         match &self.change {
             Change::Grant(_) => vec![ChangeKind::GrantRole],
             Change::Revoke(_) => vec![ChangeKind::RevokeRole],
+            Change::Reattach(_) => vec![ChangeKind::ReattachUserIdentity],
+            Change::Restart(_) => vec![ChangeKind::RestartHost],
+            Change::Refresh { .. } => vec![ChangeKind::RefreshReferences],
             Change::Identity(identity) => {
                 let enable = identity.enable_system.then_some(ChangeKind::EnableSystemIdentity);
                 let attach = (!identity.attach.is_empty()).then_some(ChangeKind::AttachUserIdentity);
@@ -104,6 +148,9 @@ impl Step {
         match &self.change {
             Change::Grant(grant) => subject_of(&grant.origins),
             Change::Revoke(revoke) => super::grant_subject(&revoke.grant),
+            Change::Reattach(reattach) => super::identity_subject(&Identity::User(reattach.identity.clone())),
+            Change::Restart(_) => "target".to_owned(),
+            Change::Refresh { origins, .. } => subject_of(origins),
             Change::Identity(identity) => {
                 let system = identity.enable_system.then(|| super::identity_subject(&Identity::System));
                 let user = identity.attach.iter().map(|id| super::identity_subject(&Identity::User(id.clone())));

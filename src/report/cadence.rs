@@ -46,8 +46,13 @@ pub fn next_pass(report: &Report, unsettled_since: Option<Timestamp>, now: Times
         Situation::Retrying(failure) | Situation::Failing(failure) => after_failure(&failure, lasted),
         Situation::InvalidSpec | Situation::OutsideBoundary | Situation::DuplicateTarget => return None,
     };
+    // Whether the host was made anew is a question of minutes, whatever else has time.
+    let wait = if pass.aftermath.pending_restart.is_some() { wait.min(RECYCLES_WITHIN) } else { wait };
     Some(wait.max(told(pass)))
 }
+
+/// A little longer than an identity write is left alone.
+const RECYCLES_WITHIN: Duration = Duration::from_secs(130);
 
 /// How long until a hold ends by itself, for those that do.
 fn room_at(pass: &Pass, now: Timestamp) -> Option<Duration> {
@@ -57,6 +62,7 @@ fn room_at(pass: &Pass, now: Timestamp) -> Option<Duration> {
     });
     let waits = pass.plan.held.iter().map(|held| &held.reason).chain(tried).filter_map(|reason| match reason {
         HoldReason::NoBaseline => Some(A_SECOND_LOOK),
+        HoldReason::AnotherIdentityWrite => Some(AFTER_A_CHANGE),
         HoldReason::WriteBudget(until) => Duration::try_from(until.duration_since(now)).ok().map(|left| left + SECOND),
         _ => None,
     });

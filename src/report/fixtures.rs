@@ -1,6 +1,6 @@
 //! Reports to start a test from: a policy and a world go through the real stages; only what Azure answered is made up.
 
-use super::{Pass, PassResult, Report};
+use super::{Aftermath, Pass, PassResult, Report};
 use crate::{
     evaluate::fixtures::{World, now},
     model::Failure,
@@ -25,7 +25,13 @@ pub fn acted(policy: &Policy, world: &World, outcome: impl Fn(usize) -> Option<O
             outcome(at).map(|outcome| StepOutcome { step: step.clone(), outcome, sent: true })
         });
     let execution = Execution { outcomes: outcomes.collect() };
-    report(PassResult::Evaluated(Box::new(Pass { policy: policy.clone(), evaluation, plan, execution })))
+    report(PassResult::Evaluated(Box::new(Pass {
+        policy: policy.clone(),
+        evaluation,
+        plan,
+        execution,
+        aftermath: Aftermath::default(),
+    })))
 }
 
 /// A pass whose every write failed like that.

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::{Pass, PassResult, Report, Situation, az, words};
 use crate::{
-    api::{FindingStatus, FunctionIdentityPolicyStatus, HeldStatus, PlanStatus, StepStatus},
+    api::{FindingStatus, FunctionIdentityPolicyStatus, HeldStatus, PendingRestart, PlanStatus, StepStatus},
     evaluate::{Finding, Hypothesis},
     model::{Failure, FailureClass},
     plan::{Held, HoldReason, Outcome, Step},
@@ -65,6 +65,10 @@ pub fn status(
             .unwrap_or_default(),
         findings,
         truncated,
+        pending_restart: pass
+            .and_then(|pass| pass.aftermath.pending_restart)
+            .map(|(since, restarted)| PendingRestart { since: Time(since), restarted }),
+        references_refreshed_time: pass.and_then(|pass| pass.aftermath.references_refreshed).map(Time),
         plan: pass.and_then(|pass| plan(pass)),
     };
     // The time moves with another change, or hourly: a status that changes at every pass is a write at every pass.

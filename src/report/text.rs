@@ -50,6 +50,13 @@ pub(super) fn summary(step: &Step) -> String {
             grant.principal,
             words::short(&grant.scope)
         ),
+        Change::Reattach(reattach) => format!(
+            "detach identity `{}` from `{}` and attach it again; the app restarts",
+            reattach.identity.name(),
+            reattach.target.name()
+        ),
+        Change::Restart(target) => format!("restart `{}`", target.name()),
+        Change::Refresh { target, .. } => format!("have `{}` resolve its references to vaults again", target.name()),
         Change::Revoke(revoke) => format!(
             "revoke `{}` from principal {} at {}",
             revoke.role,

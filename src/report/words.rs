@@ -58,6 +58,23 @@ pub(super) fn finding(finding: &Finding) -> String {
         Finding::VaultModeMismatch { vault, expected, actual, .. } => {
             format!("vault `{}` decides by {}, and {} is declared", vault.name(), mode(*actual), mode(*expected))
         }
+        // Not since when the host runs: that is worked out from its uptime, and differs by a moment at each look.
+        Finding::HostNotRecycled { written, started: _ } => {
+            format!("the app's identity was written {}, and its host is older and does not know it", moment(*written))
+        }
+        Finding::ReferencesDenied { vault, settings, acts_from, .. } => {
+            let first: Vec<_> = settings.iter().take(3).map(|setting| format!("`{setting}`")).collect();
+            let more = match settings.len().saturating_sub(3) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!(
+                "access to vault `{}` acts since {}, and the app still holds its refusal for {}{more}",
+                vault.name(),
+                moment(*acts_from),
+                first.join(", ")
+            )
+        }
         Finding::UnneededGrant { grant, role, kept } => {
             let kept = kept.as_ref().map(|kept| format!("; it stays: {}", why_kept(kept))).unwrap_or_default();
             format!(
@@ -113,7 +130,7 @@ pub(super) fn hypothesis(hypothesis: Hypothesis) -> &'static str {
         Hypothesis::H1 => "an identity is missing or the wrong one",
         Hypothesis::H2 => "a role is missing at the right scope",
         Hypothesis::H3 => "the grant may not act yet",
-        Hypothesis::H4 => "a vault decides by another permission model",
+        Hypothesis::H4 => "a vault decides by another permission model, or a refusal is remembered",
         Hypothesis::H5 => "the wrong audience is asked for",
         Hypothesis::H6 => "not a matter of identities and roles",
     }
@@ -144,6 +161,21 @@ pub(super) fn hold(reason: &HoldReason) -> String {
         HoldReason::BreakerOpen(why) => format!("all writes in the subscription stop: {why}"),
         HoldReason::NoBaseline => {
             "the subscription was seen for the first time; nothing is taken away before a second look".to_owned()
+        }
+        HoldReason::DefaultIdentityWouldChange => {
+            "user-assigned identities are attached and nothing declared uses the system-assigned one; once enabled, it \
+             would be the one that connections without a client id use"
+                .to_owned()
+        }
+        HoldReason::AnotherIdentityWrite => "another write of the app's identities comes first".to_owned(),
+        HoldReason::AlreadyRestarted => "the app was restarted for it once already".to_owned(),
+        HoldReason::NotOurWrite => {
+            "this operator did not write the identity, or does not remember it; restart the app by hand if it answers \
+             401"
+            .to_owned()
+        }
+        HoldReason::AlreadyRefreshed => {
+            "the references were refreshed after the grant took effect; look at the vault's firewall".to_owned()
         }
         HoldReason::WriteBudget(until) => {
             format!("`--max-writes-per-hour` is used up; there is room again from {}", moment(*until))

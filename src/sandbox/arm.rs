@@ -11,6 +11,7 @@ mod definitions;
 mod extensions;
 mod fault;
 mod filter;
+mod hosts;
 mod identity;
 mod limits;
 mod path;

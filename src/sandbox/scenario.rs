@@ -13,7 +13,7 @@ use super::arm::World;
 use crate::api::{FunctionIdentityPolicy, IdentityBoundary};
 
 /// The files, in the order in which they are told.
-const FILES: [(&str, &str); 20] = [
+const FILES: [(&str, &str); 23] = [
     ("healthy", include_str!("scenarios/healthy.yaml")),
     ("system-identity-disabled", include_str!("scenarios/system-identity-disabled.yaml")),
     ("wrong-user-identity", include_str!("scenarios/wrong-user-identity.yaml")),
@@ -31,6 +31,9 @@ const FILES: [(&str, &str); 20] = [
     ("throttled", include_str!("scenarios/throttled.yaml")),
     ("report", include_str!("scenarios/report.yaml")),
     ("dry-run", include_str!("scenarios/dry-run.yaml")),
+    ("stale-attachment-put-back", include_str!("scenarios/stale-attachment-put-back.yaml")),
+    ("host-keeps-running", include_str!("scenarios/host-keeps-running.yaml")),
+    ("references-hold-a-refusal", include_str!("scenarios/references-hold-a-refusal.yaml")),
     ("trigger-dropped", include_str!("scenarios/trigger-dropped.yaml")),
     ("policy-deleted", include_str!("scenarios/policy-deleted.yaml")),
     ("deleted-while-azure-is-away", include_str!("scenarios/deleted-while-azure-is-away.yaml")),
