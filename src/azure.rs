@@ -4,6 +4,7 @@
 
 mod arm;
 mod authorization;
+mod counted;
 mod credentials;
 mod envelope;
 mod limits;
@@ -21,7 +22,7 @@ pub use credentials::{StaticToken, TokenSource, credential};
 pub use envelope::{ErrorFacts, failure_of};
 pub use limits::Limits;
 
-use crate::{catalog::clouds::Cloud, model::Failure};
+use crate::{catalog::clouds::Cloud, metrics::Metrics, model::Failure};
 
 /// How to reach Azure.
 #[derive(Clone)]
@@ -48,6 +49,17 @@ impl Azure {
     /// Builds the client. Nothing is sent yet. Fails when the endpoint is not a URL, or is plain HTTP to another
     /// machine.
     pub fn new(config: AzureConfig) -> Result<Self, Failure> {
-        Ok(Self { arm: arm::Arm::new(config)? })
+        Self::counted(config, Metrics::default())
+    }
+
+    /// The same, counting what is sent where others can see it.
+    pub fn counted(config: AzureConfig, metrics: Metrics) -> Result<Self, Failure> {
+        Ok(Self { arm: arm::Arm::new(config, metrics)? })
+    }
+
+    /// Where the requests are counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        self.arm.metrics()
     }
 }

@@ -6,11 +6,12 @@ use std::{collections::BTreeMap, sync::Mutex};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    api::{FunctionIdentityPolicy, Mode},
+    api::{ChangeKind, FunctionIdentityPolicy, Mode},
     apply::{self, Permit, WriteLocks},
     azure::Azure,
     clock::Clock,
     evaluate,
+    metrics::Metrics,
     model::{Observed, Role, RoleId, Scope},
     observe::{self, Surveys},
     plan::{self, Change, Execution, Outcome, Step},
@@ -164,6 +165,7 @@ impl Pipeline {
             Some(permit) => apply::apply(&self.azure, &plan, permit, &self.locks, refused).await,
             None => Execution::default(),
         };
+        self.count(&execution);
         if permit == Some(Permit::Write) {
             self.remember(&execution);
             if execution.outdates_the_survey() {
@@ -175,6 +177,20 @@ impl Pipeline {
 }
 
 impl Pipeline {
+    /// Where passes are counted: the same place as the requests that they send.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        self.azure.metrics()
+    }
+
+    fn count(&self, execution: &Execution) {
+        for entry in &execution.outcomes {
+            for kind in entry.step.kinds() {
+                self.metrics().changed(change_word(kind), entry.outcome.word());
+            }
+        }
+    }
+
     /// Whether the step would repeat a write that Azure may still be carrying out.
     fn settling(&self, step: &Step) -> Option<Outcome> {
         let Change::Identity(change) = &step.change else { return None };
@@ -196,6 +212,15 @@ impl Pipeline {
                 written.insert(change.target.clone(), self.clock.now());
             }
         }
+    }
+}
+
+/// A label has to be a word of the program, so that it cannot be anything else.
+fn change_word(kind: ChangeKind) -> &'static str {
+    match kind {
+        ChangeKind::EnableSystemIdentity => "EnableSystemIdentity",
+        ChangeKind::AttachUserIdentity => "AttachUserIdentity",
+        ChangeKind::GrantRole => "GrantRole",
     }
 }
 

@@ -1,5 +1,7 @@
 //! `run`: the operator, from flags to shutdown.
 
+use std::net::SocketAddr;
+
 use futures::FutureExt;
 use tokio::{net::TcpListener, signal::unix};
 
@@ -7,21 +9,22 @@ use super::{CliError, args::RunArguments, connect, logging};
 use crate::{
     clock::Clock,
     controller::{self, Health, Operator},
+    metrics::Metrics,
     observe::Surveys,
     pipeline::Pipeline,
 };
 
 pub(super) async fn run(verb: RunArguments) -> Result<(), CliError> {
-    let RunArguments { azure, health_listen, concurrency, max_survey_age, log } = verb;
+    let RunArguments { azure, health_listen, metrics_listen, concurrency, max_survey_age, log } = verb;
     logging::start(log);
     let clock = Clock::System;
-    let azure = connect::azure(&azure)?;
+    let metrics = Metrics::default();
+    metrics.started(clock.now());
+    let azure = connect::azure(&azure, metrics.clone())?;
     let client = connect::cluster("set KUBECONFIG, or run in a cluster").await?;
     let health = Health::default();
-    let listener = TcpListener::bind(health_listen)
-        .await
-        .map_err(|error| CliError::new(format!("cannot listen on {health_listen} for probes: {error}")))?;
-    tokio::spawn(controller::serve(listener, health.clone()));
+    tokio::spawn(controller::serve(listen(health_listen, "probes").await?, health.clone()));
+    tokio::spawn(controller::serve_metrics(listen(metrics_listen, "metrics").await?, metrics));
 
     let mut terminate = signal(unix::SignalKind::terminate())?;
     let mut interrupt = signal(unix::SignalKind::interrupt())?;
@@ -40,9 +43,14 @@ pub(super) async fn run(verb: RunArguments) -> Result<(), CliError> {
         health,
         instance: instance(),
     };
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), probes = %health_listen, "starting");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), probes = %health_listen, metrics = %metrics_listen, "starting");
     controller::run(operator, shutdown.boxed()).await;
     Ok(())
+}
+
+async fn listen(address: SocketAddr, what: &str) -> Result<TcpListener, CliError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| CliError::new(format!("cannot listen on {address} for {what}: {error}")))
 }
 
 fn signal(kind: unix::SignalKind) -> Result<unix::Signal, CliError> {

@@ -2,6 +2,7 @@
 //! milliseconds, and what goes wrong goes wrong at a chosen moment.
 
 mod faults;
+mod metrics;
 mod passes;
 mod rivals;
 mod run;

@@ -69,7 +69,8 @@ pub fn operator(server: &Server, arm: &Arm) -> (Process, Arm) {
         ("RUST_LOG", "info,rolecall=debug"),
     ];
     let probes = format!("127.0.0.1:{}", free_port());
-    let command = [ROLECALL, "run", "--health-listen", &probes];
+    let metrics = format!("127.0.0.1:{}", free_port());
+    let command = [ROLECALL, "run", "--health-listen", &probes, "--metrics-listen", &metrics];
     let log = server.folder.join("operator.log");
     let process = Process::start(&command, &environment, &log, None);
     let probes = Arm::at(&format!("http://{probes}"));

@@ -11,6 +11,7 @@ use rolecall::{
     cli::crd::definitions,
     clock::Clock,
     controller::{self, Health, Operator},
+    metrics::Metrics,
     observe::Surveys,
     pipeline::Pipeline,
     sandbox::{
@@ -31,6 +32,7 @@ pub struct Run {
     pub kube: KubeSim,
     pub arm: ArmSim,
     pub health: Health,
+    pub metrics: Metrics,
     clock: Clock,
     operator: Option<(JoinHandle<()>, oneshot::Sender<()>)>,
 }
@@ -51,6 +53,7 @@ impl Run {
             kube: KubeSim::new(clock, Vec::new()),
             arm: ArmSim::new(world, clock),
             health: Health::default(),
+            metrics: Metrics::default(),
             clock,
             operator: None,
         }
@@ -71,7 +74,7 @@ impl Run {
             transport: Some(Transport::new(self.arm.transport())),
             limits: Limits::default(),
         };
-        let azure = Azure::new(config).expect("a usable configuration");
+        let azure = Azure::counted(config, self.metrics.clone()).expect("a usable configuration");
         let operator = Operator {
             client: self.kube.client(),
             pipeline: Pipeline::new(azure, Surveys::new(self.clock, Duration::from_secs(60)), self.clock),
