@@ -2,7 +2,14 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use rolecall::metrics::{Metrics, Tally};
+use rolecall::{
+    controller::{Health, serve, serve_metrics},
+    metrics::{Metrics, Tally},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
 
 /// The text of every source file below `src/folder` and of `src/folder.rs`.
 fn sources(folder: &str) -> String {
@@ -143,4 +150,55 @@ fn a_scrape_names_each_metric_as_it_is_listed() {
         let memory = scrape.lines().find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
         assert!(memory.and_then(|it| it.parse::<f64>().ok()).is_some_and(|it| it > 1e6), "{memory:?}");
     }
+}
+
+/// A listener on this machine that answers in the background, and its address.
+async fn served<F: Future<Output = ()> + Send + 'static>(answer: impl FnOnce(TcpListener) -> F) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+    let address = listener.local_addr().expect("bound").to_string();
+    tokio::spawn(answer(listener));
+    address
+}
+
+/// Everything that is answered to one GET, until the connection ends.
+async fn get(address: &str, path: &str) -> String {
+    let mut connection = TcpStream::connect(address).await.expect("it listens");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n");
+    connection.write_all(request.as_bytes()).await.expect("it reads");
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.expect("it answers and closes");
+    answer
+}
+
+#[tokio::test]
+async fn a_scrape_says_what_it_is_and_each_listener_answers_its_own_pages() {
+    let metrics = served(|listener| serve_metrics(listener, Metrics::default())).await;
+    let probes = served(|listener| serve(listener, Health::default())).await;
+    let scrape = get(&metrics, "/metrics").await;
+    assert!(scrape.starts_with("HTTP/1.1 200 OK\r\n"), "{scrape}");
+    assert!(
+        scrape.contains("content-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n"),
+        "{scrape}"
+    );
+    assert!(scrape.contains("\nrolecall_build_info{version=\"") && scrape.ends_with("# EOF\n"), "{scrape}");
+    for (address, path) in [(&metrics, "/"), (&metrics, "/healthz"), (&metrics, "/metrics/x"), (&probes, "/metrics")] {
+        assert!(get(address, path).await.starts_with("HTTP/1.1 404 Not Found\r\n"), "{path}");
+    }
+    assert!(get(&probes, "/healthz").await.starts_with("HTTP/1.1 200 OK\r\n"));
+    assert!(get(&probes, "/readyz").await.starts_with("HTTP/1.1 503 "));
+}
+
+#[tokio::test]
+async fn whoever_holds_connections_open_keeps_no_probe_from_its_answer() {
+    let metrics = served(|listener| serve_metrics(listener, Metrics::default())).await;
+    let probes = served(|listener| serve(listener, Health::default())).await;
+    let mut silent = Vec::new();
+    for _ in 0..300 {
+        silent.push(TcpStream::connect(&metrics).await.expect("the system takes it"));
+    }
+    assert!(get(&probes, "/healthz").await.starts_with("HTTP/1.1 200 OK\r\n"));
+    // The silent ones are dropped after ten seconds, and the next scrape is answered.
+    let scrape = tokio::time::timeout(std::time::Duration::from_secs(30), get(&metrics, "/metrics")).await;
+    assert!(scrape.expect("in time").ends_with("# EOF\n"));
+    drop(silent);
 }
