@@ -4,6 +4,7 @@
 
 mod arm;
 mod authorization;
+mod counted;
 mod credentials;
 mod envelope;
 mod limits;
@@ -24,6 +25,7 @@ pub use limits::Limits;
 
 use crate::{
     catalog::clouds::Cloud,
+    metrics::Metrics,
     model::{Failure, PrincipalId},
 };
 
@@ -53,12 +55,23 @@ impl Azure {
     /// Builds the client. Nothing is sent yet. Fails when the endpoint is not a URL, or is plain HTTP to another
     /// machine.
     pub fn new(config: AzureConfig) -> Result<Self, Failure> {
+        Self::counted(config, Metrics::default())
+    }
+
+    /// The same, counting what is sent where others can see it.
+    pub fn counted(config: AzureConfig, metrics: Metrics) -> Result<Self, Failure> {
         let caller = token::Caller::new(config.credential.clone(), config.cloud.arm_scope);
-        Ok(Self { arm: arm::Arm::new(config)?, caller })
+        Ok(Self { arm: arm::Arm::new(config, metrics)?, caller })
     }
 
     /// The principal that our token stands for; none when the token does not say. It proves which grants are ours.
     pub async fn own_principal(&self) -> Result<Option<PrincipalId>, Failure> {
         self.caller.principal().await
+    }
+
+    /// Where the requests are counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        self.arm.metrics()
     }
 }

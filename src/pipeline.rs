@@ -18,11 +18,12 @@ use self::{
     memory::{IdentityWrites, WriteBudget},
 };
 use crate::{
-    api::{FunctionIdentityPolicy, Mode, Prune},
+    api::{ChangeKind, FunctionIdentityPolicy, Mode, Prune},
     apply::{self, Permit, WriteLocks},
     azure::Azure,
     clock::Clock,
     evaluate::{self, Evaluation, Finding, Standing},
+    metrics::Metrics,
     model::{Failure, Grant, HostSeen, Observed, Owner, Reading, Role, RoleId, Scope},
     observe::{self, Surveys},
     plan::{self, Change, Circumstances, Execution, HoldReason, Outcome, Plan, Step},
@@ -270,6 +271,7 @@ impl Pipeline {
         for (subscription, census) in &observed.census {
             self.breaker.note(subscription, *census);
         }
+        self.metrics().breaker_open(self.breaker.stopped().len());
         observed
     }
 
@@ -324,6 +326,7 @@ impl Pipeline {
             .zip(&observed)
             .filter(|(policy, observed)| evaluate::evaluate(policy, observed, now).standing() == Standing::Drifted);
         self.breaker.count(subscription, drifted.count(), here.len());
+        self.metrics().breaker_open(self.breaker.stopped().len());
     }
 
     /// The grants of ours that this policy does not need. Without an installation, a principal or the cluster's
@@ -379,6 +382,7 @@ impl Pipeline {
             })
         };
         let execution = apply::apply(&self.azure, plan, permit, &self.locks, refused).await;
+        self.count(&execution);
         if permit == Permit::Write {
             self.identity_writes.remember(&execution, self.clock.now());
             for entry in execution.outcomes.iter().filter(|entry| entry.outcome == Outcome::Applied) {
@@ -391,6 +395,33 @@ impl Pipeline {
             }
         }
         execution
+    }
+
+    /// Where passes are counted: the same place as the requests that they send.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        self.azure.metrics()
+    }
+
+    fn count(&self, execution: &Execution) {
+        for entry in &execution.outcomes {
+            for kind in entry.step.kinds() {
+                self.metrics().changed(change_word(kind), entry.outcome.word());
+            }
+        }
+    }
+}
+
+/// A label has to be a word of the program, so that it cannot be anything else.
+fn change_word(kind: ChangeKind) -> &'static str {
+    match kind {
+        ChangeKind::EnableSystemIdentity => "EnableSystemIdentity",
+        ChangeKind::AttachUserIdentity => "AttachUserIdentity",
+        ChangeKind::GrantRole => "GrantRole",
+        ChangeKind::RevokeRole => "RevokeRole",
+        ChangeKind::RestartHost => "RestartHost",
+        ChangeKind::RefreshReferences => "RefreshReferences",
+        ChangeKind::ReattachUserIdentity => "ReattachUserIdentity",
     }
 }
 

@@ -69,6 +69,9 @@ pub(super) struct RunArguments {
     /// Where `/healthz` and `/readyz` answer.
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8081", env = "ROLECALL_HEALTH_LISTEN")]
     pub(super) health_listen: std::net::SocketAddr,
+    /// Where `/metrics` answers. Not where the probes do, so that it can be closed to others without closing those.
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080", env = "ROLECALL_METRICS_LISTEN")]
+    pub(super) metrics_listen: std::net::SocketAddr,
     /// How many policies are looked at at once.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(super) concurrency: u16,

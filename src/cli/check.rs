@@ -14,6 +14,7 @@ use super::{
 use crate::{
     api::{FunctionIdentityPolicy, IdentityBoundary, Mode},
     clock::Clock,
+    metrics::Metrics,
     model::innermost,
     observe::Surveys,
     pipeline::{Intent, Pipeline},
@@ -48,8 +49,11 @@ async fn compare(verb: CheckArguments, mode: Option<Mode>, with_plan: bool) -> R
             policy.spec.mode = mode;
         }
     }
-    let pipeline =
-        Pipeline::new(connect::azure(&verb.azure)?, Surveys::new(Clock::System, Duration::MAX), Clock::System);
+    let pipeline = Pipeline::new(
+        connect::azure(&verb.azure, Metrics::default())?,
+        Surveys::new(Clock::System, Duration::MAX),
+        Clock::System,
+    );
     let mut reports = Vec::new();
     for policy in &policies {
         let duplicate_of = acts_instead(policy, &rivals, &authority);

@@ -1,5 +1,7 @@
 //! `run`: the operator, from flags to shutdown.
 
+use std::net::SocketAddr;
+
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, ResourceExt};
@@ -9,6 +11,7 @@ use super::{CliError, args::RunArguments, connect, logging};
 use crate::{
     clock::Clock,
     controller::{self, Health, Operator},
+    metrics::Metrics,
     model::innermost,
     observe::Surveys,
     pipeline::{BreakerLimits, Pipeline, Settings},
@@ -18,6 +21,7 @@ pub(super) async fn run(verb: RunArguments) -> Result<(), CliError> {
     let RunArguments {
         azure,
         health_listen,
+        metrics_listen,
         concurrency,
         max_survey_age,
         installation_id,
@@ -29,7 +33,9 @@ pub(super) async fn run(verb: RunArguments) -> Result<(), CliError> {
     } = verb;
     logging::start(log);
     let clock = Clock::System;
-    let azure = connect::azure(&azure)?;
+    let metrics = Metrics::default();
+    metrics.started(clock.now());
+    let azure = connect::azure(&azure, metrics.clone())?;
     let client = connect::cluster("set KUBECONFIG, or run in a cluster").await?;
     let installation = match installation_id {
         Some(id) => id,
@@ -42,10 +48,8 @@ pub(super) async fn run(verb: RunArguments) -> Result<(), CliError> {
         breaker: BreakerLimits { drift: max_drift_share, shrink: max_list_shrink },
     };
     let health = Health::default();
-    let listener = TcpListener::bind(health_listen)
-        .await
-        .map_err(|error| CliError::new(format!("cannot listen on {health_listen} for probes: {error}")))?;
-    tokio::spawn(controller::serve(listener, health.clone()));
+    tokio::spawn(controller::serve(listen(health_listen, "probes").await?, health.clone()));
+    tokio::spawn(controller::serve_metrics(listen(metrics_listen, "metrics").await?, metrics));
 
     let mut terminate = signal(unix::SignalKind::terminate())?;
     let mut interrupt = signal(unix::SignalKind::interrupt())?;
@@ -64,9 +68,16 @@ pub(super) async fn run(verb: RunArguments) -> Result<(), CliError> {
         health,
         instance: instance(),
     };
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), probes = %health_listen, installation, "starting");
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"), probes = %health_listen, metrics = %metrics_listen, installation, "starting"
+    );
     controller::run(operator, shutdown.boxed()).await;
     Ok(())
+}
+
+async fn listen(address: SocketAddr, what: &str) -> Result<TcpListener, CliError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| CliError::new(format!("cannot listen on {address} for {what}: {error}")))
 }
 
 fn signal(kind: unix::SignalKind) -> Result<unix::Signal, CliError> {

@@ -7,12 +7,14 @@ use kube::{Client, ResourceExt, runtime::controller::Action};
 
 use super::{
     publish::{FINALIZER, Publisher},
+    sights::Sights,
     stores::Stores,
     unpublished::{PassEnd, Unpublished},
 };
 use crate::{
     api::{DeletionPolicy, FunctionIdentityPolicy, Mode},
     clock::Clock,
+    metrics::{StatusWrite, Tally},
     pipeline::{Intent, Pipeline},
     report,
 };
@@ -29,6 +31,7 @@ pub struct Reconciler {
     stores: Stores,
     publisher: Publisher,
     unpublished: Unpublished,
+    sights: Sights,
 }
 
 /// Why a pass was not published. Everything about Azure is in the report instead.
@@ -74,7 +77,21 @@ impl Reconciler {
     #[must_use]
     pub fn new(client: Client, pipeline: Pipeline, clock: Clock, stores: Stores, instance: String) -> Self {
         let publisher = Publisher { client, clock, instance };
-        Self { pipeline, clock, stores, publisher, unpublished: Unpublished::default() }
+        let (unpublished, sights) = (Unpublished::default(), Sights::default());
+        Self { pipeline, clock, stores, publisher, unpublished, sights }
+    }
+
+    /// What all policies come to now.
+    pub(super) fn tally(&self) -> Tally {
+        self.sights.tally(&self.stores.policies.state(), self.clock.now())
+    }
+
+    /// One pass, and how long it took is counted.
+    pub(super) async fn timed(&self, policy: &Arc<FunctionIdentityPolicy>) -> Result<Action, PassError> {
+        let began = tokio::time::Instant::now();
+        let result = self.reconcile(policy).await;
+        self.pipeline.metrics().reconciled(result.is_ok(), began.elapsed());
+        result
     }
 
     /// One pass. Never fails because of Azure: that is in the status.
@@ -111,6 +128,7 @@ impl Reconciler {
         }
         let duplicate_of = self.stores.acts_instead(policy);
         let report = self.pipeline.pass(policy, &self.stores, duplicate_of, Intent::Act).await;
+        self.sights.note(policy, &report);
 
         let now = self.clock.now();
         let status = report::status(previous, &report, requested.or(handled), now);
@@ -155,7 +173,14 @@ impl Reconciler {
     async fn publish(&self, policy: &FunctionIdentityPolicy, end: PassEnd) -> Result<Action, PassError> {
         let PassEnd { status, due } = &end;
         if policy.status.as_ref() != Some(status) {
-            match self.publisher.status(policy, status).await {
+            let written = self.publisher.status(policy, status).await;
+            self.pipeline.metrics().status_written(match &written {
+                Ok(()) => StatusWrite::Written,
+                Err(kube::Error::Api(response)) if response.code == 404 => StatusWrite::Gone,
+                Err(kube::Error::Api(response)) if response.code == 409 => StatusWrite::Conflict,
+                Err(_) => StatusWrite::Failed,
+            });
+            match written {
                 Ok(()) => {}
                 Err(kube::Error::Api(response)) if response.code == 404 => {
                     self.unpublished.forget(policy);

@@ -24,6 +24,7 @@ use kube::{
 
 use crate::{
     api::{FunctionIdentityPolicy, IdentityBoundary},
+    metrics::Metrics,
     model::innermost,
     pipeline::Leave,
     policy::{Authority, Boundary, acts_instead},
@@ -87,15 +88,15 @@ pub(super) struct Watched<K: kube::Resource<DynamicType = ()> + 'static> {
     pub(super) changed: BoxStream<'static, ()>,
 }
 
-pub(super) fn boundaries(api: Api<IdentityBoundary>) -> Watched<IdentityBoundary> {
-    watched(api, "boundaries")
+pub(super) fn boundaries(api: Api<IdentityBoundary>, metrics: &Metrics) -> Watched<IdentityBoundary> {
+    watched(api, "boundaries", metrics.clone())
 }
 
-pub(super) fn namespaces(api: Api<Namespace>) -> Watched<Namespace> {
-    watched(api, "namespaces")
+pub(super) fn namespaces(api: Api<Namespace>, metrics: &Metrics) -> Watched<Namespace> {
+    watched(api, "namespaces", metrics.clone())
 }
 
-fn watched<K>(api: Api<K>, what: &'static str) -> Watched<K>
+fn watched<K>(api: Api<K>, what: &'static str, metrics: Metrics) -> Watched<K>
 where
     K: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + Sync + 'static,
 {
@@ -107,6 +108,7 @@ where
         .inspect(move |event| {
             if let Err(error) = event {
                 tracing::warn!(error = %innermost(error), "cannot watch {what}");
+                metrics.watch_failed(what);
             }
         })
         .reflect(writer)

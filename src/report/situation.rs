@@ -81,6 +81,15 @@ impl Report {
         }
     }
 
+    /// Whether Azure was read well enough to judge the policy.
+    #[must_use]
+    pub fn is_observed(&self) -> bool {
+        match &self.finding {
+            PassResult::Evaluated(pass) => pass.evaluation.standing() != Standing::Undetermined,
+            PassResult::Invalid(_) | PassResult::Duplicate(_) | PassResult::OutsideBoundary(_) => false,
+        }
+    }
+
     /// Whether the policy's writes are suspended.
     #[must_use]
     pub fn suspended(&self) -> bool {

@@ -4,6 +4,7 @@
 mod breaker;
 mod deletion;
 mod faults;
+mod metrics;
 mod ownership;
 mod passes;
 mod rivals;

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{arm::Arm, process::Process, request::until};
+use super::{account, arm::Arm, process::Process, request::until};
 
 /// The binary under test.
 pub const ROLECALL: &str = env!("CARGO_BIN_EXE_rolecall");
@@ -60,8 +60,9 @@ pub fn sandbox(folder: &Path) -> (Arm, Process) {
 
 /// The operator, and where its probes answer. It need not be ready.
 pub fn operator(server: &Server, arm: &Arm) -> (Process, Arm) {
+    let kubeconfig = account::kubeconfig(server);
     let environment = [
-        ("KUBECONFIG", text(&server.kubeconfig)),
+        ("KUBECONFIG", text(&kubeconfig)),
         ("ROLECALL_TOKEN", "any"),
         ("ROLECALL_TOKEN_SOURCE", "static"),
         ("ROLECALL_ARM_ENDPOINT", &arm.url),
@@ -69,7 +70,8 @@ pub fn operator(server: &Server, arm: &Arm) -> (Process, Arm) {
         ("RUST_LOG", "info,rolecall=debug"),
     ];
     let probes = format!("127.0.0.1:{}", free_port());
-    let command = [ROLECALL, "run", "--health-listen", &probes];
+    let metrics = format!("127.0.0.1:{}", free_port());
+    let command = [ROLECALL, "run", "--health-listen", &probes, "--metrics-listen", &metrics];
     let log = server.folder.join("operator.log");
     let process = Process::start(&command, &environment, &log, None);
     let probes = Arm::at(&format!("http://{probes}"));

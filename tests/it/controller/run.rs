@@ -11,6 +11,7 @@ use rolecall::{
     cli::crd::definitions,
     clock::Clock,
     controller::{self, Health, Operator},
+    metrics::Metrics,
     observe::Surveys,
     pipeline::{Pipeline, Settings},
     sandbox::{
@@ -35,6 +36,7 @@ pub struct Run {
     pub settings: Settings,
     /// The installation that the operator is started as.
     pub installation: &'static str,
+    pub metrics: Metrics,
     clock: Clock,
     token: String,
     operator: Option<(JoinHandle<()>, oneshot::Sender<()>)>,
@@ -60,6 +62,7 @@ impl Run {
             kube: KubeSim::new(clock, Vec::new()),
             arm: ArmSim::new(world, clock),
             health: Health::default(),
+            metrics: Metrics::default(),
             clock,
             operator: None,
         }
@@ -80,7 +83,7 @@ impl Run {
             transport: Some(Transport::new(self.arm.transport())),
             limits: Limits::default(),
         };
-        let azure = Azure::new(config).expect("a usable configuration");
+        let azure = Azure::counted(config, self.metrics.clone()).expect("a usable configuration");
         let settings = Settings { installation: Some(self.installation.to_owned()), ..self.settings.clone() };
         let operator = Operator {
             client: self.kube.client(),
@@ -109,6 +112,7 @@ impl Run {
             kube: KubeSim::new(self.clock, Vec::new()),
             arm: self.arm.clone(),
             health: Health::default(),
+            metrics: Metrics::default(),
             settings: self.settings.clone(),
             installation,
             clock: self.clock,
