@@ -23,7 +23,7 @@ use kube::{
 };
 
 pub use health::{Health, serve, serve_metrics};
-pub use publish::FINALIZER;
+pub use publish::{FINALIZER, set_finalizer};
 pub use reconcile::{PassError, Reconciler};
 pub use stores::Stores;
 

@@ -26,6 +26,8 @@ pub(super) enum Verb {
     Plan(PlanArguments),
     /// Print the custom resource definitions.
     Crd,
+    /// Take Rolecall's finalizer off policies, so that they can be deleted when no operator runs. Revokes nothing.
+    ReleaseFinalizers(ReleaseArguments),
     /// Play the controller through incidents in simulated Azure and Kubernetes.
     #[cfg(feature = "sandbox")]
     Demo(DemoArguments),
@@ -170,6 +172,19 @@ pub(super) enum Output {
     Text,
     /// For programs.
     Json,
+}
+
+#[derive(Args)]
+pub(super) struct ReleaseArguments {
+    /// The namespace.
+    #[arg(short, long, value_name = "NAMESPACE", conflicts_with = "all_namespaces")]
+    pub(super) namespace: Option<String>,
+    /// All namespaces of the cluster.
+    #[arg(short = 'A', long)]
+    pub(super) all_namespaces: bool,
+    /// Only print which policies have the finalizer.
+    #[arg(long)]
+    pub(super) dry_run: bool,
 }
 
 #[cfg(feature = "sandbox")]

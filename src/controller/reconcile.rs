@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::{Client, ResourceExt, runtime::controller::Action};
 
 use super::{
-    publish::{FINALIZER, Publisher},
+    publish::{FINALIZER, Publisher, set_finalizer},
     sights::Sights,
     stores::Stores,
     unpublished::{PassEnd, Unpublished},
@@ -53,6 +53,8 @@ pub enum PassError {
     Finalizer {
         /// The policy, as `namespace/name`.
         policy: String,
+        /// How long to wait with the next try.
+        wait: Duration,
         /// What the API server said.
         #[source]
         source: Box<kube::Error>,
@@ -61,13 +63,14 @@ pub enum PassError {
 
 /// After a finalizer that could not be written. A conflict is over as soon as the watch has caught up.
 const FINALIZER_RETRY: Duration = Duration::from_secs(2);
+/// When it is a matter of rights, which a person has to mend.
+const FINALIZER_REFUSED_RETRY: Duration = Duration::from_secs(60);
 
 impl PassError {
     /// When to try again.
     pub(super) fn action(&self) -> Action {
         match self {
-            Self::Publish { wait, .. } => Action::requeue(*wait),
-            Self::Finalizer { .. } => Action::requeue(FINALIZER_RETRY),
+            Self::Publish { wait, .. } | Self::Finalizer { wait, .. } => Action::requeue(*wait),
         }
     }
 }
@@ -162,10 +165,19 @@ impl Reconciler {
         policy: &FunctionIdentityPolicy,
         wanted: bool,
     ) -> Result<Option<Arc<FunctionIdentityPolicy>>, PassError> {
-        match self.publisher.finalizer(policy, wanted).await {
+        match set_finalizer(&self.publisher.client, policy, wanted).await {
             Ok(policy) => Ok(Some(Arc::new(policy))),
             Err(kube::Error::Api(response)) if response.code == 404 => Ok(None),
-            Err(source) => Err(PassError::Finalizer { policy: policy_name(policy), source: Box::new(source) }),
+            Err(source) => {
+                let refused = matches!(&source, kube::Error::Api(response) if response.code == 403);
+                if refused {
+                    let note = "the operator may not set finalizers, and nothing is granted that could not be revoked: \
+                                give it the right to patch policies, or say `deletionPolicy: Retain`";
+                    self.publisher.event(policy, "Warning", "FinalizerRefused", note).await;
+                }
+                let wait = if refused { FINALIZER_REFUSED_RETRY } else { FINALIZER_RETRY };
+                Err(PassError::Finalizer { policy: policy_name(policy), wait, source: Box::new(source) })
+            }
         }
     }
 

@@ -10,6 +10,7 @@ mod arm;
 mod columns;
 mod command_line;
 mod defaults;
+mod deletion;
 mod immutable;
 mod kstatus;
 mod kubectl;

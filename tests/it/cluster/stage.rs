@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use rolecall::sandbox::arm::World;
+
 use super::{account, arm::Arm, process::Process, request::until};
 
 /// The binary under test.
@@ -61,9 +63,11 @@ pub fn sandbox(folder: &Path) -> (Arm, Process) {
 /// The operator, and where its probes answer. It need not be ready.
 pub fn operator(server: &Server, arm: &Arm) -> (Process, Arm) {
     let kubeconfig = account::kubeconfig(server);
+    // It names the caller, by which the operator knows what it made itself.
+    let token = World::from_yaml(include_str!("../../../examples/orders/world.yaml")).expect("the example").token();
     let environment = [
         ("KUBECONFIG", text(&kubeconfig)),
-        ("ROLECALL_TOKEN", "any"),
+        ("ROLECALL_TOKEN", &token),
         ("ROLECALL_TOKEN_SOURCE", "static"),
         ("ROLECALL_ARM_ENDPOINT", &arm.url),
         ("HOSTNAME", "rolecall-in-the-tests"),
