@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod failure;
+pub mod grants;
 pub mod identity;
 pub mod ids;
 pub mod mark;
@@ -12,6 +13,7 @@ pub mod scope;
 
 pub use access::{DenyAssignment, Grant, PermissionSet, PrincipalKind, Role};
 pub use failure::{Failure, FailureClass, innermost};
+pub use grants::Grants;
 pub use identity::{Attachment, Site, SystemAssigned, UserIdentity, Vault, VaultMode};
 pub use ids::{PrincipalId, RoleId};
 pub use mark::{Mark, Owner, grant_name};

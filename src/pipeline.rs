@@ -339,10 +339,10 @@ impl Pipeline {
         live: Option<&Live>,
     ) -> Result<Vec<Finding>, Failure> {
         let (Some(installation), Some(live)) = (&self.settings.installation, live) else { return Ok(Vec::new()) };
-        let marked = observed.access.values().filter_map(Reading::present).flat_map(|access| &access.grants);
+        let mut marked = observed.access.values().filter_map(Reading::present).flat_map(|access| access.grants.iter());
         let installed =
             |grant: &Grant| grant.mark.as_ref().and_then(|mark| mark.installation.as_ref()) == Some(installation);
-        if !marked.into_iter().any(installed) {
+        if !marked.any(installed) {
             return Ok(Vec::new());
         }
         let Some(principal) = self.azure.own_principal().await? else { return Ok(Vec::new()) };

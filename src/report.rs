@@ -13,7 +13,7 @@ mod words;
 
 use jiff::Timestamp;
 
-pub use cadence::{jitter, next_pass};
+pub use cadence::due;
 pub use farewell::{FarewellEnd, farewell};
 pub use json::json;
 pub use situation::{ExitCode, Situation};

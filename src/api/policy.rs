@@ -66,7 +66,8 @@ pub struct FunctionIdentityPolicySpec {
     #[serde(default)]
     pub suspend: bool,
 
-    /// Time between two passes, such as `10m` (the default); at least `30s`. Each pass adds a jitter of up to a tenth.
+    /// Time between two passes, such as `10m` (the default); at least `30s`. Policies of a subscription
+    /// are passed within a twelfth of it, each at its own place.
     #[serde(default = "default_interval")]
     #[schemars(schema_with = "fragments::interval")]
     pub interval: String,

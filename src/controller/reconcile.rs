@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use kube::{Client, ResourceExt, runtime::controller::Action};
 
 use super::{
@@ -137,11 +137,7 @@ impl Reconciler {
         let status = report::status(previous, &report, requested.or(handled), now);
         let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
         let unsettled_since = ready.map(|condition| condition.last_transition_time.0);
-        let namespace = policy.namespace().unwrap_or_default();
-        let due = report::next_pass(&report, unsettled_since, now).map(|wait| {
-            let wait = report::jitter(wait, &namespace, &policy.name_any());
-            now.saturating_add(SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX)).unwrap_or(Timestamp::MAX)
-        });
+        let due = report::due(&report, unsettled_since, now);
         self.publish(policy, PassEnd { status, due }).await
     }
 

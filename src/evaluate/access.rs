@@ -113,7 +113,7 @@ pub(super) fn evaluate_requirement(
         }
         Access::Missing(missing) => {
             let near = near_misses(role.id, principal, &scope, access, principals);
-            let held = access.grants.iter().filter(|grant| grant.principal == principal && grant.scope.reaches(&scope));
+            let held = access.grants.held_by(principal).filter(|grant| grant.scope.reaches(&scope));
             let held = held.map(|grant| grant.id.clone()).collect();
             let missing = missing.clone();
             let role_id = role.id;
@@ -209,7 +209,8 @@ impl<'a> Question<'a> {
         let mut conditioned: Option<&Grant> = None;
         let mut group: Option<&Grant> = None;
         let mut undefined: Option<&Grant> = None;
-        for grant in self.access.grants.iter().filter(|grant| grant.scope.reaches(self.scope)) {
+        let near = self.access.grants.that_may_reach(self.principal);
+        for grant in near.filter(|grant| grant.scope.reaches(self.scope)) {
             let role = self.access.roles.get(&grant.role);
             let mut entries =
                 role.iter().flat_map(|role| &role.permissions).filter(|entry| covers(entry, operation)).peekable();

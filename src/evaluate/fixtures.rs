@@ -8,8 +8,9 @@ use super::{Evaluation, evaluate};
 use crate::{
     catalog,
     model::{
-        Attachment, DenyAssignment, Failure, FailureClass, Grant, Observed, PermissionSet, PrincipalId, PrincipalKind,
-        Reading, Role, RoleId, Scope, Site, SubscriptionAccess, SystemAssigned, UserIdentity, Vault, VaultMode,
+        Attachment, DenyAssignment, Failure, FailureClass, Grant, Grants, Observed, PermissionSet, PrincipalId,
+        PrincipalKind, Reading, Role, RoleId, Scope, Site, SubscriptionAccess, SystemAssigned, UserIdentity, Vault,
+        VaultMode,
     },
     policy::{Identity, Policy, Wanted},
 };
@@ -84,7 +85,7 @@ impl World {
             (required.vault.clone(), present(Vault { id: required.vault.clone(), mode: required.mode }))
         };
         let roles = built_in_roles();
-        let access = SubscriptionAccess { grants: Vec::new(), roles, denies: Vec::new() };
+        let access = SubscriptionAccess { grants: Grants::default(), roles, denies: Vec::new() };
         let subscriptions = policy.scopes().into_iter().filter_map(|scope| scope.subscription().map(str::to_owned));
         let observed = Observed {
             target: present(site),

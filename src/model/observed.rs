@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{DenyAssignment, Failure, Grant, PrincipalId, Reading, Role, RoleId, Scope, Site, UserIdentity, Vault};
+use super::{DenyAssignment, Failure, Grants, PrincipalId, Reading, Role, RoleId, Scope, Site, UserIdentity, Vault};
 
 /// What was seen of one policy's world.
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ pub struct Census {
 #[derive(Clone, Debug, Default)]
 pub struct SubscriptionAccess {
     /// Every grant at, above and below the subscription.
-    pub grants: Vec<Grant>,
+    pub grants: Grants,
     /// Every role that can be granted there.
     pub roles: BTreeMap<RoleId, Role>,
     /// Every deny assignment.

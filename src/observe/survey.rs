@@ -163,7 +163,7 @@ async fn access(azure: &Azure, subscription: &str) -> Result<SubscriptionAccess,
         azure.denies_of_subscription(subscription),
     );
     let roles = roles?.into_iter().map(|role| (role.id, role)).collect();
-    let mut access = SubscriptionAccess { grants: grants?, roles, denies: denies? };
+    let mut access = SubscriptionAccess { grants: grants?.into(), roles, denies: denies? };
     if let Some(failure) = implausible(&access, &Scope::of_subscription(subscription)) {
         return Err(failure);
     }

@@ -17,12 +17,11 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// After a change: long enough for Azure to show it in a list, short enough for a person who watches.
 const AFTER_A_CHANGE: Duration = Duration::from_secs(5);
 
-/// Time until the next pass; none when only a change of the policy or of a boundary can help.
+/// Time until the next pass, before it is spread; none when only a change of the policy or of a boundary can help.
 ///
 /// `unsettled_since`: since when the policy has been in this situation, as its status shows. Waiting as long again as
 /// it has lasted is a backoff that needs no counter and survives restarts.
-#[must_use]
-pub fn next_pass(report: &Report, unsettled_since: Option<Timestamp>, now: Timestamp) -> Option<Duration> {
+pub(super) fn next_pass(report: &Report, unsettled_since: Option<Timestamp>, now: Timestamp) -> Option<Duration> {
     let PassResult::Evaluated(pass) = &report.finding else { return None };
     let interval = pass.policy.interval;
     let lasted = unsettled_since
@@ -98,16 +97,48 @@ fn after_failure(failure: &Failure, lasted: Duration) -> Duration {
     }
 }
 
-/// Spreads policies that were applied at one moment: up to a tenth more, the same for a policy every time.
+/// The part of an interval over which a sweep is spread. Shorter than a survey of a minute lives at ten minutes, so that
+/// one survey serves them all.
+const SWEEP: u32 = 12;
+
+/// When the next pass is due; none when only a change of the policy or of a boundary can help.
+///
+/// What is settled is looked at in sweeps: all policies of a subscription within a twelfth of their interval, each at
+/// its own place in it, however their passes were spread before. Everything else waits as long as it must, and up to
+/// a tenth more.
 #[must_use]
-pub fn jitter(wait: Duration, namespace: &str, name: &str) -> Duration {
-    // FNV-1a: stable across versions and processes, which the standard hasher does not promise.
-    let hash = namespace
-        .bytes()
-        .chain([b'/'])
-        .chain(name.bytes())
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    let thousandths = u32::try_from(hash % 1000).unwrap_or_default();
+pub fn due(report: &Report, unsettled_since: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    let wait = next_pass(report, unsettled_since, now)?;
+    let PassResult::Evaluated(pass) = &report.finding else { return None };
+    let own = hash(&[&report.namespace, &report.name]);
+    if wait == pass.policy.interval {
+        let together = hash(&[pass.policy.target.subscription().unwrap_or_default()]);
+        return Some(next_sweep(now, wait, together, own));
+    }
+    let wait = jitter(wait, own);
+    let wait = jiff::SignedDuration::try_from(wait).unwrap_or(jiff::SignedDuration::MAX);
+    Some(now.saturating_add(wait).unwrap_or(Timestamp::MAX))
+}
+
+/// The next time that is at this policy's place in the sweep of its subscription.
+fn next_sweep(now: Timestamp, interval: Duration, together: u64, own: u64) -> Timestamp {
+    let interval = i128::try_from(interval.as_millis()).unwrap_or(i128::MAX).max(1);
+    let spread = (interval / i128::from(SWEEP)).max(1);
+    let phase = i128::from(together) % interval + i128::from(own) % spread;
+    let now = i128::from(now.as_millisecond());
+    let next = ((now - phase).div_euclid(interval) + 1).saturating_mul(interval).saturating_add(phase);
+    i64::try_from(next).ok().and_then(|next| Timestamp::from_millisecond(next).ok()).unwrap_or(Timestamp::MAX)
+}
+
+/// FNV-1a: stable across versions and processes, which the standard hasher does not promise.
+fn hash(words: &[&str]) -> u64 {
+    let bytes = words.iter().flat_map(|word| word.bytes().chain([b'/']));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// Up to a tenth more, so that what began at one moment does not stay together.
+fn jitter(wait: Duration, own: u64) -> Duration {
+    let thousandths = u32::try_from(own % 1000).unwrap_or_default();
     // Divided first: an interval of a million years is valid and must not overflow.
     wait.saturating_add((wait / 10_000).saturating_mul(thousandths))
 }
@@ -214,23 +245,51 @@ mod tests {
     #[test]
     fn the_longest_interval_that_a_policy_can_state_does_not_overflow() {
         let patient = policy(|spec| "9999999999999h".clone_into(&mut spec.interval));
-        let wait = next_pass(&looked(&patient, &World::matching(&patient)), None, now()).unwrap();
-        assert!(jitter(wait, "payments", "orders") >= wait);
-        assert_eq!(jitter(Duration::MAX, "payments", "orders"), Duration::MAX);
+        let report = looked(&patient, &World::matching(&patient));
+        assert!(due(&report, None, now()).unwrap() > now());
+        assert_eq!(jitter(Duration::MAX, 999), Duration::MAX);
+        assert!(next_sweep(now(), Duration::MAX, u64::MAX, u64::MAX) > now());
     }
 
     #[test]
-    fn jitter_is_the_same_in_every_version() {
-        assert_eq!(jitter(1000 * SECOND, "payments", "orders"), Duration::from_millis(1_008_200));
-        assert_ne!(jitter(1000 * SECOND, "ab", "c"), jitter(1000 * SECOND, "a", "bc"), "the slash tells them apart");
+    fn a_place_in_the_sweep_is_the_same_in_every_version() {
+        assert_eq!(hash(&["payments", "orders"]), 0xa44d_8a60_f817_48af);
+        assert_ne!(hash(&["ab", "c"]), hash(&["a", "bc"]));
     }
 
     proptest! {
         #[test]
-        fn jitter_adds_up_to_a_tenth(seconds in 0_u32..10_000_000, name in "[a-z]{1,20}") {
+        fn jitter_adds_up_to_a_tenth(seconds in 0_u32..10_000_000, own: u64) {
             let wait = seconds * SECOND;
-            let jittered = jitter(wait, "payments", &name);
+            let jittered = jitter(wait, own);
             prop_assert!(jittered >= wait && jittered <= wait + wait / 10);
+        }
+
+        #[test]
+        fn a_sweep_keeps_the_policies_of_a_subscription_together_wherever_they_were(
+            together: u64,
+            owns in proptest::collection::vec(any::<u64>(), 2..20),
+            passed in proptest::collection::vec(0_i64..600, 20),
+            minutes in 1_u32..600,
+        ) {
+            let interval = minutes * MINUTE;
+            let length = jiff::SignedDuration::try_from(interval).unwrap();
+            // Passed at any time; two intervals later each has found its place.
+            let settled = owns.iter().zip(&passed).map(|(own, passed)| {
+                let from = now() + jiff::SignedDuration::from_secs(*passed);
+                let first = next_sweep(from, interval, together, *own);
+                prop_assert!(first > from && first <= from + length);
+                let second = next_sweep(first, interval, together, *own);
+                prop_assert_eq!(second, first + length);
+                Ok(second.as_millisecond().rem_euclid(length.as_millis().try_into().unwrap()))
+            });
+            let places = settled.collect::<Result<Vec<i64>, TestCaseError>>()?;
+            // On the ring of the interval, all within one arc of a twelfth.
+            let length: i64 = length.as_millis().try_into().unwrap();
+            let begin = i64::try_from(together % u64::try_from(length).unwrap()).unwrap();
+            for place in places {
+                prop_assert!((place - begin).rem_euclid(length) < (length / 12).max(1));
+            }
         }
     }
 }

@@ -15,8 +15,8 @@ use crate::{
     },
     report::{
         ExitCode,
+        cadence::next_pass,
         fixtures::{acted, failed, looked, report},
-        next_pass,
     },
 };
 
