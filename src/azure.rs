@@ -12,7 +12,7 @@ mod policies;
 mod reads;
 mod wire;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use azure_core::{credentials::TokenCredential, http::Transport};
 
@@ -49,5 +49,11 @@ impl Azure {
     /// machine.
     pub fn new(config: AzureConfig) -> Result<Self, Failure> {
         Ok(Self { arm: arm::Arm::new(config)? })
+    }
+
+    /// How long a write can take, from here to its answer or its end without one.
+    #[must_use]
+    pub fn longest_write(&self) -> Duration {
+        self.arm.limits().write_timeout
     }
 }
