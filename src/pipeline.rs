@@ -1,7 +1,7 @@
 //! The one place where the stages are composed: observe, evaluate, plan, apply, report. The controller and every verb
 //! of the command line come through here, so that they cannot disagree.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -13,7 +13,7 @@ use crate::{
     evaluate,
     model::{Observed, Role, RoleId, Scope},
     observe::{self, Surveys},
-    plan::{self, Change, Execution, Outcome, Step},
+    plan::{self, Change, Execution, HoldReason, Outcome, Step},
     policy::{Authority, Policy},
     report::{Pass, PassResult, Report},
 };
@@ -35,6 +35,9 @@ pub trait Leave {
 
     /// Whether the policy that is being passed is still what its owner wants.
     fn is_current(&self, object: &FunctionIdentityPolicy) -> bool;
+
+    /// Whether a write may begin now that takes up to `longest` to end: nobody else acts until then.
+    fn may_write(&self, longest: Duration) -> bool;
 }
 
 /// An authority that does not change: that of a command line.
@@ -44,6 +47,10 @@ impl Leave for Authority {
     }
 
     fn is_current(&self, _: &FunctionIdentityPolicy) -> bool {
+        true
+    }
+
+    fn may_write(&self, _: Duration) -> bool {
         true
     }
 }
@@ -158,7 +165,10 @@ impl Pipeline {
             }
             let held =
                 plan::refuse_step(&policy, &leave.authority().verdict(&policy), plan.mode, step).map(Outcome::Held);
-            held.or_else(|| self.settling(step))
+            held.or_else(|| self.settling(step)).or_else(|| {
+                let uncertain = permit == Some(Permit::Write) && !leave.may_write(self.azure.longest_write());
+                uncertain.then_some(Outcome::Held(HoldReason::LeaseUncertain))
+            })
         };
         let execution = match permit {
             Some(permit) => apply::apply(&self.azure, &plan, permit, &self.locks, refused).await,

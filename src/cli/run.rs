@@ -6,13 +6,25 @@ use tokio::{net::TcpListener, signal::unix};
 use super::{CliError, args::RunArguments, connect, logging};
 use crate::{
     clock::Clock,
-    controller::{self, Health, Operator},
+    controller::{self, Candidate, Health, Operator},
     observe::Surveys,
     pipeline::Pipeline,
+    report,
 };
 
-pub(super) async fn run(verb: RunArguments) -> Result<(), CliError> {
-    let RunArguments { azure, health_listen, concurrency, max_survey_age, log } = verb;
+/// Returns the exit code: that of an error when another operator leads in our place. Whoever restarts us makes us stand
+/// by for it.
+pub(super) async fn run(verb: RunArguments) -> Result<u8, CliError> {
+    let RunArguments {
+        azure,
+        health_listen,
+        concurrency,
+        max_survey_age,
+        lease_name,
+        lease_namespace,
+        lease_duration,
+        log,
+    } = verb;
     logging::start(log);
     let clock = Clock::System;
     let azure = connect::azure(&azure)?;
@@ -32,17 +44,30 @@ pub(super) async fn run(verb: RunArguments) -> Result<(), CliError> {
         }
         tracing::info!("shutting down: passes under way finish, no new one begins");
     };
+    let instance = instance();
+    let candidate = Candidate {
+        namespace: lease_namespace.unwrap_or_else(|| client.default_namespace().to_owned()),
+        lease: lease_name,
+        duration: lease_duration,
+        identity: identity(&instance),
+    };
     let operator = Operator {
         client,
         pipeline: Pipeline::new(azure, Surveys::new(clock, max_survey_age), clock),
         clock,
         concurrency,
         health,
-        instance: instance(),
+        instance,
+        candidate,
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), probes = %health_listen, "starting");
-    controller::run(operator, shutdown.boxed()).await;
-    Ok(())
+    match controller::run(operator, shutdown.boxed()).await {
+        Ok(()) => Ok(0),
+        Err(lost) => {
+            tracing::error!("{lost}; ending at once, because another operator may act now");
+            Ok(report::ExitCode::Error as u8)
+        }
+    }
 }
 
 fn signal(kind: unix::SignalKind) -> Result<unix::Signal, CliError> {
@@ -53,4 +78,11 @@ fn signal(kind: unix::SignalKind) -> Result<unix::Signal, CliError> {
 #[expect(clippy::disallowed_methods, reason = "the command line is where the environment is read")]
 fn instance() -> String {
     std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "rolecall".to_owned())
+}
+
+/// Who holds a lease. A container that is started again has the name of the one before it, which may still have written
+/// something that we know nothing of.
+#[expect(clippy::disallowed_methods, reason = "no two processes may take each other for themselves")]
+fn identity(instance: &str) -> String {
+    format!("{instance}_{}", uuid::Uuid::new_v4())
 }

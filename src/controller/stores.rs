@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     hash::{DefaultHasher, Hash, Hasher},
+    time::Duration,
 };
 
 use futures::{
@@ -21,6 +22,7 @@ use kube::{
     },
 };
 
+use super::lease::Leadership;
 use crate::{
     api::{FunctionIdentityPolicy, IdentityBoundary},
     model::innermost,
@@ -36,6 +38,8 @@ pub struct Stores {
     pub boundaries: Store<IdentityBoundary>,
     /// Every namespace.
     pub namespaces: Store<Namespace>,
+    /// Whether this process acts, or another one.
+    pub leadership: Leadership,
 }
 
 impl Leave for Stores {
@@ -52,6 +56,10 @@ impl Leave for Stores {
                 && now.metadata.uid == object.metadata.uid
                 && now.metadata.deletion_timestamp.is_none()
         })
+    }
+
+    fn may_write(&self, longest: Duration) -> bool {
+        self.leadership.permits(longest)
     }
 }
 

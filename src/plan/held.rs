@@ -50,6 +50,8 @@ pub enum HoldReason {
     NoSafeChange(&'static str),
     /// The same grant exists with a condition, which a write would erase.
     ConditionedAssignmentExists,
+    /// Another operator may begin to act before the write would be over.
+    LeaseUncertain,
 }
 
 impl HoldReason {
@@ -69,6 +71,7 @@ impl HoldReason {
             Self::Propagating(_) => "Propagating",
             Self::NoSafeChange(_) => "NoSafeChange",
             Self::ConditionedAssignmentExists => "ConditionedAssignmentExists",
+            Self::LeaseUncertain => "LeaseUncertain",
         }
     }
 }

@@ -119,6 +119,9 @@ pub(super) fn hold(reason: &HoldReason) -> String {
         HoldReason::ConditionedAssignmentExists => {
             "the same role assignment exists with a condition, which a write would erase".to_owned()
         }
+        HoldReason::LeaseUncertain => {
+            "the operator's lease was not renewed in time for a write; another operator may take over".to_owned()
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod arm;
 mod columns;
 mod command_line;
 mod defaults;
+mod failover;
 mod immutable;
 mod kstatus;
 mod kubectl;

@@ -2,6 +2,9 @@
 //! milliseconds, and what goes wrong goes wrong at a chosen moment.
 
 mod faults;
+mod lease;
+mod operators;
 mod passes;
 mod rivals;
 mod run;
+mod wire;

@@ -28,11 +28,18 @@ use crate::azure::{boundaries, example, policy};
 pub(super) struct Cluster {
     pub(super) authority: Mutex<Authority>,
     pub(super) stored: Mutex<Option<FunctionIdentityPolicy>>,
+    /// For how long nobody else acts.
+    pub(super) undisturbed: Mutex<Duration>,
 }
 
 impl Cluster {
     pub(super) fn set_authority(&self, authority: Authority) {
         *self.authority.lock().expect("no test panics while it holds this lock") = authority;
+    }
+
+    /// Another operator may act after this time.
+    pub(super) fn leave_undisturbed_for(&self, time: Duration) {
+        *self.undisturbed.lock().expect("no test panics while it holds this lock") = time;
     }
 
     /// Somebody changes the policy, or deletes it.
@@ -49,6 +56,10 @@ impl Leave for Cluster {
     fn is_current(&self, object: &FunctionIdentityPolicy) -> bool {
         let stored = self.stored.lock().expect("no test panics while it holds this lock");
         stored.as_ref().is_some_and(|stored| stored.spec == object.spec)
+    }
+
+    fn may_write(&self, longest: Duration) -> bool {
+        longest < *self.undisturbed.lock().expect("no test panics while it holds this lock")
     }
 }
 
@@ -90,8 +101,11 @@ impl Bench {
         policy.spec.mode = mode;
         policy.metadata.generation = Some(1);
         let moments = Arc::new(Moments { arm: arm.clone(), inner: arm.transport(), waiting: Mutex::default() });
-        let cluster =
-            Arc::new(Cluster { authority: Mutex::new(boundaries()), stored: Mutex::new(Some(policy.clone())) });
+        let cluster = Arc::new(Cluster {
+            authority: Mutex::new(boundaries()),
+            stored: Mutex::new(Some(policy.clone())),
+            undisturbed: Mutex::new(Duration::MAX),
+        });
         let pipeline = pipeline(&moments, clock);
         Self { arm, policy, cluster, pipeline, clock, moments }
     }
