@@ -40,6 +40,16 @@ may list identityboundaries.rolecall.dev || fail 'cannot list boundaries'
 may watch namespaces || fail 'cannot watch namespaces'
 may patch functionidentitypolicies.rolecall.dev --subresource=status -n anywhere || fail 'cannot write status'
 may create events.events.k8s.io -n anywhere || fail 'cannot record events'
+may create leases.coordination.k8s.io -n rolecall || fail 'cannot create its lease'
+may get leases.coordination.k8s.io/rolecall -n rolecall || fail 'cannot read its lease'
+may update leases.coordination.k8s.io/rolecall -n rolecall || fail 'cannot renew its lease'
+for verb in get update; do
+  ! may "$verb" leases.coordination.k8s.io/another -n rolecall || fail "may $verb the leases of others"
+  ! may "$verb" leases.coordination.k8s.io/rolecall -n anywhere || fail "may $verb leases elsewhere"
+done
+! may create leases.coordination.k8s.io -n anywhere || fail 'may create leases elsewhere'
+! may delete leases.coordination.k8s.io/rolecall -n rolecall || fail 'may delete its lease'
+! may list leases.coordination.k8s.io -n rolecall || fail 'may list leases'
 ! may update functionidentitypolicies.rolecall.dev -n anywhere || fail 'may change policies'
 ! may patch identityboundaries.rolecall.dev || fail 'may change boundaries'
 ! may get secrets -n rolecall || fail 'may read secrets'
@@ -47,6 +57,8 @@ may create events.events.k8s.io -n anywhere || fail 'cannot record events'
 echo 'ok: the ServiceAccount may do what the operator does, and no more'
 
 helm upgrade rolecall "$chart" --namespace rolecall --set image.repository=example.invalid/rolecall,concurrency=4 >/dev/null
+kubectl get poddisruptionbudget rolecall -n rolecall >/dev/null || fail 'no disruption budget'
+[[ $(kubectl get deployment rolecall -n rolecall -o jsonpath='{.spec.replicas}') == 2 ]] || fail 'not two replicas'
 kubectl get deployment rolecall -n rolecall -o jsonpath='{.spec.template.spec.containers[0].args}' | grep -q 'concurrency=4' \
   || fail 'an upgrade does not reach the deployment'
 helm uninstall rolecall --namespace rolecall >/dev/null
