@@ -14,7 +14,7 @@ mod reads;
 mod token;
 mod wire;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use azure_core::{credentials::TokenCredential, http::Transport};
 
@@ -73,5 +73,11 @@ impl Azure {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         self.arm.metrics()
+    }
+
+    /// How long a write can take, from here to its answer or its end without one.
+    #[must_use]
+    pub fn longest_write(&self) -> Duration {
+        self.arm.limits().write_timeout
     }
 }

@@ -58,7 +58,7 @@ pub fn main() -> ExitCode {
         }
     };
     let code = match arguments.verb {
-        Verb::Run(verb) => block_on(run::run(verb)).map(|()| 0),
+        Verb::Run(verb) => block_on(run::run(verb)),
         Verb::Check(verb) => block_on(check::check(verb)).map(code),
         Verb::Plan(verb) => block_on(check::plan(verb)).map(code),
         Verb::Crd => crd::print().map(|()| 0),

@@ -3,15 +3,16 @@
 //! Chooses nothing about Azure; that is the pipeline's. Kubernetes is written to by `publish` only.
 
 mod health;
+mod lease;
 mod publish;
 mod reconcile;
 mod sights;
 mod stores;
 mod unpublished;
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
-use futures::{FutureExt, StreamExt, channel::mpsc, future::BoxFuture};
+use futures::{FutureExt, StreamExt, channel::mpsc, future::BoxFuture, stream::BoxStream};
 use kube::{
     Api, Client, Resource, ResourceExt,
     runtime::{
@@ -21,13 +22,15 @@ use kube::{
         watcher::{self, Event, watcher},
     },
 };
+use tokio::{sync::oneshot, task::JoinSet};
 
 pub use health::{Health, serve, serve_metrics};
+pub use lease::{Candidate, LEASE_DURATION, Leadership, LeaseLost};
 pub use publish::{FINALIZER, set_finalizer};
 pub use reconcile::{PassError, Reconciler};
 pub use stores::Stores;
 
-use self::reconcile::REQUESTED_AT;
+use self::{lease::Elector, reconcile::REQUESTED_AT};
 
 use crate::{
     api::{FunctionIdentityPolicy, IdentityBoundary},
@@ -50,20 +53,52 @@ pub struct Operator {
     pub health: Health,
     /// Who writes events: the pod's name.
     pub instance: String,
+    /// Which lease decides whether this operator acts, and as whom it runs for it.
+    pub candidate: Candidate,
 }
 
-/// Runs until `shutdown` ends, then lets the passes that are under way finish.
-pub async fn run(operator: Operator, shutdown: BoxFuture<'static, ()>) {
-    let Operator { client, pipeline, clock, concurrency, health, instance } = operator;
+/// Runs until `shutdown` ends, then lets the passes that are under way finish and gives the lease up. `Err` when the lease
+/// is lost: passes under way are dropped at once, because another operator may act, and whoever called has to end.
+pub async fn run(operator: Operator, shutdown: BoxFuture<'static, ()>) -> Result<(), LeaseLost> {
+    let (elector, leadership) = Elector::new(operator.client.clone(), operator.candidate.clone(), operator.clock);
+    let (synced, may_lead) = oneshot::channel();
+    let (done, finished) = oneshot::channel::<()>();
+    // A task of its own, because renewals wait for nobody; in a set, because that ends it together with this function.
+    let mut election = JoinSet::new();
+    election.spawn(async move {
+        // Who has not seen everything would only keep the place of one who has. An error: there is nobody to lead.
+        if may_lead.await.is_err() {
+            return Ok(());
+        }
+        elector.run(finished.map(drop)).await
+    });
+    let ended = tokio::select! {
+        biased;
+        ended = election.join_next() => ended,
+        () = act(operator, leadership, synced, shutdown) => {
+            drop(done);
+            election.join_next().await
+        }
+    };
+    ended.expect("one task was spawned").expect("the elector does not panic")
+}
+
+/// Stands by until this process leads, then passes policies until `shutdown`. `synced` is told when it could lead.
+async fn act(
+    operator: Operator,
+    leadership: Leadership,
+    synced: oneshot::Sender<()>,
+    shutdown: BoxFuture<'static, ()>,
+) {
+    let Operator { client, pipeline, clock, concurrency, health, instance, candidate: _ } = operator;
     let metrics = pipeline.metrics().clone();
     let boundaries = stores::boundaries(Api::<IdentityBoundary>::all(client.clone()), &metrics);
     let namespaces = stores::namespaces(Api::all(client.clone()), &metrics);
     let (policies, writer) = reflector::store();
-    let started = health.clone();
     let (rivals_changed, rivals_heard) = mpsc::channel(1);
     let (mut seen, mut changed) = (rivals_changed.clone(), rivals_changed);
     let watched = metrics.clone();
-    let stream = watcher(Api::<FunctionIdentityPolicy>::all(client.clone()), watcher::Config::default())
+    let mut events = watcher(Api::<FunctionIdentityPolicy>::all(client.clone()), watcher::Config::default())
         .default_backoff()
         .inspect(move |event| {
             if let Err(error) = event {
@@ -73,14 +108,7 @@ pub async fn run(operator: Operator, shutdown: BoxFuture<'static, ()>) {
         })
         .reflect(writer)
         .inspect(move |event| match event {
-            Ok(Event::InitDone) => {
-                // Not by waiting for the store: the controller does, and a store wakes only one of those who wait.
-                if health.set_ready() {
-                    tracing::info!("ready");
-                }
-                let _ = seen.try_send(());
-            }
-            Ok(Event::Delete(_)) => {
+            Ok(Event::InitDone | Event::Delete(_)) => {
                 let _ = seen.try_send(());
             }
             // It may have stood back for one that went while this was being written.
@@ -89,27 +117,43 @@ pub async fn run(operator: Operator, shutdown: BoxFuture<'static, ()>) {
             }
             Ok(Event::Apply(_) | Event::Init | Event::InitApply(_)) | Err(_) => {}
         })
-        .applied_objects()
+        .boxed();
+
+    // Drivers of the other two stores end with this function.
+    let mut drivers = JoinSet::new();
+    drivers.spawn(boundaries.driver);
+    drivers.spawn(namespaces.driver);
+    // A policy passed before its boundary is known would be called outside of it.
+    let known = async {
+        boundaries.store.wait_until_ready().await.is_ok() && namespaces.store.wait_until_ready().await.is_ok()
+    };
+    let elected = leadership.clone();
+    let standing_by = async {
+        known.await.then_some(())?;
+        let mut listing = true;
+        follow(&mut events, &mut listing, std::future::ready(())).await?;
+        health.set_ready();
+        tracing::info!("ready");
+        // Nobody listens only when this is about to end.
+        let _ = synced.send(());
+        follow(&mut events, &mut listing, elected.begun()).await
+    };
+    let shutdown = shutdown.shared();
+    tokio::select! {
+        leads = standing_by => if leads.is_none() { return },
+        () = shutdown.clone() => return,
+    }
+
+    // Those that came while we stood by, and then every change.
+    let known: Vec<_> = policies.state().into_iter().map(|policy| Ok(Arc::unwrap_or_clone(policy))).collect();
+    let stream = futures::stream::iter(known)
+        .chain(events.applied_objects())
         .predicate_filter(trigger, PredicateConfig::default())
         .inspect(move |_| {
             let _ = changed.try_send(());
         });
-
-    // Drivers of the other two stores end with this function.
-    let mut drivers = tokio::task::JoinSet::new();
-    drivers.spawn(boundaries.driver);
-    drivers.spawn(namespaces.driver);
-    // A policy passed before its boundary is known would be called outside of it.
-    let synced = async {
-        boundaries.store.wait_until_ready().await.is_ok() && namespaces.store.wait_until_ready().await.is_ok()
-    };
-    let shutdown = shutdown.shared();
-    tokio::select! {
-        ready = synced => if !ready { return },
-        () = shutdown.clone() => return,
-    }
-
-    let stores = Stores { policies: policies.clone(), boundaries: boundaries.store, namespaces: namespaces.store };
+    let stores =
+        Stores { policies: policies.clone(), boundaries: boundaries.store, namespaces: namespaces.store, leadership };
     let reconciler = Arc::new(Reconciler::new(client, pipeline, clock, stores, instance));
     // Weakly: the reconciler holds the pipeline, and with it the metrics.
     let tallied = Arc::downgrade(&reconciler);
@@ -117,11 +161,11 @@ pub async fn run(operator: Operator, shutdown: BoxFuture<'static, ()>) {
     metrics.leading(true);
     let waiting = policies.clone();
     let may_act_now = rivals_heard.flat_map(move |()| futures::stream::iter(stores::duplicates(&waiting)));
-    let passes = Controller::for_stream(stream, policies)
+    Controller::for_stream(stream, policies)
         .with_config(controller::Config::default().concurrency(concurrency))
         .reconcile_all_on(futures::stream::select(boundaries.changed, namespaces.changed))
         .reconcile_on(may_act_now)
-        .graceful_shutdown_on(shutdown.clone())
+        .graceful_shutdown_on(shutdown)
         .run(
             |policy, reconciler: Arc<Reconciler>| async move { reconciler.timed(&policy).await },
             |_, error: &PassError, _| error.action(),
@@ -134,19 +178,31 @@ pub async fn run(operator: Operator, shutdown: BoxFuture<'static, ()>) {
             {
                 tracing::warn!(error = %innermost(&error), "pass not finished");
             }
-        });
-    // Without its store the controller has begun no pass, and it waits for the store even when it is to end.
-    let stopped_before_the_first_pass = async {
-        shutdown.await;
-        if started.is_ready() {
-            futures::future::pending::<()>().await;
-        }
-    };
-    tokio::select! {
-        () = passes => {}
-        () = stopped_before_the_first_pass => {}
-    }
+        })
+        .await;
     metrics.leading(false);
+}
+
+/// Takes events, which fills the store behind them, until `end`; but never leaves in the middle of a list, whose objects
+/// are in the store only when it is complete. `listing`: whether one is under way. `None` when the events have ended.
+async fn follow<K>(
+    events: &mut BoxStream<'static, watcher::Result<Event<K>>>,
+    listing: &mut bool,
+    end: impl Future<Output = ()>,
+) -> Option<()> {
+    let mut end = pin!(end.fuse());
+    let mut ended = false;
+    while !ended || *listing {
+        tokio::select! {
+            () = &mut end, if !ended => ended = true,
+            event = events.next() => match event? {
+                Ok(Event::Init) => *listing = true,
+                Ok(Event::InitDone) => *listing = false,
+                Ok(Event::InitApply(_) | Event::Apply(_) | Event::Delete(_)) | Err(_) => {}
+            },
+        }
+    }
+    Some(())
 }
 
 /// What a reconcile waits for: not the status, which is our own doing.
@@ -160,4 +216,51 @@ fn trigger(policy: &FunctionIdentityPolicy) -> Option<u64> {
     meta.finalizers.hash(&mut hasher);
     policy.annotations().get(REQUESTED_AT).hash(&mut hasher);
     Some(hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::Namespace;
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    /// Follows these events until the third of them has come, and returns how many are left.
+    async fn left_after_the_third(events: Vec<Event<Namespace>>) -> usize {
+        let (third, stop) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let reached = third.clone();
+        let mut left = futures::stream::iter(events)
+            .enumerate()
+            .map(move |(at, event)| {
+                if at == 2 {
+                    reached.notify_one();
+                }
+                Ok(event)
+            })
+            // One at a time, so that an end is noticed between two of them.
+            .then(|event| async {
+                tokio::task::yield_now().await;
+                event
+            })
+            .boxed();
+        let ends = stop.clone();
+        tokio::spawn(async move {
+            third.notified().await;
+            ends.notify_one();
+        });
+        let mut listing = true;
+        follow(&mut left, &mut listing, stop.notified()).await.expect("the events go on");
+        assert!(!listing);
+        left.count().await
+    }
+
+    #[tokio::test]
+    async fn a_standby_hands_over_when_it_leads_but_never_in_the_middle_of_a_list() {
+        let (start, end) = (|| Event::Init, || Event::InitDone);
+        let (listed, changed) = (|| Event::InitApply(Namespace::default()), || Event::Apply(Namespace::default()));
+        let between = vec![start(), end(), changed(), changed(), changed(), changed(), changed()];
+        assert!(left_after_the_third(between).await >= 3, "at once");
+        let relisting = vec![start(), end(), start(), listed(), listed(), listed(), listed(), end(), changed()];
+        assert_eq!(left_after_the_third(relisting).await, 1, "at the end of the list");
+    }
 }

@@ -6,7 +6,7 @@ mod farewell;
 mod live;
 mod memory;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -51,6 +51,9 @@ pub trait Leave {
 
     /// Every policy of the cluster; none when that is not known, and so nobody's need can be excluded.
     fn policies(&self) -> Option<Vec<Arc<FunctionIdentityPolicy>>>;
+
+    /// Whether a write may begin now that takes up to `longest` to end: nobody else acts until then.
+    fn may_write(&self, longest: Duration) -> bool;
 }
 
 /// An authority that does not change: that of a command line.
@@ -65,6 +68,10 @@ impl Leave for Authority {
 
     fn policies(&self) -> Option<Vec<Arc<FunctionIdentityPolicy>>> {
         None
+    }
+
+    fn may_write(&self, _: Duration) -> bool {
+        true
     }
 }
 
@@ -376,10 +383,15 @@ impl Pipeline {
             }
             let held =
                 plan::refuse_step(policy, &leave.authority().verdict(policy), plan.mode, step).map(Outcome::Held);
-            held.or_else(|| self.identity_writes.settling(step, self.clock.now())).or_else(|| {
-                let room = if permit == Permit::Write { self.budget.take(self.clock.now()) } else { Ok(()) };
-                room.err().map(|until| Outcome::Held(HoldReason::WriteBudget(until)))
-            })
+            let held = held.or_else(|| self.identity_writes.settling(step, self.clock.now()));
+            if held.is_some() || permit != Permit::Write {
+                return held;
+            }
+            // Nothing but the write itself comes after these two.
+            if !leave.may_write(self.azure.longest_write()) {
+                return Some(Outcome::Held(HoldReason::LeaseUncertain));
+            }
+            self.budget.take(self.clock.now()).err().map(|until| Outcome::Held(HoldReason::WriteBudget(until)))
         };
         let execution = apply::apply(&self.azure, plan, permit, &self.locks, refused).await;
         self.count(&execution);

@@ -110,6 +110,16 @@ may watch namespaces || fail 'cannot watch namespaces'
 may patch functionidentitypolicies.rolecall.dev --subresource=status -n anywhere || fail 'cannot write status'
 may patch functionidentitypolicies.rolecall.dev -n anywhere || fail 'cannot put a finalizer'
 may create events.events.k8s.io -n anywhere || fail 'cannot record events'
+may create leases.coordination.k8s.io -n rolecall || fail 'cannot create its lease'
+may get leases.coordination.k8s.io/rolecall -n rolecall || fail 'cannot read its lease'
+may update leases.coordination.k8s.io/rolecall -n rolecall || fail 'cannot renew its lease'
+for verb in get update; do
+  ! may "$verb" leases.coordination.k8s.io/another -n rolecall || fail "may $verb the leases of others"
+  ! may "$verb" leases.coordination.k8s.io/rolecall -n anywhere || fail "may $verb leases elsewhere"
+done
+! may create leases.coordination.k8s.io -n anywhere || fail 'may create leases elsewhere'
+! may delete leases.coordination.k8s.io/rolecall -n rolecall || fail 'may delete its lease'
+! may list leases.coordination.k8s.io -n rolecall || fail 'may list leases'
 ! may update functionidentitypolicies.rolecall.dev -n anywhere || fail 'may replace policies'
 ! may delete functionidentitypolicies.rolecall.dev -n anywhere || fail 'may delete policies'
 ! may patch identityboundaries.rolecall.dev || fail 'may change boundaries'
@@ -119,6 +129,8 @@ may create events.events.k8s.io -n anywhere || fail 'cannot record events'
 helm upgrade rolecall "$chart" --namespace rolecall --set "$image" --set rbac.finalizers=false,concurrency=4 >/dev/null
 ! may patch functionidentitypolicies.rolecall.dev -n anywhere || fail 'may put a finalizer, and was told not to'
 may patch functionidentitypolicies.rolecall.dev --subresource=status -n anywhere || fail 'cannot write status any more'
+kubectl get poddisruptionbudget rolecall -n rolecall >/dev/null || fail 'no disruption budget'
+[[ $(kubectl get deployment rolecall -n rolecall -o jsonpath='{.spec.replicas}') == 2 ]] || fail 'not two replicas'
 kubectl get deployment rolecall -n rolecall -o jsonpath='{.spec.template.spec.containers[0].args}' | grep -q 'concurrency=4' \
   || fail 'an upgrade does not reach the deployment'
 echo 'ok: the ServiceAccount may do what the operator does, and no more'

@@ -109,7 +109,7 @@ impl Arm {
             let text = format!("refused to follow a link to `{host}`, which is not {}", self.endpoint);
             return Err(Failure::new(FailureClass::Bug, "ForeignLink", text));
         }
-        let limit = self.limits.total_timeout;
+        let limit = if method == Method::Get { self.limits.total_timeout } else { self.limits.write_timeout };
         match tokio::time::timeout(limit, self.send(method, url, body, &what)).await {
             Ok(result) => result,
             Err(_) => {

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{api::Mode, azure::TokenSource};
+use crate::{api::Mode, azure::TokenSource, controller::LEASE_DURATION};
+
+/// The longest lease that may be asked for.
+const LONGEST_LEASE: std::time::Duration = std::time::Duration::from_secs(10 * 60);
 
 /// Keeps the managed identities and role assignments of Azure Functions as Git declares them.
 #[derive(Parser)]
@@ -97,6 +100,16 @@ pub(super) struct RunArguments {
     /// there.
     #[arg(long, value_name = "SHARE", default_value = "0.5", value_parser = share)]
     pub(super) max_list_shrink: f64,
+    /// The lease that decides which of several operators acts.
+    #[arg(long, value_name = "NAME", default_value = "rolecall", env = "ROLECALL_LEASE_NAME")]
+    pub(super) lease_name: String,
+    /// The namespace of the lease. Without it, the pod's own, or that of the kubeconfig's context.
+    #[arg(long, value_name = "NAMESPACE", env = "ROLECALL_LEASE_NAMESPACE")]
+    pub(super) lease_namespace: Option<String>,
+    /// How long the operator relies on the lease after a renewal: how long an outage of the API server it survives, and
+    /// how long another one waits when it dies. At least 15s.
+    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = lease_duration)]
+    pub(super) lease_duration: std::time::Duration,
     /// How to log.
     #[arg(long, value_enum, default_value = "human", env = "ROLECALL_LOG_FORMAT")]
     pub(super) log: LogFormat,
@@ -219,6 +232,19 @@ fn installation(text: &str) -> Result<String, String> {
 fn share(text: &str) -> Result<f64, String> {
     let share: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("a share is between 0 and 1".to_owned()) }
+}
+
+/// A lease counts in whole seconds.
+fn lease_duration(text: &str) -> Result<std::time::Duration, String> {
+    let seconds = duration(text)?.as_secs();
+    let shortest = LEASE_DURATION.as_secs();
+    if seconds < shortest {
+        return Err(format!("the minimum is {shortest}s: a shorter lease leaves no time for a write"));
+    }
+    if seconds > LONGEST_LEASE.as_secs() {
+        return Err(format!("the maximum is {}s: nobody acts for as long after a crash", LONGEST_LEASE.as_secs()));
+    }
+    Ok(std::time::Duration::from_secs(seconds))
 }
 
 fn duration(text: &str) -> Result<std::time::Duration, String> {

@@ -10,14 +10,17 @@ use tokio::{net::TcpListener, signal::unix};
 use super::{CliError, args::RunArguments, connect, logging};
 use crate::{
     clock::Clock,
-    controller::{self, Health, Operator},
+    controller::{self, Candidate, Health, Operator},
     metrics::Metrics,
     model::innermost,
     observe::Surveys,
     pipeline::{BreakerLimits, Pipeline, Settings},
+    report,
 };
 
-pub(super) async fn run(verb: RunArguments) -> Result<(), CliError> {
+/// Returns the exit code: that of an error when another operator leads in our place. Whoever restarts us makes us stand
+/// by for it.
+pub(super) async fn run(verb: RunArguments) -> Result<u8, CliError> {
     let RunArguments {
         azure,
         health_listen,
@@ -29,6 +32,9 @@ pub(super) async fn run(verb: RunArguments) -> Result<(), CliError> {
         max_writes_per_hour,
         max_drift_share,
         max_list_shrink,
+        lease_name,
+        lease_namespace,
+        lease_duration,
         log,
     } = verb;
     logging::start(log);
@@ -60,19 +66,32 @@ pub(super) async fn run(verb: RunArguments) -> Result<(), CliError> {
         }
         tracing::info!("shutting down: passes under way finish, no new one begins");
     };
+    let instance = instance();
+    let candidate = Candidate {
+        namespace: lease_namespace.unwrap_or_else(|| client.default_namespace().to_owned()),
+        lease: lease_name,
+        duration: lease_duration,
+        identity: identity(&instance),
+    };
     let operator = Operator {
         client,
         pipeline: Pipeline::new(azure, Surveys::new(clock, max_survey_age), clock).with(settings),
         clock,
         concurrency,
         health,
-        instance: instance(),
+        instance,
+        candidate,
     };
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"), probes = %health_listen, metrics = %metrics_listen, installation, "starting"
     );
-    controller::run(operator, shutdown.boxed()).await;
-    Ok(())
+    match controller::run(operator, shutdown.boxed()).await {
+        Ok(()) => Ok(0),
+        Err(lost) => {
+            tracing::error!("{lost}; ending at once, because another operator may act now");
+            Ok(report::ExitCode::Error as u8)
+        }
+    }
 }
 
 async fn listen(address: SocketAddr, what: &str) -> Result<TcpListener, CliError> {
@@ -98,4 +117,11 @@ async fn installation(client: &kube::Client) -> Result<String, CliError> {
 #[expect(clippy::disallowed_methods, reason = "the command line is where the environment is read")]
 fn instance() -> String {
     std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "rolecall".to_owned())
+}
+
+/// Who holds a lease. A container that is started again has the name of the one before it, which may still have written
+/// something that we know nothing of.
+#[expect(clippy::disallowed_methods, reason = "no two processes may take each other for themselves")]
+fn identity(instance: &str) -> String {
+    format!("{instance}_{}", uuid::Uuid::new_v4())
 }

@@ -18,14 +18,14 @@ use tokio::{net::TcpListener, sync::Semaphore};
 
 use crate::metrics::{MEDIA_TYPE, Metrics};
 
-/// Whether the operator has seen all policies, boundaries and namespaces.
+/// Whether the operator has seen all policies, boundaries and namespaces. One that stands by is as ready as the one that
+/// leads: a rollout goes on when the new pod could take over, and no probe ever restarts a standby.
 #[derive(Clone, Debug, Default)]
 pub struct Health(Arc<AtomicBool>);
 
 impl Health {
-    /// Whether it was not ready before.
-    pub(super) fn set_ready(&self) -> bool {
-        !self.0.swap(true, Ordering::Relaxed)
+    pub(super) fn set_ready(&self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 
     /// Whether it has.

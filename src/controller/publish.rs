@@ -1,4 +1,4 @@
-//! Everything that is written to Kubernetes: the status and events.
+//! What is written to Kubernetes about policies: the status and events.
 
 use jiff::Timestamp;
 use k8s_openapi::{
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The name under which fields are owned.
-const FIELD_MANAGER: &str = "rolecall";
+pub(super) const FIELD_MANAGER: &str = "rolecall";
 
 /// What keeps a policy until its grants are revoked.
 pub const FINALIZER: &str = "rolecall.dev/revoke";

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
+    time::Duration,
 };
 
 use futures::{
@@ -22,6 +23,7 @@ use kube::{
     },
 };
 
+use super::lease::Leadership;
 use crate::{
     api::{FunctionIdentityPolicy, IdentityBoundary},
     metrics::Metrics,
@@ -38,6 +40,8 @@ pub struct Stores {
     pub boundaries: Store<IdentityBoundary>,
     /// Every namespace.
     pub namespaces: Store<Namespace>,
+    /// Whether this process acts, or another one.
+    pub leadership: Leadership,
 }
 
 impl Leave for Stores {
@@ -59,6 +63,10 @@ impl Leave for Stores {
     fn policies(&self) -> Option<Vec<Arc<FunctionIdentityPolicy>>> {
         // No pass begins before the store is synced.
         Some(self.policies.state())
+    }
+
+    fn may_write(&self, longest: Duration) -> bool {
+        self.leadership.permits(longest)
     }
 }
 

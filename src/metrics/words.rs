@@ -64,7 +64,7 @@ pub(super) const FINDING_CODES: [&str; 20] = [
 ];
 
 /// The values of `reason` of `rolecall_held_changes`.
-pub(super) const HOLD_REASONS: [&str; 23] = [
+pub(super) const HOLD_REASONS: [&str; 24] = [
     "ModeReport",
     "Suspended",
     "BoundaryMode",
@@ -87,6 +87,7 @@ pub(super) const HOLD_REASONS: [&str; 23] = [
     "AlreadyRestarted",
     "NotOurWrite",
     "AlreadyRefreshed",
+    "LeaseUncertain",
     "other",
 ];
 

@@ -71,6 +71,8 @@ pub enum HoldReason {
     AlreadyRefreshed,
     /// `--max-writes-per-hour` is used up; when there is room again.
     WriteBudget(Timestamp),
+    /// Another operator may begin to act before the write would be over.
+    LeaseUncertain,
 }
 
 impl HoldReason {
@@ -100,6 +102,7 @@ impl HoldReason {
             Self::AlreadyRestarted => "AlreadyRestarted",
             Self::NotOurWrite => "NotOurWrite",
             Self::AlreadyRefreshed => "AlreadyRefreshed",
+            Self::LeaseUncertain => "LeaseUncertain",
         }
     }
 }

@@ -224,6 +224,9 @@ mod tests {
         assert_eq!(wait(&looked(&held, &World::without_grants(&held))), Some(10 * MINUTE));
         let applied = acted(&policy, &World::without_grants(&policy), |_| Some(Outcome::Applied));
         assert_eq!(wait(&applied), Some(AFTER_A_CHANGE));
+        let lease = Outcome::Held(HoldReason::LeaseUncertain);
+        let uncertain = acted(&policy, &World::without_grants(&policy), |_| Some(lease.clone()));
+        assert_eq!(wait(&uncertain), Some(AFTER_A_CHANGE), "by then it is renewed, or somebody else leads");
         let mut world = World::matching(&policy);
         world.each_list(|access| access.grants[1].changed = Some(minutes_ago(3)));
         assert_eq!(wait(&looked(&policy, &world)), Some(2 * MINUTE + SECOND), "just after it is certain to act");

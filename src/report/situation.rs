@@ -7,7 +7,7 @@ use crate::{
     api::{Gate, Mode},
     evaluate::{Effect, Finding, Standing},
     model::{Failure, FailureClass},
-    plan::Outcome,
+    plan::{HoldReason, Outcome},
 };
 
 /// Where a policy stands after a pass.
@@ -188,8 +188,12 @@ impl Pass {
             // Only looked at: the operator would act.
             return Situation::Remediating;
         }
-        let progress =
-            |outcome: &Outcome| matches!(outcome, Outcome::Applied | Outcome::AlreadyDone | Outcome::Moved(_));
+        // A lease is renewed, or lost to somebody who goes on, within seconds: that is no hold to tell anybody of.
+        let progress = |outcome: &Outcome| match outcome {
+            Outcome::Applied | Outcome::AlreadyDone | Outcome::Moved(_) => true,
+            Outcome::Held(reason) => *reason == HoldReason::LeaseUncertain,
+            Outcome::Rehearsed | Outcome::Failed(_) => false,
+        };
         if outcomes.iter().any(|entry| progress(&entry.outcome)) {
             return Situation::Remediating;
         }

@@ -180,6 +180,9 @@ pub(super) fn hold(reason: &HoldReason) -> String {
         HoldReason::WriteBudget(until) => {
             format!("`--max-writes-per-hour` is used up; there is room again from {}", moment(*until))
         }
+        HoldReason::LeaseUncertain => {
+            "the operator's lease was not renewed in time for a write; another operator may take over".to_owned()
+        }
     }
 }
 

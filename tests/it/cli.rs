@@ -160,6 +160,14 @@ fn wrong_usage_is_an_error_and_no_drift() {
 }
 
 #[test]
+fn a_lease_without_time_for_a_write_is_refused() {
+    for (duration, why) in [("14s", "the minimum is 15s"), ("11m", "the maximum is 600s"), ("soon", "not a duration")] {
+        let text = run(None, &["run", "--lease-duration", duration]);
+        assert!(text.contains("exit code: 1\n") && text.contains(why), "{text}");
+    }
+}
+
+#[test]
 fn a_boundary_file_without_a_boundary_does_not_mean_no_boundary() {
     let text = run(None, &["check", "-f", "examples/orders/policy.yaml", "--boundary", "examples/orders/policy.yaml"]);
     assert!(text.contains("exit code: 1\n") && text.contains("hold no IdentityBoundary"), "{text}");

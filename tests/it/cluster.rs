@@ -11,6 +11,7 @@ mod columns;
 mod command_line;
 mod defaults;
 mod deletion;
+mod failover;
 mod immutable;
 mod kstatus;
 mod kubectl;

@@ -4,8 +4,11 @@
 mod breaker;
 mod deletion;
 mod faults;
+mod lease;
 mod metrics;
+mod operators;
 mod ownership;
 mod passes;
 mod rivals;
 mod run;
+mod wire;

@@ -135,6 +135,7 @@ fn table() -> Vec<Expected> {
     use FailureClass::{Blocked, Bug, Denied, Rejected, Throttled, Transient, Waiting};
     let moved = || Outcome::Moved("the identities have changed".to_owned());
     let conditioned = || Outcome::Held(HoldReason::ConditionedAssignmentExists);
+    let uncertain = || Outcome::Held(HoldReason::LeaseUncertain);
     let outside = PassResult::OutsideBoundary(vec![app()]);
     let duplicate = PassResult::Duplicate("payments/older".to_owned());
     vec![
@@ -147,6 +148,7 @@ fn table() -> Vec<Expected> {
         row("repaired", repairing(&[Outcome::Applied, Outcome::Applied]), None, "Unknown Remediating", "True Progressing", NONE, DRIFT, Drift),
         row("repaired in part", repairing(&[Outcome::Applied, Outcome::Failed(failure(Denied, "AuthorizationFailed"))]), None, "Unknown Remediating", "True Progressing", NONE, DRIFT, Drift),
         row("somebody else did it", repairing(&[Outcome::AlreadyDone, moved()]), None, "Unknown Remediating", "True Progressing", NONE, DRIFT, Drift),
+        row("the lease was uncertain", repairing(&[uncertain(), conditioned()]), None, "Unknown Remediating", "True Progressing", NONE, DRIFT, Drift),
         row("would repair", drifted(&in_mode(Mode::Enforce)), None, "Unknown Remediating", "True Progressing", NONE, DRIFT, Drift),
         row("propagating", propagating(&in_mode(Mode::Enforce)), None, "Unknown Propagating", "True Propagating", NONE, NO_DRIFT, Drift),
         row("propagating, Report", propagating(&in_mode(Mode::Report)), Some(60), "Unknown Propagating", "True Propagating", NONE, NO_DRIFT, Drift),

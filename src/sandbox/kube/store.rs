@@ -97,7 +97,8 @@ impl Store {
         if revision < self.compacted {
             return Err(self.compacted);
         }
-        Ok(self.log.iter().filter(move |change| change.revision > revision))
+        let known = self.log.partition_point(|change| change.revision <= revision);
+        Ok(self.log.range(known..))
     }
 
     /// Forgets the log, so that every revision handed out before is too old to watch from.

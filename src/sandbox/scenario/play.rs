@@ -16,7 +16,7 @@ use crate::{
     azure::{Azure, AzureConfig, Limits, StaticToken},
     catalog::clouds::CLOUDS,
     clock::Clock,
-    controller::{self, Health, Operator},
+    controller::{self, Candidate, Health, Operator},
     observe::Surveys,
     pipeline::{Pipeline, Settings},
     sandbox::{arm::ArmSim, kube::KubeSim},
@@ -211,6 +211,13 @@ fn operator(scenario: &Scenario, arm: &ArmSim, kube: &KubeSim, clock: Clock) -> 
         concurrency: 1,
         health: Health::default(),
         instance: "rolecall-0".to_owned(),
+        candidate: Candidate {
+            namespace: "default".to_owned(),
+            lease: "rolecall".to_owned(),
+            // Nobody else runs for it, and each renewal takes real time.
+            duration: Duration::from_secs(10 * 60),
+            identity: "rolecall-0".to_owned(),
+        },
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     process::Process,
     request::{Api, JSON, MERGE, create_namespace, until},
     scene::{self, example_boundary, example_policy, ready_is, until_policy},
-    stage::{self, Server, free_port, operator, sandbox},
+    stage::{Server, free_port, operator, operator_as, own_server, sandbox},
 };
 
 /// How long a shutdown may take: Kubernetes kills after 30 s, and nobody wants to wait that long.
@@ -18,7 +18,7 @@ const SOON: Duration = Duration::from_secs(5);
 const NAMESPACE: &str = "payments";
 
 fn subscription() -> String {
-    "22222222-aaaa-4bbb-8ccc-000000000000".to_owned()
+    scene::subscription(0)
 }
 
 fn create_policy(api: &Api) {
@@ -37,14 +37,6 @@ fn assert_ends_cleanly(operator: Process) {
     let (code, took) = operator.terminate();
     assert_eq!(code, Some(0), "{log}");
     assert!(took < SOON, "it took {took:?} to end\n{log}");
-}
-
-/// A server of its own, or `None` where there is only a given cluster.
-fn own_server(name: &str, listen: &str) -> Option<Server> {
-    if stage::variable("ROLECALL_KUBECONFIG").is_some() {
-        return None;
-    }
-    Server::start(name, listen)
 }
 
 #[test]
@@ -90,7 +82,8 @@ fn the_operator_goes_on_after_the_api_server_was_killed_and_started_again() {
     let (folder, kubeconfig) = (folder.clone(), kubeconfig.clone());
     server.install_crds();
     let (arm, _sandbox) = sandbox(&folder);
-    let (operator, probes) = operator(&server, &arm);
+    // With one of ordinary length, a server that takes its time to start would be gone for longer than the lease lasts.
+    let (operator, probes) = operator_as("operator", &server, &arm, &["--lease-duration", "10m"]);
     let api = Api::of(&kubeconfig);
     create_policy(&api);
     let log = || operator.log();
@@ -105,6 +98,36 @@ fn the_operator_goes_on_after_the_api_server_was_killed_and_started_again() {
     let api = Api::of(&kubeconfig);
     let path = format!("{}/orders", scene::policies(NAMESPACE));
     api.ok("PATCH", &path, MERGE, &json!({ "spec": { "gate": "Drift" } }));
+    until_policy(&api, NAMESPACE, "orders", "the change is looked at", log, |policy| {
+        ready_is(policy, "False", "DriftDetected")
+    });
+    assert_ends_cleanly(operator);
+}
+
+#[test]
+fn an_operator_whose_api_server_stays_away_ends_and_one_that_is_started_again_goes_on() {
+    let listen = format!("127.0.0.1:{}", free_port());
+    let Some(server) = own_server("gone", &listen) else { return };
+    let Server { folder, kubeconfig, .. } = &server;
+    let (folder, kubeconfig) = (folder.clone(), kubeconfig.clone());
+    server.install_crds();
+    let (arm, _sandbox) = sandbox(&folder);
+    let (mut operator, _) = operator(&server, &arm);
+    let api = Api::of(&kubeconfig);
+    create_policy(&api);
+    until_policy(&api, NAMESPACE, "orders", "drift is reported", String::new, |policy| {
+        ready_is(policy, "True", "DriftReported")
+    });
+
+    server.kill();
+    assert_eq!(operator.ended(), Some(1), "{}", operator.log());
+    assert!(operator.log().contains("the lease was not renewed within 13 s; ending at once"), "{}", operator.log());
+    let server = Server::start_in(folder, &listen).expect("it started before");
+    let (operator, _) = operator_as("started-again", &server, &arm, &[]);
+    let api = Api::of(&kubeconfig);
+    let path = format!("{}/orders", scene::policies(NAMESPACE));
+    api.ok("PATCH", &path, MERGE, &json!({ "spec": { "gate": "Drift" } }));
+    let log = || operator.log();
     until_policy(&api, NAMESPACE, "orders", "the change is looked at", log, |policy| {
         ready_is(policy, "False", "DriftDetected")
     });

@@ -9,14 +9,20 @@ use std::{
     time::Duration,
 };
 
+use super::request::poll;
+
 /// Runs a program and ends it when our end of its standard input closes, which the kernel does for a test process
-/// however it ends. A word on standard input names another signal than TERM. The exit code is the program's. What was
-/// killed is going to be started again, so its files are kept.
+/// however it ends. Each line on standard input names a signal to send before that. The exit code is the program's. What
+/// was killed is going to be started again, so its files are kept.
 const LEASH: &str = r#"
 exec 3<&0
 "$@" </dev/null 3<&- &
 child=$!
-{ read -r signal; kill "-${signal:-TERM}" "$child"; } <&3 >/dev/null 2>&1 3<&- &
+{
+  while read -r signal; do kill "-$signal" "$child"; [ "$signal" != KILL ] || exit 0; done
+  kill -TERM "$child"
+  kill -CONT "$child"
+} <&3 >/dev/null 2>&1 3<&- &
 exec 3<&- </dev/null
 wait "$child"
 code=$?
@@ -79,10 +85,19 @@ impl Process {
 
     /// Sends KILL and waits.
     pub fn kill(mut self) {
-        let mut leash = self.leash.take().expect("still running");
-        leash.write_all(b"KILL\n").expect("the leash is held");
-        drop(leash);
+        self.signal("KILL");
         self.wait();
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&mut self, name: &str) {
+        let leash = self.leash.as_mut().expect("still running");
+        leash.write_all(format!("{name}\n").as_bytes()).expect("the leash is held");
+    }
+
+    /// Waits until it ends by itself. The exit code; none when it goes on for too long.
+    pub fn ended(&mut self) -> Option<i32> {
+        poll(|| self.child.try_wait().expect("our child"))?.code()
     }
 
     #[expect(clippy::disallowed_methods, reason = "how long a real process takes to end is real time")]

@@ -48,7 +48,8 @@ pub fn world() -> String {
     world
 }
 
-fn subscription(number: usize) -> String {
+/// One of the subscriptions of that world.
+pub fn subscription(number: usize) -> String {
     format!("22222222-aaaa-4bbb-8ccc-{number:012}")
 }
 

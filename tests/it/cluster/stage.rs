@@ -62,6 +62,11 @@ pub fn sandbox(folder: &Path) -> (Arm, Process) {
 
 /// The operator, and where its probes answer. It need not be ready.
 pub fn operator(server: &Server, arm: &Arm) -> (Process, Arm) {
+    operator_as("operator", server, arm, &[])
+}
+
+/// An operator of that name, with more arguments.
+pub fn operator_as(name: &str, server: &Server, arm: &Arm, arguments: &[&str]) -> (Process, Arm) {
     let kubeconfig = account::kubeconfig(server);
     // It names the caller, by which the operator knows what it made itself.
     let token = World::from_yaml(include_str!("../../../examples/orders/world.yaml")).expect("the example").token();
@@ -70,13 +75,14 @@ pub fn operator(server: &Server, arm: &Arm) -> (Process, Arm) {
         ("ROLECALL_TOKEN", &token),
         ("ROLECALL_TOKEN_SOURCE", "static"),
         ("ROLECALL_ARM_ENDPOINT", &arm.url),
-        ("HOSTNAME", "rolecall-in-the-tests"),
+        ("HOSTNAME", name),
         ("RUST_LOG", "info,rolecall=debug"),
     ];
     let probes = format!("127.0.0.1:{}", free_port());
     let metrics = format!("127.0.0.1:{}", free_port());
-    let command = [ROLECALL, "run", "--health-listen", &probes, "--metrics-listen", &metrics];
-    let log = server.folder.join("operator.log");
+    let own = [ROLECALL, "run", "--health-listen", &probes, "--metrics-listen", &metrics];
+    let command = [&own, arguments].concat();
+    let log = server.folder.join(format!("{name}.log"));
     let process = Process::start(&command, &environment, &log, None);
     let probes = Arm::at(&format!("http://{probes}"));
     until("the operator answers probes", || process.log(), || probes.try_get("/healthz").map(|(code, _)| code == 200));
@@ -111,6 +117,14 @@ impl Server {
     pub fn kill(mut self) {
         self.process.take().expect("a server of our own").kill();
     }
+}
+
+/// A server that no other test uses, or `None` where there is only a given cluster.
+pub fn own_server(name: &str, listen: &str) -> Option<Server> {
+    if variable("ROLECALL_KUBECONFIG").is_some() {
+        return None;
+    }
+    Server::start(name, listen)
 }
 
 /// The API server's binary; says once why there is none.

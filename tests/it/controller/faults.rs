@@ -59,7 +59,8 @@ async fn the_operator_goes_on_when_the_api_server_is_back() {
     run.start();
     run.wait(SETTLED).await;
     run.kube.set_available(false);
-    run.wait(Duration::from_secs(20 * 60)).await;
+    // Almost as long as the lease.
+    run.wait(Duration::from_secs(8 * 60)).await;
     assert!(run.health.is_ready(), "restarting the pod would not bring the API server back");
     run.kube.set_available(true);
     run.kube.put(orders("Enforce"));

@@ -1,8 +1,8 @@
 //! A run: both simulators, the operator, and questions about what was sent.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use azure_core::http::Transport;
+use azure_core::http::{HttpClient, Transport};
 use futures::FutureExt;
 use jiff::Timestamp;
 use rolecall::{
@@ -10,7 +10,7 @@ use rolecall::{
     catalog::clouds::CLOUDS,
     cli::crd::definitions,
     clock::Clock,
-    controller::{self, Health, Operator},
+    controller::{self, Candidate, Health, LeaseLost, Operator},
     metrics::Metrics,
     observe::Surveys,
     pipeline::{Pipeline, Settings},
@@ -24,6 +24,8 @@ use tokio::{sync::oneshot, task::JoinHandle};
 
 pub const NAMESPACE: &str = "payments";
 pub const POLICY: &str = "FunctionIdentityPolicy";
+/// The lease that operators run for.
+pub const LEASE: &str = "rolecall";
 /// A quiet time after which everything has settled, shorter than any interval.
 pub const SETTLED: Duration = Duration::from_secs(60);
 
@@ -39,7 +41,13 @@ pub struct Run {
     pub metrics: Metrics,
     clock: Clock,
     token: String,
-    operator: Option<(JoinHandle<()>, oneshot::Sender<()>)>,
+    operator: Option<Running>,
+}
+
+/// An operator that runs.
+pub struct Running {
+    pub task: JoinHandle<Result<(), LeaseLost>>,
+    pub stop: oneshot::Sender<()>,
 }
 
 impl Run {
@@ -74,36 +82,49 @@ impl Run {
         }
     }
 
-    /// Starts the operator.
+    /// Starts the operator, with a lease so long that days of simulated time cost few renewals.
     pub fn start(&mut self) {
+        let candidate = candidate("rolecall-0", Duration::from_secs(10 * 60));
+        let azure = self.arm.transport();
+        self.operator = Some(self.start_as(candidate, self.kube.client(), azure, self.health.clone()));
+    }
+
+    /// Starts an operator with ways of its own to the cluster and to Azure.
+    pub fn start_as(
+        &self,
+        candidate: Candidate,
+        client: kube::Client,
+        azure: Arc<dyn HttpClient>,
+        health: Health,
+    ) -> Running {
         let config = AzureConfig {
             cloud: CLOUDS[0],
             arm_endpoint: None,
-            credential: std::sync::Arc::new(StaticToken::new(self.token.clone())),
-            transport: Some(Transport::new(self.arm.transport())),
+            credential: Arc::new(StaticToken::new(self.token.clone())),
+            transport: Some(Transport::new(azure)),
             limits: Limits::default(),
         };
         let azure = Azure::counted(config, self.metrics.clone()).expect("a usable configuration");
         let settings = Settings { installation: Some(self.installation.to_owned()), ..self.settings.clone() };
         let operator = Operator {
-            client: self.kube.client(),
+            client,
             pipeline: Pipeline::new(azure, Surveys::new(self.clock, Duration::from_secs(60)), self.clock)
                 .with(settings),
             clock: self.clock,
             concurrency: 8,
-            health: self.health.clone(),
-            instance: "rolecall-0".to_owned(),
+            health,
+            instance: candidate.identity.clone(),
+            candidate,
         };
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(controller::run(operator, stopped.map(drop).boxed()));
-        self.operator = Some((task, stop));
+        Running { task: tokio::spawn(controller::run(operator, stopped.map(drop).boxed())), stop }
     }
 
     /// Asks the operator to end; answers when it has.
     pub async fn shut_down(&mut self) {
-        let (task, stop) = self.operator.take().expect("started");
+        let Running { task, stop } = self.operator.take().expect("started");
         stop.send(()).expect("it runs");
-        task.await.expect("no panic");
+        task.await.expect("no panic").expect("it led to its end");
     }
 
     /// Another cluster with an operator of its own over the same Azure.
@@ -125,7 +146,7 @@ impl Run {
 
     /// The operator is gone in the middle of whatever it was doing.
     pub fn crash(&mut self) {
-        self.operator.take().expect("started").0.abort();
+        self.operator.take().expect("started").task.abort();
     }
 
     /// Lets simulated time pass.
@@ -150,9 +171,10 @@ impl Run {
         ready["reason"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// Requests to Kubernetes that write.
+    /// Requests to Kubernetes that write about policies.
     pub fn kube_writes(&self) -> Vec<KubeRequest> {
-        self.kube.journal().into_iter().filter(|request| request.mutating).collect()
+        let is_write = |request: &KubeRequest| request.mutating && !request.path.contains("/leases");
+        self.kube.journal().into_iter().filter(is_write).collect()
     }
 
     pub fn status_writes(&self) -> Vec<KubeRequest> {
@@ -185,6 +207,11 @@ impl Run {
             },
         }));
     }
+}
+
+/// Who runs for the lease of the tests.
+pub fn candidate(name: &str, duration: Duration) -> Candidate {
+    Candidate { namespace: "default".to_owned(), lease: LEASE.to_owned(), duration, identity: name.to_owned() }
 }
 
 /// The example's policy in some mode.

@@ -22,6 +22,7 @@ use super::bench::{
 
 const LIMITS: Limits = Limits {
     total_timeout: Duration::from_secs(60),
+    write_timeout: Duration::from_secs(9),
     read_retries: 2,
     longest_wait: Duration::from_secs(5),
     max_body: 1024 * 1024,

@@ -16,6 +16,7 @@ use super::bench::{Bench, SUBSCRIPTION, assert_no_token, fault, world};
 
 const LIMITS: Limits = Limits {
     total_timeout: Duration::from_secs(60),
+    write_timeout: Duration::from_secs(9),
     read_retries: 2,
     longest_wait: Duration::from_secs(5),
     max_body: 1024 * 1024,

@@ -21,6 +21,7 @@ use super::{
 
 const LIMITS: Limits = Limits {
     total_timeout: Duration::from_secs(20),
+    write_timeout: Duration::from_secs(9),
     read_retries: 1,
     longest_wait: Duration::from_secs(1),
     max_body: 1024 * 1024,

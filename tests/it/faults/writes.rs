@@ -75,6 +75,20 @@ async fn a_patch_is_sent_once_whatever_is_answered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_write_without_an_answer_is_given_up_after_nine_seconds() {
+    let bench = Bench::new(world(), Limits::default());
+    bench.sim.add_fault(fault(&json!({"times": 1000, "answer": "hang"})));
+    for method in ["PUT", "PATCH"] {
+        let begun = tokio::time::Instant::now();
+        let failure = if method == "PUT" { put(&bench).await } else { patch(&bench).await };
+        let failure = failure.expect_err("nothing answers");
+        assert_eq!(begun.elapsed(), bench.azure.longest_write(), "{method}");
+        assert_eq!(begun.elapsed().as_secs(), 9, "{method}");
+        assert!(failure.text.ends_with("was not answered within 9 s"), "{failure}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_fault_both_writes_take_effect() {
     let bench = Bench::new(world(), Limits::default());
     assert_eq!((put(&bench).await, patch(&bench).await), (Ok(()), Ok(())));

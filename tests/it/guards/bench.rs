@@ -28,11 +28,18 @@ use crate::azure::{boundaries, example, policy};
 pub(super) struct Cluster {
     pub(super) authority: Mutex<Authority>,
     pub(super) stored: Mutex<Option<FunctionIdentityPolicy>>,
+    /// For how long nobody else acts.
+    pub(super) undisturbed: Mutex<Duration>,
 }
 
 impl Cluster {
     pub(super) fn set_authority(&self, authority: Authority) {
         *self.authority.lock().expect("no test panics while it holds this lock") = authority;
+    }
+
+    /// Another operator may act after this time.
+    pub(super) fn leave_undisturbed_for(&self, time: Duration) {
+        *self.undisturbed.lock().expect("no test panics while it holds this lock") = time;
     }
 
     /// Somebody changes the policy, or deletes it.
@@ -54,6 +61,10 @@ impl Leave for Cluster {
     fn policies(&self) -> Option<Vec<Arc<FunctionIdentityPolicy>>> {
         let stored = self.stored.lock().expect("no test panics while it holds this lock");
         Some(stored.iter().cloned().map(Arc::new).collect())
+    }
+
+    fn may_write(&self, longest: Duration) -> bool {
+        longest < *self.undisturbed.lock().expect("no test panics while it holds this lock")
     }
 }
 
@@ -95,8 +106,11 @@ impl Bench {
         policy.spec.mode = mode;
         policy.metadata.generation = Some(1);
         let moments = Arc::new(Moments { arm: arm.clone(), inner: arm.transport(), waiting: Mutex::default() });
-        let cluster =
-            Arc::new(Cluster { authority: Mutex::new(boundaries()), stored: Mutex::new(Some(policy.clone())) });
+        let cluster = Arc::new(Cluster {
+            authority: Mutex::new(boundaries()),
+            stored: Mutex::new(Some(policy.clone())),
+            undisturbed: Mutex::new(Duration::MAX),
+        });
         let pipeline = pipeline(&moments, clock);
         Self { arm, policy, cluster, pipeline, clock, moments }
     }

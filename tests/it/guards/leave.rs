@@ -1,7 +1,7 @@
 //! Leave to act is lost while a pass is under way. It is asked after the last read, so that nothing lies between the
 //! answer and the write.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use rolecall::{
     api::{ChangeKind, Mode},
@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::bench::{Bench, Cluster};
 use super::documents::{
-    ACTING, APPLIED, BLOB_CONTRIBUTOR, NOTHING, RECEIVER, SHARED, SUBSCRIPTION, SYSTEM, app, block, boundary, missing,
-    no_boundary, own_name, patch, put, queue,
+    ACTING, APPLIED, BLOB_CONTRIBUTOR, NOTHING, RECEIVER, REHEARSED, SHARED, SUBSCRIPTION, SYSTEM, app, block,
+    boundary, missing, no_boundary, own_name, patch, put, queue,
 };
 
 const CAPPED: &str = "not sent: the boundary over the app allows no more than `Report`";
@@ -155,6 +155,32 @@ async fn leave_that_is_not_lost_is_used() {
         assert_eq!(bench.act().await.outcomes(), [APPLIED]);
         assert_eq!(bench.writes(), [write]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_might_not_be_over_in_time_is_held_and_tried_again_soon() {
+    let writes = [(Bench::new as fn(Mode) -> Bench, missing(), 1), (unattached, app(), 2)];
+    for (bench, last_read, nth) in writes {
+        let bench = bench(Mode::Enforce);
+        bench.look().await;
+        let cluster = Arc::clone(&bench.cluster);
+        bench.before("GET", &last_read, nth, move |_| cluster.leave_undisturbed_for(Duration::from_secs(9)));
+        let seen = bench.act().await;
+        bench.assert_happened();
+        let [outcome] = seen.outcomes()[..] else { panic!("{:?}", seen.outcomes()) };
+        assert!(outcome.starts_with("not sent: the operator's lease was not renewed in time"), "{outcome}");
+        assert_eq!(bench.writes(), NOTHING);
+        assert_eq!(seen.situation, Situation::Remediating);
+        bench.cluster.leave_undisturbed_for(Duration::from_millis(9001));
+        assert_eq!(bench.act().await.outcomes(), [APPLIED], "nothing has to be read anew for that");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_needs_no_time_for_a_write() {
+    let bench = Bench::new(Mode::DryRun);
+    bench.cluster.leave_undisturbed_for(Duration::ZERO);
+    assert_eq!(bench.act().await.outcomes(), [REHEARSED]);
 }
 
 #[tokio::test(start_paused = true)]
