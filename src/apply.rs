@@ -55,6 +55,11 @@ async fn attempt(
     refused: &impl Fn(&Step) -> Option<Outcome>,
     sent: &mut bool,
 ) -> Result<Outcome, Failure> {
+    // Before the looks: nothing waits between them and the write.
+    let azure = &match permit {
+        Permit::Write => azure.confirming().with_turn(azure.await_write_turn(&step.request).await?),
+        Permit::Rehearse => azure.confirming(),
+    };
     let confirmed = match &step.change {
         Change::Identity(change) => confirm::identity(azure, change).await?,
         Change::Grant(grant) => confirm::grant(azure, grant, plan).await?,

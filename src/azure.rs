@@ -4,12 +4,15 @@
 
 mod arm;
 mod authorization;
+mod budget;
 mod credentials;
 mod envelope;
 mod limits;
 mod paging;
 mod policies;
 mod reads;
+mod told;
+mod turns;
 mod wire;
 
 use std::sync::Arc;
@@ -21,7 +24,11 @@ pub use credentials::{StaticToken, TokenSource, credential};
 pub use envelope::{ErrorFacts, failure_of};
 pub use limits::Limits;
 
-use crate::{catalog::clouds::Cloud, model::Failure};
+use crate::{
+    catalog::clouds::Cloud,
+    model::Failure,
+    plan::{Method, Request},
+};
 
 /// How to reach Azure.
 #[derive(Clone)]
@@ -38,7 +45,11 @@ pub struct AzureConfig {
     pub limits: Limits,
 }
 
-/// A client of Resource Manager. Cheap to clone.
+/// Leave to send one write. Dropped unused, it is somebody else's.
+#[derive(Debug)]
+pub struct WriteTurn(turns::Turn);
+
+/// A client of Resource Manager. Cheap to clone; clones share what Azure allows.
 #[derive(Clone)]
 pub struct Azure {
     arm: arm::Arm,
@@ -49,5 +60,26 @@ impl Azure {
     /// machine.
     pub fn new(config: AzureConfig) -> Result<Self, Failure> {
         Ok(Self { arm: arm::Arm::new(config)? })
+    }
+
+    /// The same client for looks just before a write: where Azure allows few requests, they come before lists.
+    #[must_use]
+    pub fn confirming(&self) -> Self {
+        Self { arm: self.arm.confirming() }
+    }
+
+    /// Waits until a planned request may be sent. To be asked before the looks that confirm it, so that nothing waits
+    /// between these and the write. Fails with class Throttled when the turn is more than seconds away.
+    pub async fn await_write_turn(&self, request: &Request) -> Result<WriteTurn, Failure> {
+        let operation = match request.method {
+            Method::Put | Method::Patch => turns::Operation::Writes,
+        };
+        self.arm.write_turn(operation, &request.path).await.map(WriteTurn)
+    }
+
+    /// The same client, whose next write of that kind uses the turn and does not wait.
+    #[must_use]
+    pub fn with_turn(&self, turn: WriteTurn) -> Self {
+        Self { arm: self.arm.holding(turn.0) }
     }
 }

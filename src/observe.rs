@@ -20,7 +20,7 @@ use crate::{
 pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Policy) -> Observed {
     let mut by_subscription = BTreeMap::new();
     for subscription in policy.subscriptions() {
-        by_subscription.insert(subscription.to_owned(), surveys.of(azure, subscription).await);
+        by_subscription.insert(subscription.to_owned(), surveys.of(azure, subscription, Some(&policy.target)).await);
     }
     let survey = |scope: &Scope| scope.subscription().and_then(|subscription| by_subscription.get(subscription));
 
@@ -85,7 +85,7 @@ pub async fn ask_groups(
     questions: &BTreeSet<(PrincipalId, String)>,
 ) {
     for (principal, subscription) in questions {
-        let survey = surveys.of(azure, subscription).await;
+        let survey = surveys.of(azure, subscription, None).await;
         let answer = surveys.through_groups(azure, subscription, *principal, survey.began).await;
         let known = observed.through_groups.entry(*principal).or_insert_with(|| answer.clone());
         // A principal with needs in several subscriptions has a list in each.

@@ -166,7 +166,11 @@ impl Pipeline {
         };
         if permit == Some(Permit::Write) {
             self.remember(&execution);
-            if execution.outdates_the_survey() {
+            if execution.outdates_the_survey() && execution.only_adds() {
+                for subscription in policy.subscriptions() {
+                    self.surveys.outdate_for(subscription, &policy.target).await;
+                }
+            } else if execution.outdates_the_survey() {
                 self.outdate(&policy).await;
             }
         }

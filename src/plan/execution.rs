@@ -1,6 +1,9 @@
 //! What came of a plan, as data: `apply` fills it in, `report` puts it into words.
 
-use super::{held::HoldReason, step::Step};
+use super::{
+    held::HoldReason,
+    step::{Change, Step},
+};
 use crate::model::Failure;
 
 /// What came of a plan, step by step.
@@ -61,6 +64,15 @@ impl Execution {
         self.outcomes.iter().any(|entry| match entry.outcome {
             Outcome::Applied | Outcome::AlreadyDone | Outcome::Moved(_) | Outcome::Failed(_) => true,
             Outcome::Held(_) | Outcome::Rehearsed => false,
+        })
+    }
+
+    /// Whether nothing in it takes anything away. What it adds, only its own policy has to see in the next survey: others
+    /// find it by the look before their write.
+    #[must_use]
+    pub fn only_adds(&self) -> bool {
+        self.outcomes.iter().all(|entry| match entry.step.change {
+            Change::Identity(_) | Change::Grant(_) => true,
         })
     }
 

@@ -42,7 +42,7 @@ use reply::Page;
 use state::State;
 
 pub use fault::{Fault, FaultAnswer, StatusAnswer};
-pub use world::{Caller, Permission, World, WorldError};
+pub use world::{Buckets, Caller, Permission, World, WorldError};
 
 /// How long a request that hangs is held, on tokio's clock, before its connection is dropped: longer than any timeout
 /// of a client, and finite, so that paused time can pass it.

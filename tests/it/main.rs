@@ -12,4 +12,5 @@ mod guards;
 mod recorded;
 mod scenarios;
 mod schema;
+mod storm;
 mod survey;
