@@ -6,7 +6,9 @@
 //! not modelled answers 501 `SandboxUnsupported`, so that no test passes by accident.
 
 mod assignments;
+mod authority;
 mod call;
+mod certificates;
 mod definitions;
 mod extensions;
 mod fault;
@@ -41,6 +43,7 @@ use call::Call;
 use reply::Page;
 use state::State;
 
+pub use certificates::{Certificate, CertificateError};
 pub use fault::{Fault, FaultAnswer, StatusAnswer};
 pub use world::{Buckets, Caller, Permission, World, WorldError};
 

@@ -10,6 +10,7 @@ mod faults;
 mod generated;
 mod guards;
 mod recorded;
+mod sandbox;
 mod scenarios;
 mod schema;
 mod storm;

@@ -147,8 +147,8 @@ fn write_bound(writes: u32, size: u32, per_second: u32) -> SignedDuration {
 }
 
 /// Each write is confirmed by three reads, and reads refill two and a half times as fast: so reads are the limit, and a
-/// quarter more time than the write bucket alone would take is the least that can be had. The rest is the survey, which
-/// takes 23 reads each minute, and what is left to others.
+/// quarter more time than the write bucket alone would take is the least that can be had. The rest is the survey, which is
+/// read anew each minute, and what is left to others.
 #[tokio::test(start_paused = true)]
 async fn a_thousand_policies_are_repaired_at_the_speed_that_azure_allows_without_a_refusal_after_the_first() {
     let passed = Storm::pass(1000, json!({ "throttling": true })).await;
