@@ -21,7 +21,7 @@ pub enum Permit {
 }
 
 /// Applies the plan's steps in order. `refused` is asked just before each: whether there is a reason by now not to make
-/// it. A failed step does not stop those that do not depend on it: steps of one plan
+/// it. `may_write` is asked before the second request of a step. A failed step does not stop those that do not depend on it: steps of one plan
 /// never depend on each other, because what needs an earlier one is held for the next pass.
 pub async fn apply(
     azure: &Azure,
@@ -29,13 +29,15 @@ pub async fn apply(
     permit: Permit,
     locks: &WriteLocks,
     refused: impl Fn(&Step) -> Option<Outcome>,
+    may_write: impl Fn() -> bool,
 ) -> Execution {
     let mut execution = Execution::default();
     for step in &plan.steps {
         // From the look before the write to its answer.
         let _writing = locks.lock(&step.request.path.to_ascii_lowercase()).await;
         let mut sent = false;
-        let outcome = attempt(azure, plan, step, permit, &refused, &mut sent).await.unwrap_or_else(Outcome::Failed);
+        let outcome =
+            attempt(azure, plan, step, permit, (&refused, &may_write), &mut sent).await.unwrap_or_else(Outcome::Failed);
         tracing::info!(
             change = ?step.kinds(),
             subject = step.subject(),
@@ -52,9 +54,14 @@ async fn attempt(
     plan: &Plan,
     step: &Step,
     permit: Permit,
-    refused: &impl Fn(&Step) -> Option<Outcome>,
+    (refused, may_write): (&impl Fn(&Step) -> Option<Outcome>, &impl Fn() -> bool),
     sent: &mut bool,
 ) -> Result<Outcome, Failure> {
+    // Before the looks: nothing waits between them and the write.
+    let azure = &match permit {
+        Permit::Write => azure.confirming().with_turn(azure.await_write_turn(&step.request).await?),
+        Permit::Rehearse => azure.confirming(),
+    };
     let confirmed = match &step.change {
         Change::Identity(change) => confirm::identity(azure, change).await?,
         Change::Grant(grant) => confirm::grant(azure, grant, plan).await?,
@@ -74,23 +81,31 @@ async fn attempt(
     match &step.change {
         Change::Grant(grant) => create_grant(azure, step, grant).await,
         Change::Identity(_) | Change::Revoke(_) | Change::Reattach(_) | Change::Restart(_) | Change::Refresh { .. } => {
-            send(azure, step).await
+            send(azure, step, may_write).await
         }
     }
 }
 
-/// Sends what is planned, and what must follow. The second is tried again where the first has left a gap.
-async fn send(azure: &Azure, step: &Step) -> Result<Outcome, Failure> {
-    azure.write(&step.request).await?;
-    let Some(then) = &step.then else { return Ok(Outcome::Applied) };
-    let mut result = azure.write(then).await;
-    for _ in 0..2 {
-        if !result.as_ref().is_err_and(|failure| failure.class == FailureClass::Transient) {
+/// Sends what is planned, and what must follow at once. The second closes a gap that the first may have made, so it is sent
+/// also when the first has no answer, and again after a passing failure; but never when another operator may act.
+async fn send(azure: &Azure, step: &Step, may_write: &impl Fn() -> bool) -> Result<Outcome, Failure> {
+    let first = azure.write(&step.request).await;
+    let Some(then) = &step.then else { return first.map(|()| Outcome::Applied) };
+    if first.as_ref().is_err_and(|failure| failure.class != FailureClass::Transient) {
+        return first.map(|()| Outcome::Applied);
+    }
+    let mut result =
+        Err(Failure::new(FailureClass::Transient, "LeaseUncertain", "the lease ran out between two writes"));
+    for _ in 0..3 {
+        if !may_write() {
             break;
         }
         result = azure.write(then).await;
+        if !result.as_ref().is_err_and(|failure| failure.class == FailureClass::Transient) {
+            break;
+        }
     }
-    result.map(|()| Outcome::Applied)
+    result.and(first).map(|()| Outcome::Applied)
 }
 
 /// What we must be allowed to do, and where, for Azure to accept the step.

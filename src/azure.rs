@@ -4,6 +4,7 @@
 
 mod arm;
 mod authorization;
+mod budget;
 mod counted;
 mod credentials;
 mod envelope;
@@ -12,6 +13,8 @@ mod paging;
 mod policies;
 mod reads;
 mod token;
+mod told;
+mod turns;
 mod wire;
 
 use std::{sync::Arc, time::Duration};
@@ -27,6 +30,7 @@ use crate::{
     catalog::clouds::Cloud,
     metrics::Metrics,
     model::{Failure, PrincipalId},
+    plan::{Method, Request},
 };
 
 /// How to reach Azure.
@@ -44,7 +48,11 @@ pub struct AzureConfig {
     pub limits: Limits,
 }
 
-/// A client of Resource Manager. Cheap to clone.
+/// Leave to send one write. Dropped unused, it is somebody else's.
+#[derive(Debug)]
+pub struct WriteTurn(turns::Turn);
+
+/// A client of Resource Manager. Cheap to clone; clones share what Azure allows.
 #[derive(Clone)]
 pub struct Azure {
     arm: arm::Arm,
@@ -79,5 +87,27 @@ impl Azure {
     #[must_use]
     pub fn longest_write(&self) -> Duration {
         self.arm.limits().write_timeout
+    }
+
+    /// The same client for looks just before a write: where Azure allows few requests, they come before lists.
+    #[must_use]
+    pub fn confirming(&self) -> Self {
+        Self { arm: self.arm.confirming(), caller: self.caller.clone() }
+    }
+
+    /// Waits until a planned request may be sent. To be asked before the looks that confirm it, so that nothing waits
+    /// between these and the write. Fails with class Throttled when the turn is more than seconds away.
+    pub async fn await_write_turn(&self, request: &Request) -> Result<WriteTurn, Failure> {
+        let operation = match request.method {
+            Method::Put | Method::Patch | Method::Post => turns::Operation::Writes,
+            Method::Delete => turns::Operation::Deletes,
+        };
+        self.arm.write_turn(operation, &request.path).await.map(WriteTurn)
+    }
+
+    /// The same client, whose next write of that kind uses the turn and does not wait.
+    #[must_use]
+    pub fn with_turn(&self, turn: WriteTurn) -> Self {
+        Self { arm: self.arm.holding(turn.0), caller: self.caller.clone() }
     }
 }

@@ -24,7 +24,7 @@ use crate::{
 pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Policy) -> Observed {
     let mut by_subscription = BTreeMap::new();
     for subscription in policy.subscriptions() {
-        by_subscription.insert(subscription.to_owned(), surveys.of(azure, subscription).await);
+        by_subscription.insert(subscription.to_owned(), surveys.of(azure, subscription, Some(&policy.target)).await);
     }
     let survey = |scope: &Scope| scope.subscription().and_then(|subscription| by_subscription.get(subscription));
 
@@ -85,7 +85,7 @@ pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Po
 /// What the last surveys alone show of each policy, without any request: enough to see how many drifted at once. What
 /// a list does not show is unknown here.
 pub async fn glance(azure: &Azure, surveys: &Surveys, subscription: &str, policies: &[Policy]) -> Vec<Observed> {
-    let survey = surveys.of(azure, subscription).await;
+    let survey = surveys.of(azure, subscription, None).await;
     let only = |id: &Scope| id.subscription().is_some_and(|own| own == subscription);
     let look = |policy: &Policy| {
         let target = Some(&policy.target).filter(|id| only(id)).and_then(|id| find(&survey.sites, id));
@@ -142,7 +142,7 @@ pub async fn claims(
 ) -> Claims {
     let mut by_subscription = BTreeMap::new();
     for subscription in own.subscriptions() {
-        by_subscription.insert(subscription.to_owned(), surveys.of(azure, subscription).await);
+        by_subscription.insert(subscription.to_owned(), surveys.of(azure, subscription, Some(&own.target)).await);
     }
     let survey = |scope: &Scope| scope.subscription().and_then(|subscription| by_subscription.get(subscription));
     let principal = |policy: &Policy, identity: &Identity| match identity {
@@ -192,7 +192,7 @@ pub async fn ask_groups(
     questions: &BTreeSet<(PrincipalId, String)>,
 ) {
     for (principal, subscription) in questions {
-        let survey = surveys.of(azure, subscription).await;
+        let survey = surveys.of(azure, subscription, None).await;
         let answer = surveys.through_groups(azure, subscription, *principal, survey.began).await;
         let known = observed.through_groups.entry(*principal).or_insert_with(|| answer.clone());
         // A principal with needs in several subscriptions has a list in each.

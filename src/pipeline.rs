@@ -370,6 +370,7 @@ impl Pipeline {
         permit: Permit,
         live: Option<&Live>,
     ) -> Execution {
+        let may_write = || leave.may_write(self.azure.longest_write());
         let refused = |step: &Step| {
             if !leave.is_current(object) {
                 return Some(Outcome::Moved("the policy was changed or deleted".to_owned()));
@@ -388,12 +389,12 @@ impl Pipeline {
                 return held;
             }
             // Nothing but the write itself comes after these two.
-            if !leave.may_write(self.azure.longest_write()) {
+            if !may_write() {
                 return Some(Outcome::Held(HoldReason::LeaseUncertain));
             }
             self.budget.take(self.clock.now()).err().map(|until| Outcome::Held(HoldReason::WriteBudget(until)))
         };
-        let execution = apply::apply(&self.azure, plan, permit, &self.locks, refused).await;
+        let execution = apply::apply(&self.azure, plan, permit, &self.locks, refused, may_write).await;
         self.count(&execution);
         if permit == Permit::Write {
             self.identity_writes.remember(&execution, self.clock.now());
@@ -402,7 +403,11 @@ impl Pipeline {
                     self.breaker.forgive_one_grant(revoke.grant.scope.subscription().unwrap_or_default());
                 }
             }
-            if execution.outdates_the_survey() {
+            if execution.outdates_the_survey() && execution.only_adds() {
+                for subscription in policy.subscriptions() {
+                    self.surveys.outdate_for(subscription, &policy.target).await;
+                }
+            } else if execution.outdates_the_survey() {
                 self.outdate(policy).await;
             }
         }

@@ -1,6 +1,9 @@
 //! The one way to Resource Manager: origin check, bounded time and size, errors as [`Failure`].
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use azure_core::http::{
     ClientOptions, Context, Method, Pipeline, PipelineStreamOptions, Request, RetryOptions, Url, headers::HeaderName,
@@ -11,12 +14,15 @@ use serde_json::Value;
 
 use super::{
     AzureConfig, Limits,
-    counted::Counted,
+    budget::Urgency,
+    counted::Counting,
     envelope,
     policies::{Bearer, ReadRetry},
+    told::Told,
+    turns::{Counted, NotYet, Operation, Turn, Turns},
 };
 use crate::{
-    metrics::Metrics,
+    metrics::{Metrics, operation},
     model::{Failure, FailureClass},
 };
 
@@ -46,6 +52,10 @@ pub(super) struct Arm {
     endpoint: Url,
     limits: Limits,
     metrics: Metrics,
+    turns: Arc<Turns>,
+    urgency: Urgency,
+    /// A turn for the next write.
+    held: Option<Arc<Mutex<Option<Turn>>>>,
 }
 
 impl Arm {
@@ -65,20 +75,35 @@ impl Arm {
         let retry =
             ReadRetry { retries: limits.read_retries, longest_wait: limits.longest_wait, metrics: metrics.clone() };
         let bearer = Bearer { credential, scope: cloud.arm_scope.to_owned() };
-        let counted = Counted { metrics: metrics.clone() };
+        let counting = Counting { metrics: metrics.clone() };
         let pipeline = Pipeline::new(
             option_env!("CARGO_PKG_NAME"),
             option_env!("CARGO_PKG_VERSION"),
             options,
             vec![Arc::new(retry)],
-            vec![Arc::new(bearer), Arc::new(counted)],
+            vec![Arc::new(bearer), Arc::new(counting)],
             None,
         );
-        Ok(Self { pipeline, endpoint, limits, metrics })
+        let turns = Arc::new(Turns::new(cloud.allowances, limits.longest_wait));
+        Ok(Self { pipeline, endpoint, limits, metrics, turns, urgency: Urgency::Looking, held: None })
     }
 
     pub(super) fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    pub(super) fn confirming(&self) -> Self {
+        Self { urgency: Urgency::Confirming, ..self.clone() }
+    }
+
+    pub(super) fn holding(&self, turn: Turn) -> Self {
+        Self { held: Some(Arc::new(Mutex::new(Some(turn)))), ..self.clone() }
+    }
+
+    /// A turn for a write at that path.
+    pub(super) async fn write_turn(&self, operation: Operation, path: &str) -> Result<Turn, Failure> {
+        let turn = self.turns.next(&Counted::at(operation, path), Urgency::Confirming).await;
+        turn.map_err(|not_yet| out_of_turn(&format!("a write of {path}"), not_yet))
     }
 
     pub(super) fn endpoint(&self) -> &Url {
@@ -109,8 +134,55 @@ impl Arm {
             let text = format!("refused to follow a link to `{host}`, which is not {}", self.endpoint);
             return Err(Failure::new(FailureClass::Bug, "ForeignLink", text));
         }
+        let counted = Counted::of(method, &url);
+        let mut turn = self.turn(&counted, &what).await?;
+        let mut tried = 0;
+        loop {
+            let result = self.send_in_time(method, url.clone(), body.clone(), &what, &mut turn).await;
+            tried += 1;
+            if !turn.was_refused() || method != Method::Get || tried > self.limits.read_retries {
+                return result;
+            }
+            let Err(refusal) = result else { return result };
+            // Without a time, or with a long one, it is the next pass that tries again.
+            if refusal.retry_after.is_none_or(|told| told > self.limits.longest_wait) {
+                return Err(refusal);
+            }
+            turn = match self.turns.next(&counted, self.urgency).await {
+                Ok(turn) => turn,
+                Err(_) => return Err(refusal),
+            };
+            self.metrics.arm_retried(operation(method.as_str(), url.path()));
+        }
+    }
+
+    /// The turn that is held for this write, or the next one.
+    async fn turn(&self, counted: &Counted, what: &str) -> Result<Turn, Failure> {
+        let held = self.held.as_ref().and_then(|held| {
+            let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+            held.take_if(|turn| turn.is_for(counted))
+        });
+        let Some(turn) = held else {
+            let next = self.turns.next(counted, self.urgency).await;
+            return next.map_err(|not_yet| out_of_turn(what, not_yet));
+        };
+        match turn.void() {
+            None => Ok(turn),
+            Some(not_yet) => Err(out_of_turn(what, not_yet)),
+        }
+    }
+
+    /// Time spent in waiting for the turn is none of the request's.
+    async fn send_in_time(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<Bytes>,
+        what: &str,
+        turn: &mut Turn,
+    ) -> Result<Answer, Failure> {
         let limit = if method == Method::Get { self.limits.total_timeout } else { self.limits.write_timeout };
-        match tokio::time::timeout(limit, self.send(method, url, body, &what)).await {
+        match tokio::time::timeout(limit, self.send(method, url, body, what, turn)).await {
             Ok(result) => result,
             Err(_) => {
                 let text = format!("{what} was not answered within {} s", limit.as_secs());
@@ -119,13 +191,21 @@ impl Arm {
         }
     }
 
-    async fn send(&self, method: Method, url: Url, body: Option<Bytes>, what: &str) -> Result<Answer, Failure> {
+    async fn send(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<Bytes>,
+        what: &str,
+        turn: &mut Turn,
+    ) -> Result<Answer, Failure> {
         let mut request = Request::new(url, method);
         request.insert_header("accept", "application/json");
         if let Some(body) = body {
             request.insert_header("content-type", "application/json");
             request.set_body(body);
         }
+        turn.use_up();
         let options = PipelineStreamOptions { skip_checks: true, ..PipelineStreamOptions::default() };
         let response = self
             .pipeline
@@ -145,6 +225,7 @@ impl Arm {
         let header = |name: &'static str| headers.get_optional_str(&HeaderName::from_static(name)).map(str::to_owned);
         tracing::debug!(operation = what, status, "azure answered");
         if (200..300).contains(&status) {
+            turn.answered(&Told::of(turn.operation(), status, &headers, None));
             Ok(Answer { status, body: body.freeze() })
         } else {
             let facts = envelope::ErrorFacts {
@@ -153,6 +234,7 @@ impl Arm {
                 correlation_id: header("x-ms-correlation-request-id").or_else(|| header("x-ms-request-id")),
             };
             let failure = envelope::failure_of(what, &facts, &body);
+            turn.answered(&Told::of(turn.operation(), status, &headers, Some(&failure)));
             // A 404 is an answer like any other, and looked for on purpose.
             if !failure.is_not_found() {
                 let correlation_id = failure.correlation_id.as_deref().unwrap_or_default();
@@ -160,5 +242,20 @@ impl Arm {
             }
             Err(failure)
         }
+    }
+}
+
+/// The failure of a request that was not sent. Azure would refuse it, or others would have nothing left.
+fn out_of_turn(what: &str, not_yet: NotYet) -> Failure {
+    let NotYet { wait, refused } = not_yet;
+    let why = if refused {
+        "Azure has refused a request like it and asked us to wait"
+    } else {
+        "we have asked as much of Azure as it allows for now"
+    };
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    Failure {
+        retry_after: Some(Duration::from_secs(seconds.max(1))),
+        ..Failure::new(FailureClass::Throttled, "AwaitsTurn", format!("{what} was not sent yet: {why}"))
     }
 }

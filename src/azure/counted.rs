@@ -13,12 +13,12 @@ use crate::metrics::{Metrics, operation};
 
 /// Comes last before the transport, so that neither the wait for a token nor a pause between tries is in the time.
 #[derive(Debug)]
-pub(super) struct Counted {
+pub(super) struct Counting {
     pub(super) metrics: Metrics,
 }
 
 #[async_trait]
-impl Policy for Counted {
+impl Policy for Counting {
     async fn send(&self, ctx: &Context, request: &mut Request, next: &[Arc<dyn Policy>]) -> PolicyResult {
         let counted = self.metrics.arm_request(operation(request.method().as_str(), request.url().path()));
         let result = next[0].send(ctx, request, &next[1..]).await;

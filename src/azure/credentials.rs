@@ -44,6 +44,9 @@ pub fn credential(
     let unusable = |error: azure_core::Error| {
         Failure::new(FailureClass::Denied, "NoToken", format!("the token source {source:?} cannot be used: {error}"))
     };
+    // AKS sets it beside the federated token, as every client of Azure expects.
+    let from_environment = set("AZURE_AUTHORITY_HOST");
+    let authority_host = authority_host.or(from_environment.as_deref());
     let client_options = client_options(cloud, authority_host);
     match source {
         TokenSource::Auto => {

@@ -39,8 +39,8 @@ impl Policy for ReadRetry {
                 Ok(response) => {
                     let told = response.headers().get_optional_str(&RETRY_AFTER);
                     match (u16::from(response.status()), told.and_then(|text| text.trim().parse().ok())) {
-                        (429 | 503, Some(seconds)) => Duration::from_secs(seconds),
-                        // A 429 without a number of seconds is no promise to wait for: the requeue decides.
+                        // A 429 is not for this policy: everybody's next request depends on it (`turns`).
+                        (503, Some(seconds)) => Duration::from_secs(seconds),
                         (500 | 502 | 503 | 504, _) => pause,
                         _ => return result,
                     }

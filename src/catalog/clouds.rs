@@ -13,7 +13,44 @@ pub struct Cloud {
     pub arm_scope: &'static str,
     /// Where tokens come from.
     pub authority_host: &'static str,
+    /// What Resource Manager lets one identity ask of one subscription.
+    pub allowances: Allowances,
 }
+
+/// The documented limits, by kind of operation. What a subscription really has may be more or less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowances {
+    /// GET and HEAD.
+    pub reads: Allowance,
+    /// PUT, PATCH and POST.
+    pub writes: Allowance,
+    /// DELETE.
+    pub deletes: Allowance,
+}
+
+/// So many at once, and so many more within an hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// Requests at once.
+    pub size: u32,
+    /// Requests that come back in an hour.
+    pub per_hour: u32,
+}
+
+/// Token buckets. Source: `MicrosoftDocs/azure-docs`,
+/// `articles/azure-resource-manager/management/request-limits-and-throttling.md`.
+const PUBLIC: Allowances = Allowances {
+    reads: Allowance { size: 250, per_hour: 25 * 3600 },
+    writes: Allowance { size: 200, per_hour: 10 * 3600 },
+    deletes: Allowance { size: 200, per_hour: 10 * 3600 },
+};
+
+/// Windows of an hour (the same page, for the other clouds).
+const HOURLY: Allowances = Allowances {
+    reads: Allowance { size: 12_000, per_hour: 12_000 },
+    writes: Allowance { size: 1_200, per_hour: 1_200 },
+    deletes: Allowance { size: 15_000, per_hour: 15_000 },
+};
 
 /// Public Azure, US Government and China.
 pub const CLOUDS: [Cloud; 3] = [
@@ -22,6 +59,7 @@ pub const CLOUDS: [Cloud; 3] = [
         arm_endpoint: "https://management.azure.com",
         arm_scope: "https://management.azure.com/.default",
         authority_host: "https://login.microsoftonline.com",
+        allowances: PUBLIC,
     },
     Cloud {
         name: "AzureUSGovernment",
@@ -29,12 +67,14 @@ pub const CLOUDS: [Cloud; 3] = [
         // The audience ends in a slash, which a v2 scope must keep.
         arm_scope: "https://management.core.usgovcloudapi.net//.default",
         authority_host: "https://login.microsoftonline.us",
+        allowances: HOURLY,
     },
     Cloud {
         name: "AzureChinaCloud",
         arm_endpoint: "https://management.chinacloudapi.cn",
         arm_scope: "https://management.core.chinacloudapi.cn//.default",
         authority_host: "https://login.chinacloudapi.cn",
+        allowances: HOURLY,
     },
 ];
 

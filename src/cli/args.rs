@@ -34,7 +34,7 @@ pub(super) enum Verb {
     /// Play the controller through incidents in simulated Azure and Kubernetes.
     #[cfg(feature = "sandbox")]
     Demo(DemoArguments),
-    /// Serve a simulated Azure Resource Manager over plain HTTP on this machine.
+    /// Serve a simulated Azure Resource Manager on this machine, and what clients need to log in to it.
     #[cfg(feature = "sandbox")]
     Sandbox(SandboxArguments),
 }
@@ -220,6 +220,15 @@ pub(super) struct SandboxArguments {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4480")]
     pub(super) listen: std::net::SocketAddr,
+    /// Serve HTTPS, with a certificate for `localhost`, `127.0.0.1` and `::1` that is made at each start.
+    #[arg(long)]
+    pub(super) tls: bool,
+    /// Write the certificate of the authority that clients have to trust, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    pub(super) ca_out: Option<PathBuf>,
+    /// Write a token of the world's caller, for `--token-source static`. Nobody signed it.
+    #[arg(long, value_name = "FILE")]
+    pub(super) token_out: Option<PathBuf>,
 }
 
 /// It stands in descriptions in Azure, in parentheses.

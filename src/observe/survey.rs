@@ -16,6 +16,9 @@ use crate::{
     },
 };
 
+/// How long a write is remembered at least: surveys that could not be read are in use for minutes.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
+
 /// What was listed of one subscription.
 #[derive(Clone, Debug)]
 pub struct Survey {
@@ -35,11 +38,12 @@ pub struct Survey {
 #[derive(Debug)]
 pub struct Surveys {
     clock: Clock,
+    max_age: SignedDuration,
     by_subscription: Readings<String, Arc<Survey>>,
     own_permissions: Readings<Scope, Result<Vec<PermissionSet>, Failure>>,
     groups: Readings<(String, PrincipalId), Reading<Vec<Scope>>>,
-    /// Nothing read before this moment counts, per subscription: our last write.
-    not_before: Mutex<BTreeMap<String, Timestamp>>,
+    /// Nothing read before this moment counts, per subscription, and there for everybody or for one app: our last write.
+    not_before: Mutex<BTreeMap<(String, Option<Scope>), Timestamp>>,
 }
 
 impl Surveys {
@@ -49,6 +53,7 @@ impl Surveys {
         let max_age = SignedDuration::try_from(max_age).unwrap_or(SignedDuration::MAX);
         Self {
             clock,
+            max_age,
             by_subscription: Readings::new(clock, max_age),
             own_permissions: Readings::new(clock, max_age),
             groups: Readings::new(clock, max_age),
@@ -56,15 +61,19 @@ impl Surveys {
         }
     }
 
-    /// The subscription's survey.
-    pub(super) async fn of(&self, azure: &Azure, subscription: &str) -> Arc<Survey> {
+    /// The subscription's survey, as young as a look at that app needs it.
+    pub(super) async fn of(&self, azure: &Azure, subscription: &str, target: Option<&Scope>) -> Arc<Survey> {
         let read = async || Arc::new(survey(azure, self.clock, subscription).await);
-        let not_before = self.not_before(subscription).await;
+        let not_before = self.not_before(subscription, target).await;
         self.by_subscription.get(&subscription.to_owned(), not_before, |survey| survey.failure(), read).await
     }
 
     /// Why the survey's grants prove nothing for a scope, if so.
     pub(super) async fn lacks_witness(&self, azure: &Azure, scope: &Scope, survey: &Survey) -> Option<Failure> {
+        // Azure has asked for silence, and nothing was read that could be vouched for.
+        if survey.access.unreadable().is_some_and(|failure| failure.class == FailureClass::Throttled) {
+            return None;
+        }
         // Documented for resource groups and resources; the group answers for everything in it.
         let asked = scope.resource_group().unwrap_or_else(|| scope.clone());
         let read = async || azure.own_permissions(&asked).await;
@@ -98,20 +107,37 @@ impl Surveys {
 
     /// Nothing read of that subscription before `moment` counts from now on.
     pub async fn outdate_before(&self, subscription: &str, moment: Timestamp) {
-        let mut not_before = self.not_before.lock().await;
-        let known = not_before.entry(subscription.to_owned()).or_insert(moment);
-        *known = moment.max(*known);
+        self.raise((subscription.to_owned(), None), moment).await;
     }
 
-    /// After a write: whatever was read of that subscription before now is out of date.
+    /// After a write that took something away: whatever was read of that subscription before now is out of date.
     pub async fn outdate(&self, subscription: &str) {
         self.outdate_before(subscription, self.clock.now()).await;
         // A survey read in the same instant as the write would pass for newer.
         self.by_subscription.forget(&subscription.to_owned()).await;
     }
 
-    async fn not_before(&self, subscription: &str) -> Timestamp {
-        self.not_before.lock().await.get(subscription).copied().unwrap_or(Timestamp::MIN)
+    /// After a write that only added something for one app: its next look needs a survey from after it. Others keep
+    /// theirs, or a thousand writes would take a thousand surveys.
+    pub async fn outdate_for(&self, subscription: &str, target: &Scope) {
+        // Later than the write by the least that there is: the same instant is not enough.
+        let moment = self.clock.now().saturating_add(SignedDuration::from_nanos(1)).unwrap_or(Timestamp::MAX);
+        self.raise((subscription.to_owned(), Some(target.clone())), moment).await;
+    }
+
+    async fn raise(&self, whose: (String, Option<Scope>), moment: Timestamp) {
+        let mut not_before = self.not_before.lock().await;
+        // What is older than any survey can be that is still in use.
+        let remembered = self.max_age.max(REMEMBERED);
+        not_before.retain(|_, known| moment.duration_since(*known) <= remembered);
+        let known = not_before.entry(whose).or_insert(moment);
+        *known = moment.max(*known);
+    }
+
+    async fn not_before(&self, subscription: &str, target: Option<&Scope>) -> Timestamp {
+        let not_before = self.not_before.lock().await;
+        let of = |target: Option<&Scope>| not_before.get(&(subscription.to_owned(), target.cloned())).copied();
+        of(None).max(target.and_then(|target| of(Some(target)))).unwrap_or(Timestamp::MIN)
     }
 }
 
@@ -162,8 +188,10 @@ async fn access(azure: &Azure, subscription: &str) -> Result<SubscriptionAccess,
         azure.roles_of_subscription(subscription),
         azure.denies_of_subscription(subscription),
     );
+    // The failure of the one that was asked first: a refusal keeps the others from being asked.
+    let grants = grants?;
     let roles = roles?.into_iter().map(|role| (role.id, role)).collect();
-    let mut access = SubscriptionAccess { grants: grants?.into(), roles, denies: denies? };
+    let mut access = SubscriptionAccess { grants: grants.into(), roles, denies: denies? };
     if let Some(failure) = implausible(&access, &Scope::of_subscription(subscription)) {
         return Err(failure);
     }

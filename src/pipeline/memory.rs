@@ -55,7 +55,9 @@ impl IdentityWrites {
                 Outcome::Failed(failure) => entry.sent && matches!(failure.code.as_str(), "Timeout" | "TransportError"),
                 Outcome::AlreadyDone | Outcome::Moved(_) | Outcome::Held(_) | Outcome::Rehearsed => false,
             };
-            if let (Some(target), true) = (written_block(&entry.step.change), may_be_under_way) {
+            // What may be half done is not left alone: the app must not stay without its identity.
+            let half_done = matches!(entry.step.change, Change::Reattach(_)) && entry.outcome != Outcome::Applied;
+            if let (Some(target), true) = (written_block(&entry.step.change), may_be_under_way && !half_done) {
                 self.entries().insert(target.clone(), Written { at: now, restarted: false });
             }
             // Also when the answer was a refusal or got lost: once is enough.

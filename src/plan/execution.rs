@@ -1,6 +1,9 @@
 //! What came of a plan, as data: `apply` fills it in, `report` puts it into words.
 
-use super::{held::HoldReason, step::Step};
+use super::{
+    held::HoldReason,
+    step::{Change, Step},
+};
 use crate::model::Failure;
 
 /// What came of a plan, step by step.
@@ -67,6 +70,16 @@ impl Execution {
     /// The steps whose request was sent, whatever came of it.
     pub fn sent(&self) -> impl Iterator<Item = &Step> {
         self.outcomes.iter().filter(|entry| entry.sent).map(|entry| &entry.step)
+    }
+
+    /// Whether nothing in it takes anything away. What it adds, only its own policy has to see in the next survey: others
+    /// find it by the look before their write.
+    #[must_use]
+    pub fn only_adds(&self) -> bool {
+        self.outcomes.iter().all(|entry| match entry.step.change {
+            Change::Identity(_) | Change::Grant(_) | Change::Restart(_) | Change::Refresh { .. } => true,
+            Change::Revoke(_) | Change::Reattach(_) => false,
+        })
     }
 
     /// The failures, in order.

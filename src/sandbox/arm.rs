@@ -6,7 +6,9 @@
 //! not modelled answers 501 `SandboxUnsupported`, so that no test passes by accident.
 
 mod assignments;
+mod authority;
 mod call;
+mod certificates;
 mod definitions;
 mod extensions;
 mod fault;
@@ -43,8 +45,9 @@ use call::Call;
 use reply::Page;
 use state::State;
 
+pub use certificates::{Certificate, CertificateError};
 pub use fault::{Fault, FaultAnswer, StatusAnswer};
-pub use world::{Caller, Permission, World, WorldError};
+pub use world::{Buckets, Caller, Permission, World, WorldError};
 
 /// How long a request that hangs is held, on tokio's clock, before its connection is dropped: longer than any timeout
 /// of a client, and finite, so that paused time can pass it.

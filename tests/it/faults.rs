@@ -7,4 +7,5 @@ mod reads;
 mod secrets;
 mod served;
 mod tokens;
+mod turns;
 mod writes;

@@ -11,6 +11,8 @@ mod generated;
 mod guards;
 mod metrics;
 mod recorded;
+mod sandbox;
 mod scenarios;
 mod schema;
+mod storm;
 mod survey;

@@ -218,3 +218,19 @@ async fn a_grant_is_sent_exactly_as_the_plan_shows_it() {
         assert_eq!(sent.body, serde_json::from_str::<serde_json::Value>(&shown.body).expect("a body is JSON"));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_write_for_one_app_leaves_the_survey_to_the_policies_of_others() {
+    let (arm, clock) = example();
+    let (pipeline, authority, mut policy) = (pipeline(&arm, clock), boundaries(), policy());
+    policy.spec.mode = Mode::Enforce;
+    pipeline.pass(&policy, &authority, None, Intent::Act).await;
+    assert_eq!((surveys(&arm), writes(&arm)), (1, 1));
+    // Another app of the subscription, which is not there: its policy looks for itself alone.
+    let mut other = policy.clone();
+    other.spec.resources.insert("app".to_owned(), "Microsoft.Web/sites/func-returns".to_owned());
+    pipeline.pass(&other, &authority, None, Intent::Act).await;
+    assert_eq!(surveys(&arm), 1);
+    pipeline.pass(&policy, &authority, None, Intent::Act).await;
+    assert_eq!(surveys(&arm), 2, "who wrote sees what it wrote");
+}

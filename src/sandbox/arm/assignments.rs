@@ -40,13 +40,17 @@ fn list(state: &State, call: &Call) -> Outcome {
     let groups = filter.assigned_to.as_ref().map(|principal| state.groups_of(principal));
     let at_asked_scope = state.allows(READ, scope);
     let is_asked = |assignment: &Value| {
+        let holder = assignment["properties"]["principalId"].as_str().unwrap_or("");
+        let is_holder = |wanted: &String| wanted.eq_ignore_ascii_case(holder);
+        let through_group = groups.as_ref().is_some_and(|groups| groups.contains(&holder.to_lowercase()));
+        // The cheap questions first: thousands of assignments are asked about one principal.
+        if !filter.principal.as_ref().is_none_or(is_holder)
+            || !filter.assigned_to.as_ref().is_none_or(|wanted| is_holder(wanted) || through_group)
+        {
+            return false;
+        }
         let at = scope_of(assignment);
-        let holder = assignment["properties"]["principalId"].as_str().unwrap_or("").to_lowercase();
-        let is_holder = |wanted: &String| wanted.to_lowercase() == holder;
-        let through_group = groups.as_ref().is_some_and(|groups| groups.contains(&holder));
         (path::covers(&at, scope) || (!filter.at_scope && path::covers(scope, &at)))
-            && filter.principal.as_ref().is_none_or(is_holder)
-            && filter.assigned_to.as_ref().is_none_or(|wanted| is_holder(wanted) || through_group)
             && (at_asked_scope || state.allows(READ, &at))
     };
     Ok(Reply::items(state.of_kind(KIND).filter(|it| is_asked(it)).cloned().collect()))
@@ -83,8 +87,7 @@ fn put(state: &mut State, call: &Call, now: Timestamp) -> Outcome {
     state.require_unlocked(Verb::Write, &address.path)?;
     scope_exists(state, &address.scope)?;
     let grant = Grant::read(state, call)?;
-    let named = state.of_kind(KIND).find(|it| path::last_segment(id_of(it)).eq_ignore_ascii_case(address.name()));
-    if let Some(existing) = named.cloned() {
+    if let Some(existing) = state.named(KIND, address.name()).cloned() {
         return grant.update(state, existing, now);
     }
     if state.of_kind(KIND).any(|it| grant.is_same_triple(it)) {
@@ -122,9 +125,9 @@ impl<'a> Grant<'a> {
     fn is_same_triple(&self, assignment: &Value) -> bool {
         let properties = &assignment["properties"];
         let role = path::last_segment(properties["roleDefinitionId"].as_str().unwrap_or(""));
-        path::key(&scope_of(assignment)) == path::key(&self.address.scope)
+        properties["principalId"].as_str().is_some_and(|it| it.eq_ignore_ascii_case(self.principal))
             && role.eq_ignore_ascii_case(path::last_segment(&self.role))
-            && properties["principalId"].as_str().is_some_and(|it| it.eq_ignore_ascii_case(self.principal))
+            && path::key(&scope_of(assignment)) == path::key(&self.address.scope)
     }
 
     /// A PUT over an existing name. Condition and description become what is sent, also when nothing is sent.

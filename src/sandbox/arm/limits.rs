@@ -1,17 +1,41 @@
-//! Token buckets per subscription and kind of operation, and the headers that tell what is left.
+//! What a subscription may ask: token buckets per kind of operation, for the caller and for all callers, a provider's
+//! own limit, and the headers that tell what is left.
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::call::Call;
 use super::path;
 use super::reply::{Cause, Reply};
+use super::world::Buckets;
 
-/// All buckets.
+/// How much more all callers of a subscription may ask together than one of them (`azure/arm/throttling.json`).
+const GLOBAL: i64 = 15;
+
+/// The counter that Microsoft.Web answers writes with begins here (recorded). How it refills is not known, nor what
+/// comes when it is used up, so it fills in five minutes, as the documented limits of other providers do, and nothing
+/// is refused for its sake.
+const WEB_REQUESTS: i64 = 500;
+
+const AUTHORIZATION: &str = "microsoft.authorization";
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
+/// All counters.
 pub(super) struct Limits {
     throttling: bool,
-    buckets: BTreeMap<(String, Kind), Bucket>,
+    sizes: Buckets,
+    authorization_per_minute: Option<u32>,
+    buckets: BTreeMap<(String, Counter), Bucket>,
+    /// Requests for Microsoft.Authorization of each subscription, and since when they are counted.
+    minutes: BTreeMap<String, (Timestamp, u32)>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Counter {
+    Caller(Kind),
+    Everybody(Kind),
+    Web,
 }
 
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -28,54 +52,127 @@ struct Bucket {
 }
 
 impl Limits {
-    pub(super) fn new(throttling: bool) -> Self {
-        Self { throttling, buckets: BTreeMap::new() }
+    pub(super) fn new(throttling: bool, sizes: Buckets, authorization_per_minute: Option<u32>) -> Self {
+        Self { throttling, sizes, authorization_per_minute, buckets: BTreeMap::new(), minutes: BTreeMap::new() }
     }
 
-    /// Takes a token, or refuses.
+    /// Takes a token of everything that counts the request, or refuses and takes none.
     pub(super) fn take(&mut self, call: &Call, now: Timestamp) -> Result<(), Reply> {
-        let throttling = self.throttling;
         let kind = Kind::of(call);
-        let (_, per_second) = kind.capacity(throttling);
-        let bucket = self.bucket(call, now);
-        if bucket.level >= 1000 {
-            bucket.level -= 1000;
-            return Ok(());
+        if self.throttling {
+            for counter in [Counter::Caller(kind), Counter::Everybody(kind)] {
+                if self.bucket(call, counter, now).level < 1000 {
+                    return Err(self.refusal(call, counter, now));
+                }
+            }
         }
-        if !throttling {
-            return Ok(());
+        self.count_for_authorization(call, now)?;
+        for counter in Self::counters(call) {
+            let bucket = self.bucket(call, counter, now);
+            bucket.level = (bucket.level - 1000).max(0);
         }
-        let seconds = (1000 - bucket.level + per_second * 1000 - 1) / (per_second * 1000);
+        Ok(())
+    }
+
+    /// The headers that tell what is left: of this caller's bucket and of everybody's. What Microsoft.Web is asked to
+    /// change carries the provider's counter instead (both recorded); without throttling there are the older clouds'
+    /// hourly windows, which everybody shares.
+    pub(super) fn headers(&mut self, call: &Call, now: Timestamp) -> Vec<(String, String)> {
+        let whose = if path::subscription(&call.address.path).is_some() { "subscription" } else { "tenant" };
+        let told = Self::counters(call).into_iter().filter(|counter| match counter {
+            Counter::Caller(_) => !is_web_change(call),
+            Counter::Everybody(_) => self.throttling && whose == "subscription" && !is_web_change(call),
+            Counter::Web => true,
+        });
+        let told: Vec<_> = told.collect();
+        told.into_iter()
+            .map(|counter| {
+                let what = match counter {
+                    Counter::Caller(kind) => kind.word().to_owned(),
+                    Counter::Everybody(kind) => format!("global-{}", kind.word()),
+                    Counter::Web => "resource-requests".to_owned(),
+                };
+                let left = self.bucket(call, counter, now).level / 1000;
+                (format!("x-ms-ratelimit-remaining-{whose}-{what}"), left.to_string())
+            })
+            .collect()
+    }
+
+    fn counters(call: &Call) -> Vec<Counter> {
+        let kind = Kind::of(call);
+        let mut counters = vec![Counter::Caller(kind), Counter::Everybody(kind)];
+        counters.extend(is_web_change(call).then_some(Counter::Web));
+        counters
+    }
+
+    fn refusal(&mut self, call: &Call, counter: Counter, now: Timestamp) -> Reply {
+        let (_, per_second) = self.terms(counter);
+        let missing = 1000 - self.bucket(call, counter, now).level;
+        let seconds = (missing + per_second * 1000 - 1) / (per_second * 1000);
         let message = format!(
             "Number of requests for subscription exceeded the limit. Please try again after '{seconds}' seconds."
         );
         let refusal = Reply::refusal(429, Cause::Gateway, "SubscriptionRequestsThrottled", message);
+        refusal.with_header("retry-after", seconds.to_string())
+    }
+
+    /// The limit that Microsoft.Authorization was seen to have, reads and writes together. Its message speaks of a
+    /// limit for a time interval, so it is a window that begins with a request, and not a bucket.
+    fn count_for_authorization(&mut self, call: &Call, now: Timestamp) -> Result<(), Reply> {
+        let Some(limit) = self.authorization_per_minute else { return Ok(()) };
+        if !call.address.namespace.eq_ignore_ascii_case(AUTHORIZATION) {
+            return Ok(());
+        }
+        let (began, count) = self.minutes.entry(subscription(call)).or_insert((now, 0));
+        if now.duration_since(*began) >= MINUTE {
+            (*began, *count) = (now, 0);
+        }
+        if *count < limit {
+            *count += 1;
+            return Ok(());
+        }
+        let left = MINUTE - now.duration_since(*began);
+        let seconds = left.as_secs() + i64::from(left.subsec_nanos() > 0);
+        let message = format!(
+            "Number of requests for Microsoft.Authorization exceeded the limit of '{limit}' for time interval \
+             '00:01:00'. Please try again after '{seconds}' seconds."
+        );
+        let refusal = Reply::refusal(429, Cause::Service, "ResourceRequestsThrottled", message);
         Err(refusal.with_header("retry-after", seconds.to_string()))
     }
 
-    /// The header that tells what is left.
-    pub(super) fn header(&mut self, call: &Call, now: Timestamp) -> (String, String) {
-        let whose = if path::subscription(&call.address.path).is_some() { "subscription" } else { "tenant" };
-        let word = match Kind::of(call) {
-            Kind::Reads => "reads",
-            Kind::Writes => "writes",
-            Kind::Deletes => "deletes",
-        };
-        let left = self.bucket(call, now).level / 1000;
-        (format!("x-ms-ratelimit-remaining-{whose}-{word}"), left.to_string())
-    }
-
-    fn bucket(&mut self, call: &Call, now: Timestamp) -> &mut Bucket {
-        let kind = Kind::of(call);
-        let subscription = path::subscription(&call.address.path).unwrap_or("").to_lowercase();
-        let (capacity, per_second) = kind.capacity(self.throttling);
-        let full = capacity * 1000;
-        let bucket = self.buckets.entry((subscription, kind)).or_insert(Bucket { level: full, filled: now });
+    fn bucket(&mut self, call: &Call, counter: Counter, now: Timestamp) -> &mut Bucket {
+        let (size, per_second) = self.terms(counter);
+        let full = size * 1000;
+        let bucket = self.buckets.entry((subscription(call), counter)).or_insert(Bucket { level: full, filled: now });
         let elapsed = now.duration_since(bucket.filled).as_millis().clamp(0, 86_400_000);
         let refill = i64::try_from(elapsed).unwrap_or(0) * per_second;
         bucket.level = full.min(bucket.level + refill);
         bucket.filled = now;
         bucket
+    }
+
+    /// Size and refill per second: those of the public cloud, or the hourly windows of other clouds
+    /// (`azure/arm/throttling.json`), which only count down here.
+    fn terms(&self, counter: Counter) -> (i64, i64) {
+        let Buckets { reads, writes, deletes } = self.sizes;
+        let caller = |kind| match (self.throttling, kind) {
+            // The documented refills are a tenth and a twentieth of the documented sizes.
+            (true, Kind::Reads) => (reads.into(), i64::from(reads / 10).max(1)),
+            (true, Kind::Writes) => (writes.into(), i64::from(writes / 20).max(1)),
+            (true, Kind::Deletes) => (deletes.into(), i64::from(deletes / 20).max(1)),
+            (false, Kind::Reads) => (12_000, 3),
+            (false, Kind::Writes) => (1_200, 1),
+            (false, Kind::Deletes) => (15_000, 4),
+        };
+        match counter {
+            Counter::Caller(kind) => caller(kind),
+            Counter::Everybody(kind) => {
+                let (size, per_second) = caller(kind);
+                (size * GLOBAL, per_second * GLOBAL)
+            }
+            Counter::Web => (WEB_REQUESTS, WEB_REQUESTS / 300),
+        }
     }
 }
 
@@ -88,15 +185,19 @@ impl Kind {
         }
     }
 
-    /// Size and refill per second: the documented floor of a normal subscription, or the hourly windows of other
-    /// clouds (`azure/arm/throttling.json`), which only count down here.
-    fn capacity(self, throttling: bool) -> (i64, i64) {
-        match (throttling, self) {
-            (true, Self::Reads) => (250, 25),
-            (true, Self::Writes | Self::Deletes) => (200, 10),
-            (false, Self::Reads) => (12_000, 3),
-            (false, Self::Writes) => (1_200, 1),
-            (false, Self::Deletes) => (15_000, 4),
+    fn word(self) -> &'static str {
+        match self {
+            Self::Reads => "reads",
+            Self::Writes => "writes",
+            Self::Deletes => "deletes",
         }
     }
+}
+
+fn is_web_change(call: &Call) -> bool {
+    call.address.namespace.eq_ignore_ascii_case("microsoft.web") && !matches!(call.method.as_str(), "GET" | "HEAD")
+}
+
+fn subscription(call: &Call) -> String {
+    path::subscription(&call.address.path).unwrap_or("").to_lowercase()
 }

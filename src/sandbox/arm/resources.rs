@@ -66,7 +66,8 @@ pub(super) fn container(state: &State, call: &Call) -> Outcome {
             let is_resource = |address: &Address| {
                 address.types.len() == 1 && !address.namespace.eq_ignore_ascii_case("Microsoft.Authorization")
             };
-            listed(state, scope, "Microsoft.Resources/subscriptions/resources/read", is_resource)
+            let all = state.documents.values().filter(|it| is_resource(&Address::parse(id_of(it))));
+            listed(state, scope, "Microsoft.Resources/subscriptions/resources/read", all)
         }
         (2 | 4, _) => {
             let kind = if depth == 2 { "subscriptions" } else { "subscriptions/resourceGroups" };
@@ -106,7 +107,7 @@ pub(super) fn list(state: &State, call: &Call) -> Outcome {
         container_exists(state, scope)?;
         return Err(not_found(&Address::parse(scope)));
     }
-    listed(state, scope, &read, |found| found.kind() == kind)
+    listed(state, scope, &read, state.of_kind(&kind))
 }
 
 /// PUT, PATCH and DELETE of a resource.
@@ -198,16 +199,13 @@ pub(super) fn existing<'a>(state: &'a State, address: &Address) -> Result<&'a Va
 }
 
 /// The documents below a scope that the caller may read; the others are left out without a word.
-fn listed(state: &State, scope: &str, read: &str, is_asked: impl Fn(&Address) -> bool) -> Outcome {
+fn listed<'a>(state: &State, scope: &str, read: &str, all: impl Iterator<Item = &'a Value>) -> Outcome {
     state.require_some_right(read, scope)?;
     container_exists(state, scope)?;
-    let found = state.documents.values().filter(|document| {
+    let found = all.filter(|document| {
         let address = Address::parse(id_of(document));
         let own_read = format!("{}/read", address.full_type());
-        path::covers(scope, &address.path)
-            && !address.namespace.is_empty()
-            && is_asked(&address)
-            && state.allows(&own_read, &address.path)
+        path::covers(scope, &address.path) && !address.namespace.is_empty() && state.allows(&own_read, &address.path)
     });
     Ok(Reply::items(found.cloned().collect()))
 }

@@ -57,6 +57,8 @@ impl State {
             strict_principals,
             hosts_outlive_writes,
             throttling,
+            buckets,
+            authorization_per_minute,
         } = world;
         let mut state = Self {
             documents: BTreeMap::new(),
@@ -74,7 +76,7 @@ impl State {
             gone: BTreeSet::new(),
             system_identities: BTreeMap::new(),
             hosts: Hosts::new(hosts_outlive_writes),
-            limits: Limits::new(throttling),
+            limits: Limits::new(throttling, buckets, authorization_per_minute),
             answers: 0,
             changed: false,
         };
@@ -118,7 +120,7 @@ impl State {
         let Answer { status, mut headers, body } = answer;
         headers.push(("x-ms-request-id".to_owned(), numbered(0xa5c0_0000, self.answers)));
         headers.push(("x-ms-correlation-request-id".to_owned(), numbered(0xc0a5_0000, self.answers)));
-        headers.push(self.limits.header(call, now));
+        headers.extend(self.limits.headers(call, now));
         if let (true, Some(id)) = (call.echo_client_request_id, &call.client_request_id) {
             headers.push(("x-ms-client-request-id".to_owned(), id.clone()));
         }
@@ -134,6 +136,12 @@ impl State {
     /// The documents of a type, in lower case, taken from their ids: the member `type` varies in casing.
     pub(super) fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Value> + use<'_> {
         self.kinds.get(kind).into_iter().flatten().filter_map(|key| self.documents.get(key))
+    }
+
+    /// The document of a type with this last name, wherever it is.
+    pub(super) fn named(&self, kind: &str, name: &str) -> Option<&Value> {
+        let is_named = |key: &&String| path::last_segment(key).eq_ignore_ascii_case(name);
+        self.documents.get(self.kinds.get(kind)?.iter().find(is_named)?)
     }
 
     /// Whether anything lives at or below this scope.
@@ -182,9 +190,13 @@ impl State {
 
     /// The principals of all identities that exist, in lower case.
     pub(super) fn identities(&self) -> BTreeSet<String> {
+        self.identity_principals().map(str::to_lowercase).collect()
+    }
+
+    fn identity_principals(&self) -> impl Iterator<Item = &str> {
         let user = self.of_kind("microsoft.managedidentity/userassignedidentities").map(|it| &it["properties"]);
         let system = self.documents.values().map(|document| &document["identity"]);
-        user.chain(system).filter_map(|holder| holder["principalId"].as_str()).map(str::to_lowercase).collect()
+        user.chain(system).filter_map(|holder| holder["principalId"].as_str())
     }
 
     /// Whether the directory knows a principal by now.
@@ -199,7 +211,7 @@ impl State {
     /// What kind of principal this is; none when nothing in the world mentions it.
     pub(super) fn principal_type(&self, principal: &str) -> Option<String> {
         let same = |other: &str| other.eq_ignore_ascii_case(principal);
-        if self.identities().iter().any(|identity| same(identity)) || same(&self.caller.object_id) {
+        if self.identity_principals().any(same) || same(&self.caller.object_id) {
             return Some("ServicePrincipal".to_owned());
         }
         if self.groups.keys().any(|group| same(group)) {

@@ -4,6 +4,7 @@
 mod faults;
 mod grants;
 mod identities;
+mod limits;
 mod reading;
 mod recorded;
 mod rights;

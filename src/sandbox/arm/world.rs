@@ -39,6 +39,30 @@ pub struct World {
     pub hosts_outlive_writes: bool,
     /// Whether an empty token bucket refuses a request. Without it the rate headers count down and nothing happens.
     pub throttling: bool,
+    /// How large the caller's buckets are when they refuse. Subscriptions differ; absent, the documented sizes.
+    pub buckets: Buckets,
+    /// How many requests for Microsoft.Authorization a minute may have; absent, any number. 120 was seen once.
+    pub authorization_per_minute: Option<u32>,
+}
+
+/// The sizes of the buckets that a caller has in each subscription. Reads refill a tenth of theirs per second, writes
+/// and deletes a twentieth.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Buckets {
+    /// GET and HEAD.
+    pub reads: u32,
+    /// PUT, PATCH and POST.
+    pub writes: u32,
+    /// DELETE.
+    pub deletes: u32,
+}
+
+impl Default for Buckets {
+    /// The documented sizes of the public cloud.
+    fn default() -> Self {
+        Self { reads: 250, writes: 200, deletes: 200 }
+    }
 }
 
 /// Who presents the token.
@@ -121,6 +145,8 @@ impl Default for World {
             strict_principals: false,
             hosts_outlive_writes: false,
             throttling: false,
+            buckets: Buckets::default(),
+            authorization_per_minute: None,
         }
     }
 }

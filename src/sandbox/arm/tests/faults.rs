@@ -107,16 +107,3 @@ async fn lists_lie_in_all_the_ways_that_lists_can() {
     assert_eq!(torn.try_send(Method::Get, link, None).await.unwrap().status, 500);
     assert_eq!(torn.try_send(Method::Get, link, None).await.unwrap().names().len(), 1);
 }
-
-#[tokio::test(start_paused = true)]
-async fn with_throttling_an_empty_bucket_refuses_until_it_is_refilled() {
-    let bench = Bench::new(World { throttling: true, ..world() });
-    for _ in 0..250 {
-        assert_eq!(bench.get(SITE).await.status, 200);
-    }
-    let refused = bench.get(SITE).await;
-    assert_eq!((refused.status, refused.code()), (429, "SubscriptionRequestsThrottled"));
-    assert_eq!(refused.header("retry-after").as_deref(), Some("1"));
-    tokio::time::advance(Duration::from_secs(1)).await;
-    assert_eq!(bench.get(SITE).await.status, 200);
-}
