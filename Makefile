@@ -3,7 +3,7 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint verify generate cluster cluster-down cluster-binary
+.PHONY: help bench demo test lint verify generate cluster cluster-down cluster-binary
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ generate: ## Write crds/ and everything else that is generated
 
 verify: generate ## Generated files are up to date: leaves a clean tree
 	git diff --exit-code -- crds charts docs tests/cluster/rbac.yaml
+
+bench: ## Print the figures of docs/performance.md, and fail when a bound is broken (optimised build: minutes, once)
+	$(CARGO) bench --locked --profile fast --bench figures -- --large
 
 cluster: ## Start a kube-apiserver, simulated Azure and the operator here, to try it with kubectl (needs Go and kubectl)
 	@tests/cluster/up.sh

@@ -18,18 +18,17 @@ pub fn acts_instead<'a>(
 ) -> Option<String> {
     let target = Policy::parse(policy).ok()?.target;
     let own = age(policy);
-    let rival = |other: &FunctionIdentityPolicy| {
-        Policy::parse(other)
-            .is_ok_and(|other| other.target == target && authority.verdict(&other).unreadable(&other).is_empty())
-    };
-    // The name first: parsing every policy for each would be quadratic.
-    let same_name = |other: &FunctionIdentityPolicy| {
+    // The name first, and nothing that allocates before it: this is asked for each policy about all of them.
+    let same_name = |other: &&FunctionIdentityPolicy| {
         let id = other.spec.resources.get(&other.spec.target.resource);
         id.and_then(|id| id.rsplit('/').next()).is_some_and(|name| name.eq_ignore_ascii_case(target.name()))
     };
-    let older = all.into_iter().filter(|other| {
-        other.metadata.deletion_timestamp.is_none() && age(other) < own && same_name(other) && rival(other)
-    });
+    let rival = |other: &&FunctionIdentityPolicy| {
+        Policy::parse(other)
+            .is_ok_and(|other| other.target == target && authority.verdict(&other).unreadable(&other).is_empty())
+    };
+    let alive = |other: &&FunctionIdentityPolicy| other.metadata.deletion_timestamp.is_none() && age(other) < own;
+    let older = all.into_iter().filter(same_name).filter(alive).filter(rival);
     older.map(age).min().map(|(_, namespace, name)| format!("{namespace}/{name}"))
 }
 
