@@ -7,12 +7,15 @@
 #[must_use]
 pub fn covers(wide: &str, narrow: &str) -> bool {
     // A `*` of `narrow` is treated as a character that only a `*` of `wide` can take.
-    matches(&lower(wide), &lower(narrow))
+    matches(wide.as_bytes(), narrow.as_bytes())
 }
 
 /// Whether some action is matched by both patterns.
 #[must_use]
 pub fn overlap(left: &str, right: &str) -> bool {
+    if !left.contains('*') && !right.contains('*') {
+        return left.eq_ignore_ascii_case(right);
+    }
     let (left, right) = (lower(left), lower(right));
     // reach[j]: the prefixes left[..i] and right[..j] can stand for the same text.
     let mut reach = vec![false; right.len() + 1];
@@ -48,7 +51,7 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
         if p < pattern.len() && pattern[p] == b'*' {
             fallback = Some((p + 1, t));
             p += 1;
-        } else if p < pattern.len() && pattern[p] == text[t] {
+        } else if p < pattern.len() && pattern[p].eq_ignore_ascii_case(&text[t]) {
             p += 1;
             t += 1;
         } else if let Some((after_star, from)) = fallback {
