@@ -65,7 +65,8 @@ pub(super) fn container(state: &State, call: &Call) -> Outcome {
             let is_resource = |address: &Address| {
                 address.types.len() == 1 && !address.namespace.eq_ignore_ascii_case("Microsoft.Authorization")
             };
-            listed(state, scope, "Microsoft.Resources/subscriptions/resources/read", is_resource)
+            let read = "Microsoft.Resources/subscriptions/resources/read";
+            listed(state, scope, read, state.documents.values(), is_resource)
         }
         (2 | 4, _) => {
             let kind = if depth == 2 { "subscriptions" } else { "subscriptions/resourceGroups" };
@@ -105,7 +106,7 @@ pub(super) fn list(state: &State, call: &Call) -> Outcome {
         container_exists(state, scope)?;
         return Err(not_found(&Address::parse(scope)));
     }
-    listed(state, scope, &read, |found| found.kind() == kind)
+    listed(state, scope, &read, state.of_kind(&kind), |_| true)
 }
 
 /// PUT, PATCH and DELETE of a resource.
@@ -177,7 +178,7 @@ pub(super) fn act(state: &State, call: &Call) -> Outcome {
     let references = target.path.to_lowercase().ends_with("/config/configreferences/appsettings");
     if references && word == "refresh" {
         guard_action(state, &target, "refresh")?;
-        return listed(state, &target.path, "Microsoft.Web/sites/config/read", |found| found.kind() == kind);
+        return listed(state, &target.path, "Microsoft.Web/sites/config/read", state.of_kind(&kind), |_| true);
     }
     Err(Reply::unsupported(call))
 }
@@ -192,11 +193,17 @@ fn existing<'a>(state: &'a State, address: &Address) -> Result<&'a Value, Reply>
     state.document(&address.path).ok_or_else(|| not_found(address))
 }
 
-/// The documents below a scope that the caller may read; the others are left out without a word.
-fn listed(state: &State, scope: &str, read: &str, is_asked: impl Fn(&Address) -> bool) -> Outcome {
+/// Of some documents those below a scope that the caller may read; the others are left out without a word.
+fn listed<'a>(
+    state: &State,
+    scope: &str,
+    read: &str,
+    documents: impl Iterator<Item = &'a Value>,
+    is_asked: impl Fn(&Address) -> bool,
+) -> Outcome {
     state.require_some_right(read, scope)?;
     container_exists(state, scope)?;
-    let found = state.documents.values().filter(|document| {
+    let found = documents.filter(|document| {
         let address = Address::parse(id_of(document));
         let own_read = format!("{}/read", address.full_type());
         path::covers(scope, &address.path)
