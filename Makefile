@@ -22,7 +22,7 @@ generate: ## Write crds/ and everything else that is generated
 	ROLECALL_REGENERATE=1 $(CARGO) test --locked --test it generated
 
 verify: generate ## Generated files are up to date: leaves a clean tree
-	git diff --exit-code -- crds charts docs
+	git diff --exit-code -- crds charts docs tests/cluster/rbac.yaml
 
 cluster: ## Start a kube-apiserver, simulated Azure and the operator here, to try it with kubectl (needs Go and kubectl)
 	@tests/cluster/up.sh

@@ -9,11 +9,11 @@ mod status;
 
 pub use boundary::{BoundaryRole, BoundaryScope, IdentityBoundary, IdentityBoundarySpec, NamespaceSelection};
 pub use policy::{
-    BaseScope, Binding, BindingType, ChangeKind, DeclaredGrant, FunctionIdentityPolicy, FunctionIdentityPolicySpec,
-    Gate, HostStorage, Identities, Mode, Platform, Remediation, SystemIdentity, Target, UserIdentityRef, VaultAccess,
-    VaultExpectation, VaultMode, VaultSecretPermission,
+    BaseScope, Binding, BindingType, ChangeKind, DeclaredGrant, DeletionPolicy, FunctionIdentityPolicy,
+    FunctionIdentityPolicySpec, Gate, HostStorage, Identities, Mode, Platform, Prune, Remediation, SystemIdentity,
+    Target, UserIdentityRef, VaultAccess, VaultExpectation, VaultMode, VaultSecretPermission,
 };
-pub use status::{FindingStatus, FunctionIdentityPolicyStatus, HeldStatus, PlanStatus, StepStatus};
+pub use status::{FindingStatus, FunctionIdentityPolicyStatus, HeldStatus, PendingRestart, PlanStatus, StepStatus};
 
 /// The API group of both kinds.
 pub const GROUP: &str = "rolecall.dev";

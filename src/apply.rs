@@ -7,8 +7,8 @@ pub use locks::WriteLocks;
 
 use crate::{
     azure::Azure,
-    model::{Failure, FailureClass, Scope},
-    plan::{Change, Execution, GrantRole, HoldReason, Outcome, Plan, Step, StepOutcome, grant_name},
+    model::{Failure, FailureClass, Scope, grant_name},
+    plan::{Change, Execution, GrantRole, HoldReason, Outcome, Plan, Step, StepOutcome},
 };
 
 /// Leave to write. Only whoever holds one can apply; a dry run has its own.
@@ -58,6 +58,10 @@ async fn attempt(
     let confirmed = match &step.change {
         Change::Identity(change) => confirm::identity(azure, change).await?,
         Change::Grant(grant) => confirm::grant(azure, grant, plan).await?,
+        Change::Revoke(revoke) => confirm::revocation(azure, &revoke.grant).await?,
+        Change::Reattach(reattach) => confirm::reattach(azure, reattach).await?,
+        // Both rest on a reading of this very pass, and do no harm when the world has moved on.
+        Change::Restart(_) | Change::Refresh { .. } => None,
     };
     // After the reads, so that nothing but the write itself lies between the answer and what it allows.
     if let Some(outcome) = confirmed.or_else(|| refused(step)) {
@@ -68,15 +72,39 @@ async fn attempt(
     }
     *sent = true;
     match &step.change {
-        Change::Identity(_) => azure.write_identity(&step.request).await.map(|()| Outcome::Applied),
         Change::Grant(grant) => create_grant(azure, step, grant).await,
+        Change::Identity(_) | Change::Revoke(_) | Change::Reattach(_) | Change::Restart(_) | Change::Refresh { .. } => {
+            send(azure, step).await
+        }
     }
+}
+
+/// Sends what is planned, and what must follow. The second is tried again where the first has left a gap.
+async fn send(azure: &Azure, step: &Step) -> Result<Outcome, Failure> {
+    azure.write(&step.request).await?;
+    let Some(then) = &step.then else { return Ok(Outcome::Applied) };
+    let mut result = azure.write(then).await;
+    for _ in 0..2 {
+        if !result.as_ref().is_err_and(|failure| failure.class == FailureClass::Transient) {
+            break;
+        }
+        result = azure.write(then).await;
+    }
+    result.map(|()| Outcome::Applied)
 }
 
 /// What we must be allowed to do, and where, for Azure to accept the step.
 fn needed_rights(step: &Step) -> Vec<(&Scope, &'static str)> {
     match &step.change {
         Change::Grant(grant) => vec![(&grant.scope, "Microsoft.Authorization/roleAssignments/write")],
+        Change::Revoke(revoke) => vec![(&revoke.grant.scope, "Microsoft.Authorization/roleAssignments/delete")],
+        Change::Reattach(reattach) => {
+            let assign = "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action";
+            vec![(&reattach.target, "Microsoft.Web/sites/write"), (&reattach.identity, assign)]
+        }
+        Change::Restart(target) => vec![(target, "Microsoft.Web/sites/restart/action")],
+        // The action has no documented name; whoever may write the app may refresh it.
+        Change::Refresh { target, .. } => vec![(target, "Microsoft.Web/sites/write")],
         Change::Identity(change) => {
             let attach = change.attach.iter();
             let attach = attach.map(|id| (id, "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action"));

@@ -9,6 +9,7 @@ pub mod crd;
 mod demo;
 mod files;
 mod logging;
+mod release;
 mod run;
 #[cfg(feature = "sandbox")]
 mod simulator;
@@ -61,6 +62,7 @@ pub fn main() -> ExitCode {
         Verb::Check(verb) => block_on(check::check(verb)).map(code),
         Verb::Plan(verb) => block_on(check::plan(verb)).map(code),
         Verb::Crd => crd::print().map(|()| 0),
+        Verb::ReleaseFinalizers(verb) => block_on(release::release(verb)).map(|()| 0),
         #[cfg(feature = "sandbox")]
         Verb::Demo(verb) => demo::demo(&verb),
         #[cfg(feature = "sandbox")]

@@ -5,6 +5,7 @@
 mod health;
 mod publish;
 mod reconcile;
+mod sights;
 mod stores;
 mod unpublished;
 
@@ -21,7 +22,8 @@ use kube::{
     },
 };
 
-pub use health::{Health, serve};
+pub use health::{Health, serve, serve_metrics};
+pub use publish::{FINALIZER, set_finalizer};
 pub use reconcile::{PassError, Reconciler};
 pub use stores::Stores;
 
@@ -53,17 +55,20 @@ pub struct Operator {
 /// Runs until `shutdown` ends, then lets the passes that are under way finish.
 pub async fn run(operator: Operator, shutdown: BoxFuture<'static, ()>) {
     let Operator { client, pipeline, clock, concurrency, health, instance } = operator;
-    let boundaries = stores::boundaries(Api::<IdentityBoundary>::all(client.clone()));
-    let namespaces = stores::namespaces(Api::all(client.clone()));
+    let metrics = pipeline.metrics().clone();
+    let boundaries = stores::boundaries(Api::<IdentityBoundary>::all(client.clone()), &metrics);
+    let namespaces = stores::namespaces(Api::all(client.clone()), &metrics);
     let (policies, writer) = reflector::store();
     let started = health.clone();
     let (rivals_changed, rivals_heard) = mpsc::channel(1);
     let (mut seen, mut changed) = (rivals_changed.clone(), rivals_changed);
+    let watched = metrics.clone();
     let stream = watcher(Api::<FunctionIdentityPolicy>::all(client.clone()), watcher::Config::default())
         .default_backoff()
-        .inspect(|event| {
+        .inspect(move |event| {
             if let Err(error) = event {
                 tracing::warn!(error = %innermost(error), "cannot watch policies; are the CRDs installed?");
+                watched.watch_failed("policies");
             }
         })
         .reflect(writer)
@@ -106,6 +111,10 @@ pub async fn run(operator: Operator, shutdown: BoxFuture<'static, ()>) {
 
     let stores = Stores { policies: policies.clone(), boundaries: boundaries.store, namespaces: namespaces.store };
     let reconciler = Arc::new(Reconciler::new(client, pipeline, clock, stores, instance));
+    // Weakly: the reconciler holds the pipeline, and with it the metrics.
+    let tallied = Arc::downgrade(&reconciler);
+    metrics.tally_by(move || Some(tallied.upgrade()?.tally()));
+    metrics.leading(true);
     let waiting = policies.clone();
     let may_act_now = rivals_heard.flat_map(move |()| futures::stream::iter(stores::duplicates(&waiting)));
     let passes = Controller::for_stream(stream, policies)
@@ -114,7 +123,7 @@ pub async fn run(operator: Operator, shutdown: BoxFuture<'static, ()>) {
         .reconcile_on(may_act_now)
         .graceful_shutdown_on(shutdown.clone())
         .run(
-            |policy, reconciler: Arc<Reconciler>| async move { reconciler.reconcile(&policy).await },
+            |policy, reconciler: Arc<Reconciler>| async move { reconciler.timed(&policy).await },
             |_, error: &PassError, _| error.action(),
             reconciler,
         )
@@ -137,6 +146,7 @@ pub async fn run(operator: Operator, shutdown: BoxFuture<'static, ()>) {
         () = passes => {}
         () = stopped_before_the_first_pass => {}
     }
+    metrics.leading(false);
 }
 
 /// What a reconcile waits for: not the status, which is our own doing.

@@ -1,12 +1,14 @@
 //! Compares what is declared with what was observed. Total and pure: the same values give the same evaluation.
 
 mod access;
+mod aftermath;
 mod decision;
 mod finding;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod identity;
 mod operation;
+mod unneeded;
 mod vault;
 
 use std::collections::BTreeSet;
@@ -17,6 +19,7 @@ pub use access::{Access, DecidingGrant};
 pub use decision::{Answer, Decision, Hypothesis, HypothesisVerdict, Node, Question, Verdict};
 pub use finding::{Effect, Finding, NearMiss};
 pub use identity::PrincipalState;
+pub use unneeded::{Kept, unneeded};
 
 use crate::{
     model::{Failure, FailureClass, Observed, PrincipalId, Reading, RoleId, Scope, Site},
@@ -37,6 +40,8 @@ pub struct Evaluation {
     /// Principals whose grants through groups could meet an open need. When asked and observed again, the
     /// evaluation has no such question left.
     pub ask_groups: BTreeSet<(PrincipalId, String)>,
+    /// Access to a vault took effect lately, and how the app's references to it stand is not known. Asked likewise.
+    pub ask_references: bool,
 }
 
 /// One access requirement and its answer.
@@ -76,6 +81,20 @@ pub enum Standing {
 }
 
 impl Evaluation {
+    /// One that speaks of grants only: what is looked at when a policy leaves.
+    #[must_use]
+    pub fn of_grants(policy: &Policy, findings: Vec<Finding>) -> Self {
+        let decision = Decision::of(policy, &findings, &[]);
+        Self {
+            site: None,
+            requirements: Vec::new(),
+            findings,
+            decision,
+            ask_groups: BTreeSet::new(),
+            ask_references: false,
+        }
+    }
+
     /// Leaves out what may not be told: near misses elsewhere.
     pub fn withhold(&mut self, may_tell: impl Fn(&Scope) -> bool) {
         for finding in &mut self.findings {
@@ -109,6 +128,12 @@ fn not_observed(what: &str) -> Failure {
     Failure::new(FailureClass::Bug, "NotObserved", format!("{what} was not read"))
 }
 
+/// Whether the app's host is certainly the one from before its identity was written.
+#[must_use]
+pub fn is_host_older(observed: &Observed) -> bool {
+    aftermath::host(observed).is_some()
+}
+
 /// Compares the policy with what was observed, as of `now`.
 #[must_use]
 pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluation {
@@ -126,8 +151,7 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
     };
     if matches!(observed.target, Reading::Absent { .. }) {
         // Nothing can be said about the identities of an app that is not there.
-        let decision = Decision::of(policy, &findings, &[]);
-        return Evaluation { site, requirements: Vec::new(), findings, decision, ask_groups: BTreeSet::new() };
+        return Evaluation::of_grants(policy, findings);
     }
 
     let principals = identity::principals(policy, observed, site.as_ref(), &mut findings);
@@ -140,9 +164,11 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
             access::evaluate_requirement(requirement, &principals, observed, now, &mut ask_groups, &mut findings);
         requirements.push(evaluated);
     }
+    findings.extend(aftermath::host(observed));
+    let ask_references = aftermath::references(policy, observed, site.as_ref(), &requirements, &mut findings, now);
     findings.sort_by_key(Finding::link);
     let decision = Decision::of(policy, &findings, &requirements);
-    Evaluation { site, requirements, findings, decision, ask_groups }
+    Evaluation { site, requirements, findings, decision, ask_groups, ask_references }
 }
 
 #[cfg(test)]

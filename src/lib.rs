@@ -12,6 +12,7 @@ pub mod cli;
 pub mod clock;
 pub mod controller;
 pub mod evaluate;
+pub mod metrics;
 pub mod model;
 pub mod observe;
 pub mod pipeline;

@@ -8,12 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use survey::{Survey, Surveys};
 
+use jiff::Timestamp;
+
 use crate::{
     api::SystemIdentity,
     azure::Azure,
     clock::Clock,
-    model::{Failure, FailureClass, Observed, PermissionSet, PrincipalId, Reading, Scope, Site, SubscriptionAccess},
-    policy::Policy,
+    model::{
+        Failure, FailureClass, HostSeen, Observed, PermissionSet, PrincipalId, Reading, Scope, Site, SubscriptionAccess,
+    },
+    policy::{Claim, Claims, Identity, Policy},
 };
 
 /// What one policy can see of the surveys, with a targeted read for everything that they do not hold.
@@ -64,7 +68,110 @@ pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Po
         }
     }
     let access = by_subscription.iter().map(|(id, survey)| (id.clone(), survey.access.clone())).collect();
-    Observed { target, user, vaults, access, unwitnessed, through_groups: BTreeMap::new() }
+    let census = by_subscription.iter().map(|(id, survey)| (id.clone(), survey.census())).collect();
+    Observed {
+        target,
+        user,
+        vaults,
+        access,
+        unwitnessed,
+        through_groups: BTreeMap::new(),
+        host: None,
+        references: None,
+        census,
+    }
+}
+
+/// What the last surveys alone show of each policy, without any request: enough to see how many drifted at once. What
+/// a list does not show is unknown here.
+pub async fn glance(azure: &Azure, surveys: &Surveys, subscription: &str, policies: &[Policy]) -> Vec<Observed> {
+    let survey = surveys.of(azure, subscription).await;
+    let only = |id: &Scope| id.subscription().is_some_and(|own| own == subscription);
+    let look = |policy: &Policy| {
+        let target = Some(&policy.target).filter(|id| only(id)).and_then(|id| find(&survey.sites, id));
+        let target = target.filter(|found| found.present().is_some_and(|site| has_identities(site, policy)));
+        let user = |id: &Scope| find(&survey.identities, id).unwrap_or_else(not_listed);
+        let vault = |id: &Scope| find(&survey.vaults, id).unwrap_or_else(not_listed);
+        Observed {
+            target: target.unwrap_or_else(not_listed),
+            user: policy.user.iter().map(|id| (id.clone(), user(id))).collect(),
+            vaults: policy.vaults.iter().map(|required| (required.vault.clone(), vault(&required.vault))).collect(),
+            access: [(subscription.to_owned(), survey.access.clone())].into(),
+            unwitnessed: BTreeMap::new(),
+            through_groups: BTreeMap::new(),
+            host: None,
+            references: None,
+            census: BTreeMap::new(),
+        }
+    };
+    policies.iter().map(look).collect()
+}
+
+/// Adds since when the app's host runs, whose identity was written at that time.
+pub async fn ask_host(azure: &Azure, clock: Clock, policy: &Policy, observed: &mut Observed, written: Timestamp) {
+    let started = match azure.host_uptime(&policy.target).await {
+        Ok(Some(uptime)) => {
+            let at = clock.now();
+            Reading::Present { value: at.saturating_sub(uptime).unwrap_or(Timestamp::MIN), at }
+        }
+        Ok(None) => {
+            let text = "the host does not say how long it has run";
+            Reading::Unreadable(Failure::new(FailureClass::Rejected, "NoUptime", text))
+        }
+        Err(failure) => Reading::Unreadable(failure),
+    };
+    observed.host = Some(HostSeen { identity_written: written, started });
+}
+
+/// Adds how the app's references to vaults stand.
+pub async fn ask_references(azure: &Azure, clock: Clock, policy: &Policy, observed: &mut Observed) {
+    observed.references = Some(match azure.vault_references(&policy.target).await {
+        Ok(value) => Reading::Present { value, at: clock.now() },
+        Err(failure) => Reading::Unreadable(failure),
+    });
+}
+
+/// What every live policy needs, and of which principals, as far as the surveys of this policy's subscriptions tell. No
+/// request is made for another policy: its boundary was not asked.
+pub async fn claims(
+    azure: &Azure,
+    surveys: &Surveys,
+    own: &Policy,
+    observed: &Observed,
+    policies: &[Policy],
+) -> Claims {
+    let mut by_subscription = BTreeMap::new();
+    for subscription in own.subscriptions() {
+        by_subscription.insert(subscription.to_owned(), surveys.of(azure, subscription).await);
+    }
+    let survey = |scope: &Scope| scope.subscription().and_then(|subscription| by_subscription.get(subscription));
+    let principal = |policy: &Policy, identity: &Identity| match identity {
+        Identity::System => {
+            let looked_at = Some(&observed.target).filter(|_| policy.target == own.target).and_then(Reading::present);
+            let listed = || survey(&policy.target)?.sites.present()?.get(&policy.target);
+            looked_at.or_else(listed)?.system.principal()
+        }
+        Identity::User(id) => {
+            let looked_at = observed.user.get(id).and_then(Reading::present);
+            let listed = || survey(id)?.identities.present()?.get(id);
+            looked_at.or_else(listed)?.principal
+        }
+    };
+    let mut claims = Claims::default();
+    for policy in policies {
+        let name = policy.full_name();
+        claims.needs.extend(policy.needs().map(|requirement| Claim {
+            policy: name.clone(),
+            principal: principal(policy, &requirement.identity),
+            requirement,
+        }));
+        claims.live.insert(name);
+    }
+    claims
+}
+
+fn not_listed<T>() -> Reading<T> {
+    Reading::Unreadable(Failure::new(FailureClass::Transient, "NotListed", "not among what was listed"))
 }
 
 fn has_identities(site: &Site, policy: &Policy) -> bool {

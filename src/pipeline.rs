@@ -1,21 +1,34 @@
 //! The one place where the stages are composed: observe, evaluate, plan, apply, report. The controller and every verb
 //! of the command line come through here, so that they cannot disagree.
 
-use std::{collections::BTreeMap, sync::Mutex};
+mod breaker;
+mod farewell;
+mod live;
+mod memory;
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use breaker::BreakerLimits;
+
+use self::{
+    breaker::Breaker,
+    live::Live,
+    memory::{IdentityWrites, WriteBudget},
+};
 use crate::{
-    api::{FunctionIdentityPolicy, Mode},
+    api::{ChangeKind, FunctionIdentityPolicy, Mode, Prune},
     apply::{self, Permit, WriteLocks},
     azure::Azure,
     clock::Clock,
-    evaluate,
-    model::{Observed, Role, RoleId, Scope},
+    evaluate::{self, Evaluation, Finding, Standing},
+    metrics::Metrics,
+    model::{Failure, Grant, HostSeen, Observed, Owner, Reading, Role, RoleId, Scope},
     observe::{self, Surveys},
-    plan::{self, Change, Execution, Outcome, Step},
-    policy::{Authority, Policy},
-    report::{Pass, PassResult, Report},
+    plan::{self, Change, Circumstances, Execution, HoldReason, Outcome, Plan, Step},
+    policy::{Authority, Policy, Verdict},
+    report::{Aftermath, Pass, PassResult, Report},
 };
 
 /// What a pass may do.
@@ -35,6 +48,9 @@ pub trait Leave {
 
     /// Whether the policy that is being passed is still what its owner wants.
     fn is_current(&self, object: &FunctionIdentityPolicy) -> bool;
+
+    /// Every policy of the cluster; none when that is not known, and so nobody's need can be excluded.
+    fn policies(&self) -> Option<Vec<Arc<FunctionIdentityPolicy>>>;
 }
 
 /// An authority that does not change: that of a command line.
@@ -46,19 +62,48 @@ impl Leave for Authority {
     fn is_current(&self, _: &FunctionIdentityPolicy) -> bool {
         true
     }
+
+    fn policies(&self) -> Option<Vec<Arc<FunctionIdentityPolicy>>> {
+        None
+    }
 }
 
-/// How long a write of an app's identity block is left alone. App Service may answer 202 and show the old block for a
-/// while; written again, the app would restart again.
-const IDENTITY_SETTLES: SignedDuration = SignedDuration::from_mins(2);
+/// How long a host may leave the question unanswered since when it runs.
+const HOSTS_ANSWER_WITHIN: SignedDuration = SignedDuration::from_hours(1);
+
+/// How the operator is run, whatever the policies say.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The installation that grants are made for: one cluster's operators. Without it nothing is ever provably ours.
+    pub installation: Option<String>,
+    /// The furthest that any policy may go.
+    pub max_mode: Mode,
+    /// How many writes may be sent within an hour, over all policies.
+    pub max_writes_per_hour: Option<u32>,
+    /// How much may change at once before writes stop.
+    pub breaker: BreakerLimits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            installation: None,
+            max_mode: Mode::Enforce,
+            max_writes_per_hour: None,
+            breaker: BreakerLimits::default(),
+        }
+    }
+}
 
 /// Azure and what is remembered of it between passes.
 pub struct Pipeline {
     azure: Azure,
     surveys: Surveys,
     clock: Clock,
-    /// When each app's identity block was last written. Losing it costs one needless write at most.
-    identity_written: Mutex<BTreeMap<Scope, Timestamp>>,
+    settings: Settings,
+    identity_writes: IdentityWrites,
+    budget: WriteBudget,
+    breaker: Breaker,
     locks: WriteLocks,
 }
 
@@ -66,7 +111,25 @@ impl Pipeline {
     /// Composes the stages over a client.
     #[must_use]
     pub fn new(azure: Azure, surveys: Surveys, clock: Clock) -> Self {
-        Self { azure, surveys, clock, identity_written: Mutex::default(), locks: WriteLocks::default() }
+        let settings = Settings::default();
+        let (budget, breaker) = (WriteBudget::new(settings.max_writes_per_hour), Breaker::new(settings.breaker));
+        let (identity_writes, locks) = (IdentityWrites::default(), WriteLocks::default());
+        Self { azure, surveys, clock, settings, identity_writes, budget, breaker, locks }
+    }
+
+    /// The same, run in that way.
+    #[must_use]
+    pub fn with(mut self, settings: Settings) -> Self {
+        self.budget = WriteBudget::new(settings.max_writes_per_hour);
+        self.breaker = Breaker::new(settings.breaker);
+        self.settings = settings;
+        self
+    }
+
+    /// The subscriptions in which nothing is written because too much changed at once, with the reason.
+    #[must_use]
+    pub fn stopped(&self) -> BTreeMap<String, String> {
+        self.breaker.stopped()
     }
 
     /// One pass over one policy. Never fails: what goes wrong is in the report.
@@ -131,12 +194,10 @@ impl Pipeline {
             return PassResult::Duplicate(other);
         }
 
-        let mut observed = observe::observe(&self.azure, &self.surveys, self.clock, &policy).await;
-        let mut evaluation = evaluate::evaluate(&policy, &observed, self.clock.now());
-        if !evaluation.ask_groups.is_empty() {
-            observe::ask_groups(&self.azure, &self.surveys, &mut observed, &evaluation.ask_groups).await;
-            evaluation = evaluate::evaluate(&policy, &observed, self.clock.now());
-        }
+        let previous = Aftermath::of(object.status.as_ref());
+        let mut observed = self.observe(&policy).await;
+        let pending = self.pending_restart(&policy, previous, &mut observed).await;
+        let (observed, mut evaluation) = self.evaluate(&policy, observed).await;
         let verdict = leave.authority().verdict(&policy);
         // Lost while we were reading: what was read is not ours to tell.
         let outside = verdict.unreadable(&policy);
@@ -145,57 +206,222 @@ impl Pipeline {
         }
         // Lists are of whole subscriptions; what lies outside of the boundary is not told.
         evaluation.withhold(|scope| verdict.may_tell(scope));
-        let plan = plan::plan(&policy, &verdict, &evaluation, |scope, role| role_at(&observed, scope, *role));
-
+        let mut live = None;
+        if policy.prune == Prune::Owned {
+            live = Live::of(leave, None);
+            let unneeded = self.unneeded(&policy, &observed, &verdict, live.as_ref()).await;
+            evaluation.findings.extend(
+                unneeded.unwrap_or_else(|failure| {
+                    vec![Finding::Unreadable { subjects: vec!["prune".to_owned()], failure }]
+                }),
+            );
+        }
+        let circumstances = Circumstances {
+            wrote_identity: self.identity_writes.of(&policy.target).is_some(),
+            restarted: pending.is_some_and(|(_, restarted)| restarted),
+            references_refreshed: previous.references_refreshed,
+            ..self.circumstances(&policy, leave, &evaluation).await
+        };
+        let plan =
+            plan::plan(&policy, &verdict, &evaluation, &circumstances, |scope, role| role_at(&observed, scope, *role));
         let permit = match (intent, plan.mode, policy.suspended) {
             (Intent::Act, Mode::Enforce, false) => Some(Permit::Write),
             (Intent::Act, Mode::DryRun, false) => Some(Permit::Rehearse),
             (Intent::Act, Mode::Report, _) | (Intent::Act, _, true) | (Intent::Look, _, _) => None,
         };
+        let execution = match permit {
+            Some(permit) => self.act(object, leave, &policy, &plan, permit, live.as_ref()).await,
+            None => Execution::default(),
+        };
+        let written = self.identity_writes.of(&policy.target).map(|written| (written.at, written.restarted));
+        let refreshed = execution.sent().any(|step| matches!(step.change, Change::Refresh { .. }));
+        let aftermath = Aftermath {
+            pending_restart: written.or(pending),
+            references_refreshed: if refreshed { Some(self.clock.now()) } else { previous.references_refreshed },
+        };
+        PassResult::Evaluated(Box::new(Pass { policy, evaluation, plan, execution, aftermath }))
+    }
+
+    /// Whether the app's host may still be the one from before its identity was written, by our memory or by what
+    /// status carries on: since when, and whether the app was restarted for it. Asks the host once it had time.
+    async fn pending_restart(
+        &self,
+        policy: &Policy,
+        previous: Aftermath,
+        observed: &mut Observed,
+    ) -> Option<(Timestamp, bool)> {
+        let written = self.identity_writes.of(&policy.target).map(|written| (written.at, written.restarted));
+        let (since, restarted) = written.or(previous.pending_restart)?;
+        let age = self.clock.now().duration_since(since);
+        if age >= memory::IDENTITY_SETTLES {
+            observe::ask_host(&self.azure, self.clock, policy, observed, since).await;
+            let answered = matches!(&observed.host, Some(HostSeen { started: Reading::Present { .. }, .. }));
+            // A host that does not answer for so long is not running, and will be a new one when it does.
+            if (answered && !evaluate::is_host_older(observed)) || (!answered && age >= HOSTS_ANSWER_WITHIN) {
+                self.identity_writes.forget(&policy.target);
+                return None;
+            }
+        }
+        Some((since, restarted))
+    }
+
+    /// Looks at the policy's world, and takes note of how much there is in it.
+    async fn observe(&self, policy: &Policy) -> Observed {
+        let observed = observe::observe(&self.azure, &self.surveys, self.clock, policy).await;
+        for (subscription, census) in &observed.census {
+            self.breaker.note(subscription, *census);
+        }
+        self.metrics().breaker_open(self.breaker.stopped().len());
+        observed
+    }
+
+    /// Compares, and where a group's grant or the app's own references could decide, asks about them and compares
+    /// again.
+    async fn evaluate(&self, policy: &Policy, mut observed: Observed) -> (Observed, Evaluation) {
+        let mut evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
+        if !evaluation.ask_groups.is_empty() {
+            observe::ask_groups(&self.azure, &self.surveys, &mut observed, &evaluation.ask_groups).await;
+            evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
+        }
+        if evaluation.ask_references {
+            observe::ask_references(&self.azure, self.clock, policy, &mut observed).await;
+            evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
+        }
+        (observed, evaluation)
+    }
+
+    /// What the plan depends on besides policy and world.
+    async fn circumstances(
+        &self,
+        policy: &Policy,
+        leave: &(impl Leave + Sync),
+        evaluation: &Evaluation,
+    ) -> Circumstances {
+        let would_write = policy.mode == Mode::Enforce && evaluation.standing() == Standing::Drifted;
+        if would_write && let Some(live) = leave.policies() {
+            for subscription in policy.subscriptions() {
+                if !self.breaker.is_counted(subscription) {
+                    self.count_drift(subscription, &live).await;
+                }
+            }
+        }
+        Circumstances {
+            installation: self.settings.installation.clone(),
+            max_mode: self.settings.max_mode,
+            stopped: self.breaker.stopped(),
+            known: self.breaker.known(),
+            ..Circumstances::default()
+        }
+    }
+
+    /// How many of the policies that were in order drifted in the last survey of a subscription.
+    async fn count_drift(&self, subscription: &str, live: &[Arc<FunctionIdentityPolicy>]) {
+        let were_in_order = live.iter().filter(|object| breaker::was_in_order(object));
+        let parsed: Vec<_> = were_in_order.filter_map(|object| Policy::parse(object).ok()).collect();
+        let here: Vec<_> = parsed.into_iter().filter(|policy| policy.subscriptions().contains(subscription)).collect();
+        let observed = observe::glance(&self.azure, &self.surveys, subscription, &here).await;
+        let now = self.clock.now();
+        let drifted = here
+            .iter()
+            .zip(&observed)
+            .filter(|(policy, observed)| evaluate::evaluate(policy, observed, now).standing() == Standing::Drifted);
+        self.breaker.count(subscription, drifted.count(), here.len());
+        self.metrics().breaker_open(self.breaker.stopped().len());
+    }
+
+    /// The grants of ours that this policy does not need. Without an installation, a principal or the cluster's
+    /// policies nothing is provably ours or unneeded.
+    async fn unneeded(
+        &self,
+        policy: &Policy,
+        observed: &Observed,
+        verdict: &Verdict,
+        live: Option<&Live>,
+    ) -> Result<Vec<Finding>, Failure> {
+        let (Some(installation), Some(live)) = (&self.settings.installation, live) else { return Ok(Vec::new()) };
+        let marked = observed.access.values().filter_map(Reading::present).flat_map(|access| &access.grants);
+        let installed =
+            |grant: &Grant| grant.mark.as_ref().and_then(|mark| mark.installation.as_ref()) == Some(installation);
+        if !marked.into_iter().any(installed) {
+            return Ok(Vec::new());
+        }
+        let Some(principal) = self.azure.own_principal().await? else { return Ok(Vec::new()) };
+        let owner = Owner { installation: installation.clone(), principal };
+        let mut claims = observe::claims(&self.azure, &self.surveys, policy, observed, &live.policies).await;
+        claims.unparsed = live.unparsed;
+        let may_tell = |scope: &Scope| verdict.may_tell(scope);
+        Ok(evaluate::unneeded(policy, &owner, &claims, observed, self.clock.now(), may_tell))
+    }
+
+    /// Sends the plan's steps, each only while everything that allowed it still does.
+    async fn act(
+        &self,
+        object: &FunctionIdentityPolicy,
+        leave: &(impl Leave + Sync),
+        policy: &Policy,
+        plan: &Plan,
+        permit: Permit,
+        live: Option<&Live>,
+    ) -> Execution {
         let refused = |step: &Step| {
             if !leave.is_current(object) {
                 return Some(Outcome::Moved("the policy was changed or deleted".to_owned()));
             }
+            // A policy that came or changed since may need what is about to be taken away.
+            let claims_moved = matches!(step.change, Change::Revoke(_))
+                && live
+                    .is_none_or(|live| Live::of(leave, live.leaving.clone()).is_none_or(|now| now.seen != live.seen));
+            if claims_moved {
+                return Some(Outcome::Moved("the policies of the cluster have changed".to_owned()));
+            }
             let held =
-                plan::refuse_step(&policy, &leave.authority().verdict(&policy), plan.mode, step).map(Outcome::Held);
-            held.or_else(|| self.settling(step))
+                plan::refuse_step(policy, &leave.authority().verdict(policy), plan.mode, step).map(Outcome::Held);
+            held.or_else(|| self.identity_writes.settling(step, self.clock.now())).or_else(|| {
+                let room = if permit == Permit::Write { self.budget.take(self.clock.now()) } else { Ok(()) };
+                room.err().map(|until| Outcome::Held(HoldReason::WriteBudget(until)))
+            })
         };
-        let execution = match permit {
-            Some(permit) => apply::apply(&self.azure, &plan, permit, &self.locks, refused).await,
-            None => Execution::default(),
-        };
-        if permit == Some(Permit::Write) {
-            self.remember(&execution);
+        let execution = apply::apply(&self.azure, plan, permit, &self.locks, refused).await;
+        self.count(&execution);
+        if permit == Permit::Write {
+            self.identity_writes.remember(&execution, self.clock.now());
+            for entry in execution.outcomes.iter().filter(|entry| entry.outcome == Outcome::Applied) {
+                if let Change::Revoke(revoke) = &entry.step.change {
+                    self.breaker.forgive_one_grant(revoke.grant.scope.subscription().unwrap_or_default());
+                }
+            }
             if execution.outdates_the_survey() {
-                self.outdate(&policy).await;
+                self.outdate(policy).await;
             }
         }
-        PassResult::Evaluated(Box::new(Pass { policy, evaluation, plan, execution }))
+        execution
+    }
+
+    /// Where passes are counted: the same place as the requests that they send.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        self.azure.metrics()
+    }
+
+    fn count(&self, execution: &Execution) {
+        for entry in &execution.outcomes {
+            for kind in entry.step.kinds() {
+                self.metrics().changed(change_word(kind), entry.outcome.word());
+            }
+        }
     }
 }
 
-impl Pipeline {
-    /// Whether the step would repeat a write that Azure may still be carrying out.
-    fn settling(&self, step: &Step) -> Option<Outcome> {
-        let Change::Identity(change) = &step.change else { return None };
-        let written = *self.identity_written.lock().ok()?.get(&change.target)?;
-        let young = self.clock.now().duration_since(written) < IDENTITY_SETTLES;
-        young.then(|| Outcome::Moved(format!("the identities of {} were written just now", change.target.name())))
-    }
-
-    fn remember(&self, execution: &Execution) {
-        let Ok(mut written) = self.identity_written.lock() else { return };
-        for entry in &execution.outcomes {
-            // A refusal changed nothing; an answer that got lost may have been a yes.
-            let may_be_under_way = match &entry.outcome {
-                Outcome::Applied => true,
-                Outcome::Failed(failure) => entry.sent && matches!(failure.code.as_str(), "Timeout" | "TransportError"),
-                Outcome::AlreadyDone | Outcome::Moved(_) | Outcome::Held(_) | Outcome::Rehearsed => false,
-            };
-            if let (Change::Identity(change), true) = (&entry.step.change, may_be_under_way) {
-                written.insert(change.target.clone(), self.clock.now());
-            }
-        }
+/// A label has to be a word of the program, so that it cannot be anything else.
+fn change_word(kind: ChangeKind) -> &'static str {
+    match kind {
+        ChangeKind::EnableSystemIdentity => "EnableSystemIdentity",
+        ChangeKind::AttachUserIdentity => "AttachUserIdentity",
+        ChangeKind::GrantRole => "GrantRole",
+        ChangeKind::RevokeRole => "RevokeRole",
+        ChangeKind::RestartHost => "RestartHost",
+        ChangeKind::RefreshReferences => "RefreshReferences",
+        ChangeKind::ReattachUserIdentity => "ReattachUserIdentity",
     }
 }
 

@@ -2,6 +2,7 @@
 //! may be done about it. Knows no Azure answer and no client.
 
 mod boundary;
+mod claim;
 mod declared;
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -9,6 +10,7 @@ mod parse;
 mod rival;
 
 pub use boundary::{Authority, Boundary, Refusal, Verdict};
+pub use claim::{Claim, Claims};
 pub use declared::{Identity, Origin, Policy, Requirement, RoleName, VaultRequirement, Wanted, subject_of};
 pub use parse::{PolicyError, Violation};
 pub use rival::acts_instead;

@@ -2,6 +2,7 @@
 
 mod az;
 mod cadence;
+mod farewell;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod json;
@@ -13,12 +14,14 @@ mod words;
 use jiff::Timestamp;
 
 pub use cadence::{jitter, next_pass};
+pub use farewell::{FarewellEnd, farewell};
 pub use json::json;
 pub use situation::{ExitCode, Situation};
 pub use status::{event, handled_token, status};
 pub use text::text;
 
 use crate::{
+    api::FunctionIdentityPolicyStatus,
     evaluate::{Evaluation, Hypothesis},
     model::Scope,
     plan::{Execution, Plan},
@@ -71,4 +74,28 @@ pub struct Pass {
     pub plan: Plan,
     /// What was done; empty when nothing was to be.
     pub execution: Execution,
+    /// What later passes are to know of this one.
+    pub aftermath: Aftermath,
+}
+
+/// What a pass leaves open. Status carries it on: it can hold a change later, and never calls for one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Aftermath {
+    /// When the identity was written, until the host is known to have been made anew, and whether the app was restarted
+    /// for it.
+    pub pending_restart: Option<(Timestamp, bool)>,
+    /// When the references to vaults were refreshed last.
+    pub references_refreshed: Option<Timestamp>,
+}
+
+impl Aftermath {
+    /// What an earlier pass left open, as status has it.
+    #[must_use]
+    pub fn of(status: Option<&FunctionIdentityPolicyStatus>) -> Self {
+        let pending = status.and_then(|status| status.pending_restart.as_ref());
+        Self {
+            pending_restart: pending.map(|pending| (pending.since.0, pending.restarted)),
+            references_refreshed: status.and_then(|status| Some(status.references_refreshed_time.as_ref()?.0)),
+        }
+    }
 }

@@ -113,6 +113,19 @@ pub struct FunctionIdentityPolicySpec {
     #[serde(default = "Remediation::nothing")]
     #[schemars(default = "Remediation::nothing")]
     pub remediation: Remediation,
+
+    /// What becomes of role assignments that this operator made for the policy and that nothing declares any more:
+    /// `Never` keeps them, `Owned` deletes them in `Enforce` (`RevokeRole` must be allowed). What others made is never
+    /// deleted.
+    #[serde(default = "Prune::safe")]
+    #[schemars(default = "Prune::safe")]
+    pub prune: Prune,
+
+    /// What becomes of them when the policy is deleted: `Retain` keeps them, `Revoke` deletes them first, if the mode is
+    /// `Enforce` and `RevokeRole` is allowed.
+    #[serde(default = "DeletionPolicy::safe")]
+    #[schemars(default = "DeletionPolicy::safe")]
+    pub deletion_policy: DeletionPolicy,
 }
 
 /// How far the operator goes.
@@ -144,6 +157,36 @@ pub enum Gate {
 impl Gate {
     fn safe() -> Self {
         Self::None
+    }
+}
+
+/// What becomes of grants that nothing declares any more.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prune {
+    /// They stay.
+    Never,
+    /// Those that are provably this operator's are deleted.
+    Owned,
+}
+
+impl Prune {
+    fn safe() -> Self {
+        Self::Never
+    }
+}
+
+/// What becomes of grants when the policy is deleted.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeletionPolicy {
+    /// They stay.
+    Retain,
+    /// Those that are provably this operator's, and that no other policy requires, are deleted.
+    Revoke,
+}
+
+impl DeletionPolicy {
+    fn safe() -> Self {
+        Self::Retain
     }
 }
 
@@ -395,4 +438,14 @@ pub enum ChangeKind {
     AttachUserIdentity,
     /// Create a role assignment.
     GrantRole,
+    /// Delete a role assignment that this operator made and that nothing declares any more. `prune` and
+    /// `deletionPolicy` say when.
+    RevokeRole,
+    /// Restart the app, when its host still is the one from before its identity was written. At most once for a write.
+    RestartHost,
+    /// Have the app resolve its references to vaults again, after access to the vault took effect.
+    RefreshReferences,
+    /// Detach a user-assigned identity that was made anew and attach it again at once, so that the app gets its new
+    /// principal. Needs `AttachUserIdentity` too. Restarts the app.
+    ReattachUserIdentity,
 }

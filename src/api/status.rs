@@ -43,9 +43,26 @@ pub struct FunctionIdentityPolicyStatus {
     /// How many further findings were left out.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub truncated: u32,
+    /// Since when the app's host may still be the one from before its identity was written; absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_restart: Option<PendingRestart>,
+    /// When the app's references to vaults were refreshed last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub references_refreshed_time: Option<Time>,
     /// What is to be changed and what is held. Absent when there is nothing of either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanStatus>,
+}
+
+/// An identity was written, and whether the host was made anew since is not known yet.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct PendingRestart {
+    /// When the identity was written.
+    pub since: Time,
+    /// The app was restarted once for it.
+    #[serde(default)]
+    pub restarted: bool,
 }
 
 /// One thing that is wrong.

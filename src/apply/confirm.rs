@@ -4,8 +4,8 @@
 
 use crate::{
     azure::Azure,
-    model::{Failure, FailureClass, Grant, Scope},
-    plan::{GrantRole, HoldReason, IdentityChange, Outcome, Plan, grant_name},
+    model::{Failure, FailureClass, Grant, Scope, grant_name},
+    plan::{GrantRole, HoldReason, IdentityChange, Outcome, Plan, Reattach},
     policy::Identity,
 };
 
@@ -20,6 +20,23 @@ pub(super) async fn identity(azure: &Azure, change: &IdentityChange) -> Result<O
     }
     let unchanged = site.system == change.system_before && site.attached.keys().eq(&change.attached_before);
     Ok((!unchanged).then(|| Outcome::Moved(format!("the identities of {} have changed", change.target.name()))))
+}
+
+/// The app must still hold the old principal, the identity must still have the new one, and nothing else of the block
+/// may have changed.
+pub(super) async fn reattach(azure: &Azure, change: &Reattach) -> Result<Option<Outcome>, Failure> {
+    let moved = |what: &str| Ok(Some(Outcome::Moved(format!("{what} of {} has changed", change.target.name()))));
+    let Some(site) = azure.site(&change.target).await? else { return moved("the existence") };
+    let held = site.attached.get(&change.identity).and_then(|attachment| attachment.principal);
+    if held == Some(change.current) {
+        return Ok(Some(Outcome::AlreadyDone));
+    }
+    let current = azure.user_identity(&change.identity).await?.and_then(|identity| identity.principal);
+    let unchanged = site.system == change.system_before && site.attached.keys().eq(&change.attached_before);
+    if held != Some(change.on_site) || current != Some(change.current) || !unchanged {
+        return moved("an identity");
+    }
+    Ok(None)
 }
 
 /// The principal must still be the named identity's, and our name must be free.
@@ -50,6 +67,19 @@ pub(super) async fn grant(azure: &Azure, grant: &GrantRole, plan: &Plan) -> Resu
     } else {
         Outcome::AlreadyDone
     }))
+}
+
+/// What is deleted must still be what was planned: ours, and unchanged since, which a person's edit would show.
+pub(super) async fn revocation(azure: &Azure, seen: &Grant) -> Result<Option<Outcome>, Failure> {
+    let Some(now) = azure.grant(&seen.scope, seen.id.name()).await? else { return Ok(Some(Outcome::AlreadyDone)) };
+    // Not by its times, which two answers about the same grant may give differently.
+    let facts = |grant: &Grant| {
+        let Grant { id: _, principal, principal_kind: _, role, scope, conditioned, changed: _, mark, created_by } =
+            grant;
+        (*principal, *role, scope.clone(), *conditioned, mark.clone(), *created_by)
+    };
+    let changed = facts(&now) != facts(seen);
+    Ok(changed.then(|| Outcome::Moved(format!("role assignment {} has changed", seen.id.name()))))
 }
 
 /// Whether a grant is the planned one, whatever its name.

@@ -10,10 +10,15 @@ use futures::TryStreamExt;
 use serde_json::Value;
 
 use super::{
-    AzureConfig, Limits, envelope,
+    AzureConfig, Limits,
+    counted::Counted,
+    envelope,
     policies::{Bearer, ReadRetry},
 };
-use crate::model::{Failure, FailureClass};
+use crate::{
+    metrics::Metrics,
+    model::{Failure, FailureClass},
+};
 
 /// A successful answer.
 #[derive(Clone, Debug)]
@@ -40,10 +45,11 @@ pub(super) struct Arm {
     pipeline: Pipeline,
     endpoint: Url,
     limits: Limits,
+    metrics: Metrics,
 }
 
 impl Arm {
-    pub(super) fn new(config: AzureConfig) -> Result<Self, Failure> {
+    pub(super) fn new(config: AzureConfig, metrics: Metrics) -> Result<Self, Failure> {
         let AzureConfig { cloud, arm_endpoint, credential, transport, limits } = config;
         let text = arm_endpoint.as_deref().unwrap_or(cloud.arm_endpoint);
         let invalid = |problem: String| Failure::new(FailureClass::Rejected, "InvalidEndpoint", problem);
@@ -56,17 +62,23 @@ impl Arm {
         }
         // Retries are ours: the built-in policy repeats writes, and waits as long as any `Retry-After` says.
         let options = ClientOptions { transport, retry: RetryOptions::none(), ..ClientOptions::default() };
-        let retry = ReadRetry { retries: limits.read_retries, longest_wait: limits.longest_wait };
+        let retry =
+            ReadRetry { retries: limits.read_retries, longest_wait: limits.longest_wait, metrics: metrics.clone() };
         let bearer = Bearer { credential, scope: cloud.arm_scope.to_owned() };
+        let counted = Counted { metrics: metrics.clone() };
         let pipeline = Pipeline::new(
             option_env!("CARGO_PKG_NAME"),
             option_env!("CARGO_PKG_VERSION"),
             options,
             vec![Arc::new(retry)],
-            vec![Arc::new(bearer)],
+            vec![Arc::new(bearer), Arc::new(counted)],
             None,
         );
-        Ok(Self { pipeline, endpoint, limits })
+        Ok(Self { pipeline, endpoint, limits, metrics })
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     pub(super) fn endpoint(&self) -> &Url {

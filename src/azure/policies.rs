@@ -13,12 +13,15 @@ use azure_core::{
     },
 };
 
+use crate::metrics::{Metrics, operation};
+
 /// Sends reads again after a passing fault. Writes are never repeated here: whether a write took effect is found out
 /// by reading, in the next pass.
 #[derive(Debug)]
 pub(super) struct ReadRetry {
     pub(super) retries: u32,
     pub(super) longest_wait: Duration,
+    pub(super) metrics: Metrics,
 }
 
 #[async_trait]
@@ -49,6 +52,7 @@ impl Policy for ReadRetry {
                 return result;
             }
             tracing::debug!(path = request.url().path(), tried, "trying a read again");
+            self.metrics.arm_retried(operation(request.method().as_str(), request.url().path()));
             tokio::time::sleep(wait).await;
         }
     }

@@ -1,11 +1,13 @@
 //! Reads and writes of apps, identities and vaults.
 
+use std::time::Duration;
+
 use azure_core::http::Method;
 use bytes::Bytes;
 
 use super::{Azure, wire};
 use crate::{
-    model::{Failure, Scope, Site, UserIdentity, Vault},
+    model::{Failure, Scope, Site, UserIdentity, Vault, VaultReference},
     plan::{self, Request},
 };
 
@@ -27,15 +29,40 @@ impl Azure {
         absent(self.arm.get(id.as_str(), SITES).await)?.map(|answer| wire::site(&answer.json("GET site")?)).transpose()
     }
 
-    /// Sends a planned change of an identity block and returns the app as Azure answers it.
-    pub async fn write_identity(&self, request: &Request) -> Result<(), Failure> {
+    /// Sends a planned request. A DELETE of what is gone already has done its work.
+    ///
+    /// Not for role assignments that are created: those go through the management crate.
+    pub async fn write(&self, request: &Request) -> Result<(), Failure> {
         let method = match request.method {
             plan::Method::Patch => Method::Patch,
             plan::Method::Put => Method::Put,
+            plan::Method::Delete => Method::Delete,
+            plan::Method::Post => Method::Post,
         };
         let url = self.arm.url(&request.path, request.api_version);
-        self.arm.execute(method, url, Some(Bytes::from(request.body.to_string()))).await?;
-        Ok(())
+        let body = (!request.body.is_null()).then(|| Bytes::from(request.body.to_string()));
+        match self.arm.execute(method, url, body).await {
+            Ok(_) => Ok(()),
+            Err(failure) if method == Method::Delete && failure.is_not_found() => Ok(()),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// How long the process of an app's host has run; none when it does not say. A host that is scaled to zero or starts
+    /// answers with an error.
+    ///
+    /// The path is the one that Microsoft's portal asks (Azure/azure-functions-ux, `getHostStatus`); the member came
+    /// with Azure/azure-functions-host pull request 4741, which was made for this question.
+    pub async fn host_uptime(&self, site: &Scope) -> Result<Option<Duration>, Failure> {
+        let answer = self.arm.get(&format!("{site}/host/default/properties/status"), SITES).await?;
+        wire::host_uptime(&answer.json("GET host status")?)
+    }
+
+    /// The references of an app's settings to vaults, as the app last resolved them.
+    pub async fn vault_references(&self, site: &Scope) -> Result<Vec<VaultReference>, Failure> {
+        let path = format!("{site}/config/configreferences/appsettings");
+        let entries = self.arm.list(&path, SITES).await?;
+        entries.iter().filter_map(|entry| wire::vault_reference(entry).transpose()).collect()
     }
 
     /// Every user-assigned identity of a subscription.

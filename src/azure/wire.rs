@@ -1,15 +1,15 @@
 //! Azure's documents, decoded tolerantly: unknown members are ignored, absent and null are the same, and one odd entry
 //! does not spoil a list. What an entry lacks can only make us see less access, never more.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::model::{
-    Attachment, DenyAssignment, Failure, FailureClass, Grant, PermissionSet, PrincipalId, PrincipalKind, Role, RoleId,
-    Scope, Site, SystemAssigned, UserIdentity, Vault, VaultMode,
+    Attachment, DenyAssignment, Failure, FailureClass, Grant, Mark, PermissionSet, PrincipalId, PrincipalKind, Role,
+    RoleId, Scope, Site, SystemAssigned, UserIdentity, Vault, VaultMode, VaultReference,
 };
 
 /// A document, or the failure that says what could not be understood.
@@ -49,10 +49,14 @@ struct IdentityBlock {
 }
 
 #[derive(Default, Deserialize)]
-struct Ignored {}
+#[serde(rename_all = "camelCase")]
+struct SiteProperties {
+    #[serde(default)]
+    key_vault_reference_identity: Option<String>,
+}
 
 pub(super) fn site(document: &Value) -> Result<Site, Failure> {
-    let Resource { id, identity, properties: Ignored {} } = decode(document, "the app")?;
+    let Resource::<SiteProperties> { id, identity, properties } = decode(document, "the app")?;
     let block = identity.unwrap_or_default();
     let attached = block.user_assigned_identities.iter().map(|(id, value)| {
         let principal = value.get("principalId").and_then(Value::as_str).and_then(|text| text.parse().ok());
@@ -70,7 +74,53 @@ pub(super) fn site(document: &Value) -> Result<Site, Failure> {
             None => SystemAssigned::Off,
         },
         attached: attached.collect(),
+        // `SystemAssigned`, empty and null all mean the system-assigned one.
+        reference_identity: properties
+            .key_vault_reference_identity
+            .filter(|id| id.starts_with('/'))
+            .map(|id| Scope::lenient(&id)),
     })
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct HostProperties {
+    /// Milliseconds.
+    #[serde(default)]
+    process_uptime: Option<u64>,
+}
+
+/// How long the process of a Functions host has run. Hosts of before 2019-08 do not say.
+pub(super) fn host_uptime(document: &Value) -> Result<Option<Duration>, Failure> {
+    #[derive(Deserialize)]
+    struct Host {
+        #[serde(default, deserialize_with = "nullable")]
+        properties: HostProperties,
+    }
+    let Host { properties } = decode(document, "the host's status")?;
+    Ok(properties.process_uptime.map(Duration::from_millis))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ReferenceProperties {
+    #[serde(default)]
+    vault_name: Option<String>,
+    #[serde(default)]
+    status: Option<String>,
+}
+
+/// A setting's reference to a vault; none for one to something else.
+pub(super) fn vault_reference(document: &Value) -> Result<Option<VaultReference>, Failure> {
+    #[derive(Deserialize)]
+    struct Reference {
+        name: String,
+        #[serde(default, deserialize_with = "nullable")]
+        properties: ReferenceProperties,
+    }
+    let Reference { name, properties } = decode(document, "the reference")?;
+    let is_denied = properties.status.as_deref() == Some("AccessToKeyVaultDenied");
+    Ok(properties.vault_name.map(|vault| VaultReference { setting: name, vault, is_denied }))
 }
 
 #[derive(Default, Deserialize)]
@@ -124,6 +174,10 @@ struct AssignmentProperties {
     created_on: Option<String>,
     #[serde(default)]
     updated_on: Option<String>,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
+    created_by: Option<String>,
 }
 
 /// A role assignment; none when it names no principal or no role, and so grants nothing to anybody.
@@ -152,6 +206,8 @@ pub(super) fn grant(document: &Value) -> Result<Option<Grant>, Failure> {
         principal_kind: principal_kind(properties.principal_type.as_deref()),
         conditioned: properties.condition.is_some_and(|condition| !condition.trim().is_empty()),
         changed,
+        mark: properties.description.as_deref().and_then(Mark::read),
+        created_by: properties.created_by.and_then(|text| text.parse().ok()),
         id,
     }))
 }

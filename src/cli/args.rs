@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::azure::TokenSource;
+use crate::{api::Mode, azure::TokenSource};
 
 /// Keeps the managed identities and role assignments of Azure Functions as Git declares them.
 #[derive(Parser)]
@@ -26,6 +26,8 @@ pub(super) enum Verb {
     Plan(PlanArguments),
     /// Print the custom resource definitions.
     Crd,
+    /// Take Rolecall's finalizer off policies, so that they can be deleted when no operator runs. Revokes nothing.
+    ReleaseFinalizers(ReleaseArguments),
     /// Play the controller through incidents in simulated Azure and Kubernetes.
     #[cfg(feature = "sandbox")]
     Demo(DemoArguments),
@@ -69,12 +71,32 @@ pub(super) struct RunArguments {
     /// Where `/healthz` and `/readyz` answer.
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8081", env = "ROLECALL_HEALTH_LISTEN")]
     pub(super) health_listen: std::net::SocketAddr,
+    /// Where `/metrics` answers. Not where the probes do, so that it can be closed to others without closing those.
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080", env = "ROLECALL_METRICS_LISTEN")]
+    pub(super) metrics_listen: std::net::SocketAddr,
     /// How many policies are looked at at once.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(super) concurrency: u16,
     /// How old the shared lists of a subscription may be when a pass uses them.
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration)]
     pub(super) max_survey_age: std::time::Duration,
+    /// Whose role assignments count as made by this operator. Without it, the uid of the namespace `kube-system`, which
+    /// stands for the cluster.
+    #[arg(long, value_name = "ID", env = "ROLECALL_INSTALLATION_ID", value_parser = installation)]
+    pub(super) installation_id: Option<String>,
+    /// The furthest that any policy may go, whatever it and its boundary say.
+    #[arg(long, value_enum, value_name = "MODE", default_value = "Enforce", ignore_case = true)]
+    pub(super) max_mode: ModeName,
+    /// How many writes may be sent to Azure within an hour, over all policies.
+    #[arg(long, value_name = "N")]
+    pub(super) max_writes_per_hour: Option<u32>,
+    /// The share of the policies of a subscription that may drift at once before nothing more is written there.
+    #[arg(long, value_name = "SHARE", default_value = "0.5", value_parser = share)]
+    pub(super) max_drift_share: f64,
+    /// The share of its entries that a list of a subscription may lose between two looks before nothing more is written
+    /// there.
+    #[arg(long, value_name = "SHARE", default_value = "0.5", value_parser = share)]
+    pub(super) max_list_shrink: f64,
     /// How to log.
     #[arg(long, value_enum, default_value = "human", env = "ROLECALL_LOG_FORMAT")]
     pub(super) log: LogFormat,
@@ -134,12 +156,35 @@ pub(super) enum ModeName {
     Enforce,
 }
 
+impl From<ModeName> for Mode {
+    fn from(name: ModeName) -> Self {
+        match name {
+            ModeName::Report => Self::Report,
+            ModeName::DryRun => Self::DryRun,
+            ModeName::Enforce => Self::Enforce,
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Output {
     /// For people.
     Text,
     /// For programs.
     Json,
+}
+
+#[derive(Args)]
+pub(super) struct ReleaseArguments {
+    /// The namespace.
+    #[arg(short, long, value_name = "NAMESPACE", conflicts_with = "all_namespaces")]
+    pub(super) namespace: Option<String>,
+    /// All namespaces of the cluster.
+    #[arg(short = 'A', long)]
+    pub(super) all_namespaces: bool,
+    /// Only print which policies have the finalizer.
+    #[arg(long)]
+    pub(super) dry_run: bool,
 }
 
 #[cfg(feature = "sandbox")]
@@ -162,6 +207,18 @@ pub(super) struct SandboxArguments {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4480")]
     pub(super) listen: std::net::SocketAddr,
+}
+
+/// It stands in descriptions in Azure, in parentheses.
+fn installation(text: &str) -> Result<String, String> {
+    let fits = (1..=64).contains(&text.len());
+    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
+    if fits && plain { Ok(text.to_owned()) } else { Err("1 to 64 letters, digits, `.`, `_` and `-`".to_owned()) }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("a share is between 0 and 1".to_owned()) }
 }
 
 fn duration(text: &str) -> Result<std::time::Duration, String> {

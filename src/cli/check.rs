@@ -8,12 +8,13 @@ use serde_json::json;
 
 use super::{
     CliError,
-    args::{CheckArguments, ModeName, Output, PlanArguments},
+    args::{CheckArguments, Output, PlanArguments},
     connect, files,
 };
 use crate::{
     api::{FunctionIdentityPolicy, IdentityBoundary, Mode},
     clock::Clock,
+    metrics::Metrics,
     model::innermost,
     observe::Surveys,
     pipeline::{Intent, Pipeline},
@@ -26,12 +27,7 @@ pub(super) async fn check(verb: CheckArguments) -> Result<ExitCode, CliError> {
 }
 
 pub(super) async fn plan(verb: PlanArguments) -> Result<ExitCode, CliError> {
-    let mode = verb.mode.map(|mode| match mode {
-        ModeName::Report => Mode::Report,
-        ModeName::DryRun => Mode::DryRun,
-        ModeName::Enforce => Mode::Enforce,
-    });
-    compare(verb.check, mode, true).await
+    compare(verb.check, verb.mode.map(Mode::from), true).await
 }
 
 async fn compare(verb: CheckArguments, mode: Option<Mode>, with_plan: bool) -> Result<ExitCode, CliError> {
@@ -53,8 +49,11 @@ async fn compare(verb: CheckArguments, mode: Option<Mode>, with_plan: bool) -> R
             policy.spec.mode = mode;
         }
     }
-    let pipeline =
-        Pipeline::new(connect::azure(&verb.azure)?, Surveys::new(Clock::System, Duration::MAX), Clock::System);
+    let pipeline = Pipeline::new(
+        connect::azure(&verb.azure, Metrics::default())?,
+        Surveys::new(Clock::System, Duration::MAX),
+        Clock::System,
+    );
     let mut reports = Vec::new();
     for policy in &policies {
         let duplicate_of = acts_instead(policy, &rivals, &authority);

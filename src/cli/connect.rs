@@ -7,10 +7,12 @@ use super::{
 use crate::{
     azure::{self, Azure, AzureConfig, Limits},
     catalog::clouds::CLOUDS,
+    metrics::Metrics,
     model::innermost,
 };
 
-pub(super) fn azure(arguments: &AzureArguments) -> Result<Azure, CliError> {
+/// A client whose requests are counted in `metrics`.
+pub(super) fn azure(arguments: &AzureArguments, metrics: Metrics) -> Result<Azure, CliError> {
     let cloud = match arguments.cloud {
         CloudName::Public => CLOUDS[0],
         CloudName::UsGovernment => CLOUDS[1],
@@ -24,7 +26,7 @@ pub(super) fn azure(arguments: &AzureArguments) -> Result<Azure, CliError> {
         transport: None,
         limits: Limits::default(),
     };
-    Ok(Azure::new(config)?)
+    Ok(Azure::counted(config, metrics)?)
 }
 
 /// The cluster of the kubeconfig, or the one that this process runs in.

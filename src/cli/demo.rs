@@ -73,20 +73,32 @@ fn told(scenario: &Scenario, played: &Played) -> String {
         match moment {
             Moment::Write { method, path, body, answered, .. } => {
                 let answer = answered.map_or("no answer".to_owned(), |status| status.to_string());
-                writes.push(format!("{method} {} → {answer}", gist(path, body)));
+                writes.push((at, format!("{method} {} → {answer}", gist(path, body))));
+            }
+            Moment::Deed { says, .. } => entry(&mut out, &at, "somebody", says),
+            Moment::Event { reason, note, .. } => {
+                tell_writes(&mut out, &mut writes);
+                entry(&mut out, &at, "event", &format!("{reason}: {}", brief(note)));
             }
             Moment::Status { status, .. } => {
                 tell_findings(&mut out, &at, status, last);
-                for write in writes.drain(..) {
-                    entry(&mut out, &at, "write", &write);
-                }
+                tell_writes(&mut out, &mut writes);
                 tell_plan(&mut out, &at, status, last);
-                entry(&mut out, &at, "status", &conditions(status));
+                // What moves besides is bookkeeping.
+                let is_news = last
+                    .is_none_or(|last| (conditions(last), &last.findings) != (conditions(status), &status.findings));
+                if is_news {
+                    entry(&mut out, &at, "status", &conditions(status));
+                }
                 last = Some(status);
             }
         }
     }
-    entry(&mut out, "", "then", &format!("one more pass, {} writes", played.writes_second_pass));
+    if played.is_gone {
+        entry(&mut out, "", "then", "the policy is gone");
+    } else {
+        entry(&mut out, "", "then", &format!("one more pass, {} writes", played.writes_second_pass));
+    }
     for complaint in &played.complaints {
         entry(&mut out, "", "WRONG", complaint);
     }
@@ -125,6 +137,16 @@ fn tell_findings(
     if !status.hypothesis.is_empty() {
         entry(out, at, "verdict", &format!("{}: {}", status.hypothesis, report::hypothesis(&status.hypothesis)));
     }
+}
+
+/// Each write when it was sent; the same one again and again only counted.
+fn tell_writes(out: &mut String, writes: &mut Vec<(String, String)>) {
+    for same in writes.chunk_by(|(_, one), (_, next)| one == next) {
+        let (at, write) = &same[0];
+        let times = if same.len() > 1 { format!(", {} times", same.len()) } else { String::new() };
+        entry(out, at, "write", &format!("{write}{times}"));
+    }
+    writes.clear();
 }
 
 /// What is held, by reason, and what a dry run would send.
@@ -183,6 +205,10 @@ fn gist(path: &str, body: &Value) -> String {
     let resource = path.split("/providers/Microsoft.Authorization/").next().unwrap_or(path);
     let resource = resource.rsplit("/providers/").next().unwrap_or(resource).replace("/blobServices/default", "");
     let resource = resource.split_once('/').map_or(resource.as_str(), |(_, rest)| rest);
+    if body.is_null() {
+        let kind = if path.contains("/roleAssignments/") { "roleAssignment on " } else { "" };
+        return brief(&format!("{kind}{resource}"));
+    }
     let properties = &body["properties"];
     let text = match properties["roleDefinitionId"].as_str() {
         Some(id) => {

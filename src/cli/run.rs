@@ -1,27 +1,55 @@
 //! `run`: the operator, from flags to shutdown.
 
+use std::net::SocketAddr;
+
 use futures::FutureExt;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Api, ResourceExt};
 use tokio::{net::TcpListener, signal::unix};
 
 use super::{CliError, args::RunArguments, connect, logging};
 use crate::{
     clock::Clock,
     controller::{self, Health, Operator},
+    metrics::Metrics,
+    model::innermost,
     observe::Surveys,
-    pipeline::Pipeline,
+    pipeline::{BreakerLimits, Pipeline, Settings},
 };
 
 pub(super) async fn run(verb: RunArguments) -> Result<(), CliError> {
-    let RunArguments { azure, health_listen, concurrency, max_survey_age, log } = verb;
+    let RunArguments {
+        azure,
+        health_listen,
+        metrics_listen,
+        concurrency,
+        max_survey_age,
+        installation_id,
+        max_mode,
+        max_writes_per_hour,
+        max_drift_share,
+        max_list_shrink,
+        log,
+    } = verb;
     logging::start(log);
     let clock = Clock::System;
-    let azure = connect::azure(&azure)?;
+    let metrics = Metrics::default();
+    metrics.started(clock.now());
+    let azure = connect::azure(&azure, metrics.clone())?;
     let client = connect::cluster("set KUBECONFIG, or run in a cluster").await?;
+    let installation = match installation_id {
+        Some(id) => id,
+        None => installation(&client).await?,
+    };
+    let settings = Settings {
+        installation: Some(installation.clone()),
+        max_mode: max_mode.into(),
+        max_writes_per_hour,
+        breaker: BreakerLimits { drift: max_drift_share, shrink: max_list_shrink },
+    };
     let health = Health::default();
-    let listener = TcpListener::bind(health_listen)
-        .await
-        .map_err(|error| CliError::new(format!("cannot listen on {health_listen} for probes: {error}")))?;
-    tokio::spawn(controller::serve(listener, health.clone()));
+    tokio::spawn(controller::serve(listen(health_listen, "probes").await?, health.clone()));
+    tokio::spawn(controller::serve_metrics(listen(metrics_listen, "metrics").await?, metrics));
 
     let mut terminate = signal(unix::SignalKind::terminate())?;
     let mut interrupt = signal(unix::SignalKind::interrupt())?;
@@ -34,19 +62,36 @@ pub(super) async fn run(verb: RunArguments) -> Result<(), CliError> {
     };
     let operator = Operator {
         client,
-        pipeline: Pipeline::new(azure, Surveys::new(clock, max_survey_age), clock),
+        pipeline: Pipeline::new(azure, Surveys::new(clock, max_survey_age), clock).with(settings),
         clock,
         concurrency,
         health,
         instance: instance(),
     };
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), probes = %health_listen, "starting");
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"), probes = %health_listen, metrics = %metrics_listen, installation, "starting"
+    );
     controller::run(operator, shutdown.boxed()).await;
     Ok(())
 }
 
+async fn listen(address: SocketAddr, what: &str) -> Result<TcpListener, CliError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| CliError::new(format!("cannot listen on {address} for {what}: {error}")))
+}
+
 fn signal(kind: unix::SignalKind) -> Result<unix::Signal, CliError> {
     unix::signal(kind).map_err(|error| CliError::new(format!("signals cannot be watched: {error}")))
+}
+
+/// What stands for this cluster: it does not change while the cluster lives, and no other cluster has it.
+async fn installation(client: &kube::Client) -> Result<String, CliError> {
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let kube_system = namespaces.get("kube-system").await.map_err(|error| {
+        CliError::new(format!("the namespace `kube-system` cannot be read: {}", innermost(&error)))
+            .with_hint("its uid names the installation; or give `--installation-id`")
+    })?;
+    kube_system.uid().ok_or_else(|| CliError::new("the namespace `kube-system` has no uid"))
 }
 
 /// The pod's name, which Kubernetes puts into the environment as `HOSTNAME`.

@@ -20,6 +20,23 @@ use crate::{
 /// The name under which fields are owned.
 const FIELD_MANAGER: &str = "rolecall";
 
+/// What keeps a policy until its grants are revoked.
+pub const FINALIZER: &str = "rolecall.dev/revoke";
+
+/// Adds or takes away our finalizer, only if the policy is still this version of itself; returns the policy as it is then.
+pub async fn set_finalizer(
+    client: &Client,
+    policy: &FunctionIdentityPolicy,
+    wanted: bool,
+) -> Result<FunctionIdentityPolicy, kube::Error> {
+    let namespace = policy.namespace().unwrap_or_default();
+    let api = Api::<FunctionIdentityPolicy>::namespaced(client.clone(), &namespace);
+    let others = policy.finalizers().iter().filter(|own| *own != FINALIZER).cloned();
+    let finalizers: Vec<_> = others.chain(wanted.then(|| FINALIZER.to_owned())).collect();
+    let patch = json!({ "metadata": { "resourceVersion": policy.resource_version(), "finalizers": finalizers } });
+    api.patch(&policy.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await
+}
+
 /// Writes to the cluster.
 pub(super) struct Publisher {
     pub(super) client: Client,

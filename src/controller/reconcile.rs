@@ -6,13 +6,15 @@ use jiff::{SignedDuration, Timestamp};
 use kube::{Client, ResourceExt, runtime::controller::Action};
 
 use super::{
-    publish::Publisher,
+    publish::{FINALIZER, Publisher, set_finalizer},
+    sights::Sights,
     stores::Stores,
     unpublished::{PassEnd, Unpublished},
 };
 use crate::{
-    api::FunctionIdentityPolicy,
+    api::{DeletionPolicy, FunctionIdentityPolicy, Mode},
     clock::Clock,
+    metrics::{StatusWrite, Tally},
     pipeline::{Intent, Pipeline},
     report,
 };
@@ -29,6 +31,7 @@ pub struct Reconciler {
     stores: Stores,
     publisher: Publisher,
     unpublished: Unpublished,
+    sights: Sights,
 }
 
 /// Why a pass was not published. Everything about Azure is in the report instead.
@@ -45,13 +48,29 @@ pub enum PassError {
         #[source]
         source: Box<kube::Error>,
     },
+    /// The API server did not take the finalizer, or its removal.
+    #[error("finalizer of {policy} could not be written: {source}")]
+    Finalizer {
+        /// The policy, as `namespace/name`.
+        policy: String,
+        /// How long to wait with the next try.
+        wait: Duration,
+        /// What the API server said.
+        #[source]
+        source: Box<kube::Error>,
+    },
 }
+
+/// After a finalizer that could not be written. A conflict is over as soon as the watch has caught up.
+const FINALIZER_RETRY: Duration = Duration::from_secs(2);
+/// When it is a matter of rights, which a person has to mend.
+const FINALIZER_REFUSED_RETRY: Duration = Duration::from_secs(60);
 
 impl PassError {
     /// When to try again.
     pub(super) fn action(&self) -> Action {
         match self {
-            Self::Publish { wait, .. } => Action::requeue(*wait),
+            Self::Publish { wait, .. } | Self::Finalizer { wait, .. } => Action::requeue(*wait),
         }
     }
 }
@@ -61,15 +80,38 @@ impl Reconciler {
     #[must_use]
     pub fn new(client: Client, pipeline: Pipeline, clock: Clock, stores: Stores, instance: String) -> Self {
         let publisher = Publisher { client, clock, instance };
-        Self { pipeline, clock, stores, publisher, unpublished: Unpublished::default() }
+        let (unpublished, sights) = (Unpublished::default(), Sights::default());
+        Self { pipeline, clock, stores, publisher, unpublished, sights }
+    }
+
+    /// What all policies come to now.
+    pub(super) fn tally(&self) -> Tally {
+        self.sights.tally(&self.stores.policies.state(), self.clock.now())
+    }
+
+    /// One pass, and how long it took is counted.
+    pub(super) async fn timed(&self, policy: &Arc<FunctionIdentityPolicy>) -> Result<Action, PassError> {
+        let began = tokio::time::Instant::now();
+        let result = self.reconcile(policy).await;
+        self.pipeline.metrics().reconciled(result.is_ok(), began.elapsed());
+        result
     }
 
     /// One pass. Never fails because of Azure: that is in the status.
     #[tracing::instrument(skip_all, fields(policy = %policy_name(policy)))]
     pub async fn reconcile(&self, policy: &Arc<FunctionIdentityPolicy>) -> Result<Action, PassError> {
         if policy.metadata.deletion_timestamp.is_some() {
-            return Ok(Action::await_change());
+            return if has_finalizer(policy) { self.take_leave(policy).await } else { Ok(Action::await_change()) };
         }
+        // Before the first write, so that no grant is made that a deletion would forget.
+        let marked;
+        let policy = if has_finalizer(policy) == wants_finalizer(policy) {
+            policy
+        } else {
+            marked = self.finalize(policy, wants_finalizer(policy)).await?;
+            let Some(marked) = &marked else { return Ok(Action::await_change()) };
+            marked
+        };
         let requested = policy.annotations().get(REQUESTED_AT).map(|token| report::handled_token(token));
         let requested = requested.as_deref();
         if let Some(end) = self.unpublished.of(policy, requested, self.clock.now()) {
@@ -89,6 +131,7 @@ impl Reconciler {
         }
         let duplicate_of = self.stores.acts_instead(policy);
         let report = self.pipeline.pass(policy, &self.stores, duplicate_of, Intent::Act).await;
+        self.sights.note(policy, &report);
 
         let now = self.clock.now();
         let status = report::status(previous, &report, requested.or(handled), now);
@@ -102,11 +145,54 @@ impl Reconciler {
         self.publish(policy, PassEnd { status, due }).await
     }
 
+    /// The last pass: revokes, and lets the policy go.
+    async fn take_leave(&self, policy: &Arc<FunctionIdentityPolicy>) -> Result<Action, PassError> {
+        let farewell = self.pipeline.farewell(policy, &self.stores).await;
+        let since = policy.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+        let lasted = since.map(|since| self.clock.now().duration_since(since)).unwrap_or_default();
+        let end = report::farewell(policy, &farewell, lasted);
+        let Some((kind, reason, note)) = end.event else { return Ok(Action::requeue(end.again)) };
+        tracing::info!(reason, note, "policy leaves");
+        self.publisher.event(policy, kind, reason, &note).await;
+        self.finalize(policy, false).await?;
+        self.unpublished.forget(policy);
+        Ok(Action::await_change())
+    }
+
+    /// Sets or removes our finalizer; none when the policy is gone.
+    async fn finalize(
+        &self,
+        policy: &FunctionIdentityPolicy,
+        wanted: bool,
+    ) -> Result<Option<Arc<FunctionIdentityPolicy>>, PassError> {
+        match set_finalizer(&self.publisher.client, policy, wanted).await {
+            Ok(policy) => Ok(Some(Arc::new(policy))),
+            Err(kube::Error::Api(response)) if response.code == 404 => Ok(None),
+            Err(source) => {
+                let refused = matches!(&source, kube::Error::Api(response) if response.code == 403);
+                if refused {
+                    let note = "the operator may not set finalizers, and nothing is granted that could not be revoked: \
+                                give it the right to patch policies, or say `deletionPolicy: Retain`";
+                    self.publisher.event(policy, "Warning", "FinalizerRefused", note).await;
+                }
+                let wait = if refused { FINALIZER_REFUSED_RETRY } else { FINALIZER_RETRY };
+                Err(PassError::Finalizer { policy: policy_name(policy), wait, source: Box::new(source) })
+            }
+        }
+    }
+
     /// Writes the status when it differs, and says when to come back.
     async fn publish(&self, policy: &FunctionIdentityPolicy, end: PassEnd) -> Result<Action, PassError> {
         let PassEnd { status, due } = &end;
         if policy.status.as_ref() != Some(status) {
-            match self.publisher.status(policy, status).await {
+            let written = self.publisher.status(policy, status).await;
+            self.pipeline.metrics().status_written(match &written {
+                Ok(()) => StatusWrite::Written,
+                Err(kube::Error::Api(response)) if response.code == 404 => StatusWrite::Gone,
+                Err(kube::Error::Api(response)) if response.code == 409 => StatusWrite::Conflict,
+                Err(_) => StatusWrite::Failed,
+            });
+            match written {
                 Ok(()) => {}
                 Err(kube::Error::Api(response)) if response.code == 404 => {
                     self.unpublished.forget(policy);
@@ -128,6 +214,15 @@ impl Reconciler {
             Action::requeue(left)
         }))
     }
+}
+
+fn has_finalizer(policy: &FunctionIdentityPolicy) -> bool {
+    policy.finalizers().iter().any(|own| own == FINALIZER)
+}
+
+/// Exactly while the policy asks for revocation and could have had something granted.
+fn wants_finalizer(policy: &FunctionIdentityPolicy) -> bool {
+    policy.spec.deletion_policy == DeletionPolicy::Revoke && policy.spec.mode == Mode::Enforce
 }
 
 fn policy_name(policy: &FunctionIdentityPolicy) -> String {

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
 };
 
 use futures::{
@@ -23,6 +24,7 @@ use kube::{
 
 use crate::{
     api::{FunctionIdentityPolicy, IdentityBoundary},
+    metrics::Metrics,
     model::innermost,
     pipeline::Leave,
     policy::{Authority, Boundary, acts_instead},
@@ -50,8 +52,13 @@ impl Leave for Stores {
         self.policies.get(&ObjectRef::from_obj(object)).is_some_and(|now| {
             now.metadata.generation == object.metadata.generation
                 && now.metadata.uid == object.metadata.uid
-                && now.metadata.deletion_timestamp.is_none()
+                && now.metadata.deletion_timestamp == object.metadata.deletion_timestamp
         })
+    }
+
+    fn policies(&self) -> Option<Vec<Arc<FunctionIdentityPolicy>>> {
+        // No pass begins before the store is synced.
+        Some(self.policies.state())
     }
 }
 
@@ -81,15 +88,15 @@ pub(super) struct Watched<K: kube::Resource<DynamicType = ()> + 'static> {
     pub(super) changed: BoxStream<'static, ()>,
 }
 
-pub(super) fn boundaries(api: Api<IdentityBoundary>) -> Watched<IdentityBoundary> {
-    watched(api, "boundaries")
+pub(super) fn boundaries(api: Api<IdentityBoundary>, metrics: &Metrics) -> Watched<IdentityBoundary> {
+    watched(api, "boundaries", metrics.clone())
 }
 
-pub(super) fn namespaces(api: Api<Namespace>) -> Watched<Namespace> {
-    watched(api, "namespaces")
+pub(super) fn namespaces(api: Api<Namespace>, metrics: &Metrics) -> Watched<Namespace> {
+    watched(api, "namespaces", metrics.clone())
 }
 
-fn watched<K>(api: Api<K>, what: &'static str) -> Watched<K>
+fn watched<K>(api: Api<K>, what: &'static str, metrics: Metrics) -> Watched<K>
 where
     K: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + Sync + 'static,
 {
@@ -101,6 +108,7 @@ where
         .inspect(move |event| {
             if let Err(error) = event {
                 tracing::warn!(error = %innermost(error), "cannot watch {what}");
+                metrics.watch_failed(what);
             }
         })
         .reflect(writer)

@@ -48,6 +48,8 @@ pub struct DecidingGrant {
     pub role: String,
     /// Where it sits.
     pub scope: Scope,
+    /// Since when it is certain to act, or will be; none when Azure does not say when it was made.
+    pub acts_from: Option<Timestamp>,
 }
 
 /// The id in a deny assignment that stands for everyone.
@@ -138,12 +140,12 @@ pub(super) fn evaluate_requirement(
 }
 
 /// Who, where, judged by what.
-struct Question<'a> {
-    principal: PrincipalId,
-    scope: &'a Scope,
-    access: &'a SubscriptionAccess,
-    observed: &'a Observed,
-    now: Timestamp,
+pub(super) struct Question<'a> {
+    pub(super) principal: PrincipalId,
+    pub(super) scope: &'a Scope,
+    pub(super) access: &'a SubscriptionAccess,
+    pub(super) observed: &'a Observed,
+    pub(super) now: Timestamp,
 }
 
 /// What the grants say about one operation.
@@ -155,7 +157,7 @@ enum Coverage<'a> {
 }
 
 impl<'a> Question<'a> {
-    fn answer(&self, operations: &[Operation], ask_groups: &mut BTreeSet<(PrincipalId, String)>) -> Access {
+    pub(super) fn answer(&self, operations: &[Operation], ask_groups: &mut BTreeSet<(PrincipalId, String)>) -> Access {
         if operations.is_empty() {
             return Access::Unknown("the role allows nothing that could be compared".to_owned());
         }
@@ -319,7 +321,7 @@ impl<'a> Question<'a> {
 
     fn deciding(&self, grant: &Grant) -> DecidingGrant {
         let role = self.access.roles.get(&grant.role).map_or_else(|| grant.role.to_string(), |role| role.name.clone());
-        DecidingGrant { id: grant.id.clone(), role, scope: grant.scope.clone() }
+        DecidingGrant { id: grant.id.clone(), role, scope: grant.scope.clone(), acts_from: self.acts_from(grant) }
     }
 }
 

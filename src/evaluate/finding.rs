@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::decision::Hypothesis;
+use super::{decision::Hypothesis, unneeded::Kept};
 use crate::{
-    model::{Failure, PrincipalId, RoleId, Scope, VaultMode},
+    model::{Failure, Grant, PrincipalId, RoleId, Scope, VaultMode},
     policy::{Identity, Origin, subject_of},
 };
 
@@ -143,6 +143,33 @@ pub enum Finding {
         /// The model seen.
         actual: VaultMode,
     },
+    /// The identity was written, and the host is the one from before.
+    HostNotRecycled {
+        /// When the identity was written.
+        written: Timestamp,
+        /// Since when the host runs.
+        started: Timestamp,
+    },
+    /// Access to a vault is there, and the app still holds a refusal from before.
+    ReferencesDenied {
+        /// The entry of `vaults`.
+        origin: Origin,
+        /// The vault.
+        vault: Scope,
+        /// The app settings that refer to it.
+        settings: Vec<String>,
+        /// Since when the access acts.
+        acts_from: Timestamp,
+    },
+    /// A grant that we made and that this policy does not need any more.
+    UnneededGrant {
+        /// The grant.
+        grant: Box<Grant>,
+        /// The role's name.
+        role: String,
+        /// Why it stays all the same; none when nobody needs it.
+        kept: Option<Kept>,
+    },
 }
 
 /// A grant that misses the need in one respect: what a person would have overlooked.
@@ -187,6 +214,9 @@ impl Finding {
             Self::Propagating { .. } => "propagating",
             Self::VaultNotFound { .. } => "vault-not-found",
             Self::VaultModeMismatch { .. } => "vault-mode-mismatch",
+            Self::HostNotRecycled { .. } => "host-not-recycled",
+            Self::ReferencesDenied { .. } => "references-denied",
+            Self::UnneededGrant { .. } => "unneeded-grant",
         }
     }
 
@@ -196,6 +226,7 @@ impl Finding {
         match self {
             Self::Unreadable { .. } | Self::AccessUndecided { .. } | Self::RoleUnknown { .. } => Effect::Unknown,
             Self::Propagating { .. } => Effect::Propagating,
+            Self::UnneededGrant { kept: Some(_), .. } => Effect::Advisory,
             Self::TargetNotFound { .. }
             | Self::SystemIdentityDisabled
             | Self::SystemIdentityForbidden { .. }
@@ -206,7 +237,10 @@ impl Finding {
             | Self::RoleMissing { .. }
             | Self::AccessDenied { .. }
             | Self::VaultNotFound { .. }
-            | Self::VaultModeMismatch { .. } => Effect::Drift,
+            | Self::VaultModeMismatch { .. }
+            | Self::HostNotRecycled { .. }
+            | Self::ReferencesDenied { .. }
+            | Self::UnneededGrant { kept: None, .. } => Effect::Drift,
         }
     }
 
@@ -219,13 +253,15 @@ impl Finding {
             | Self::UserIdentityNotAttached { .. }
             | Self::UserIdentityNotFound { .. }
             | Self::PrincipalMissing { .. }
-            | Self::StaleAttachment { .. } => Some(Hypothesis::H1),
+            | Self::StaleAttachment { .. }
+            | Self::HostNotRecycled { .. } => Some(Hypothesis::H1),
             Self::RoleMissing { .. } | Self::AccessUndecided { .. } | Self::RoleUnknown { .. } => Some(Hypothesis::H2),
             Self::Propagating { .. } => Some(Hypothesis::H3),
-            Self::VaultModeMismatch { .. } => Some(Hypothesis::H4),
+            Self::VaultModeMismatch { .. } | Self::ReferencesDenied { .. } => Some(Hypothesis::H4),
             // Not a matter of identity or role: a resource that is gone, or access that is denied to whoever asks.
             Self::AccessDenied { .. } | Self::VaultNotFound { .. } => Some(Hypothesis::H6),
-            Self::TargetNotFound { .. } | Self::Unreadable { .. } => None,
+            // Too much access explains no failure.
+            Self::TargetNotFound { .. } | Self::Unreadable { .. } | Self::UnneededGrant { .. } => None,
         }
     }
 
@@ -238,11 +274,13 @@ impl Finding {
             | Self::UserIdentityNotAttached { .. }
             | Self::PrincipalMissing { .. }
             | Self::StaleAttachment { .. }
-            | Self::SystemIdentityForbidden { .. } => 1,
+            | Self::SystemIdentityForbidden { .. }
+            | Self::HostNotRecycled { .. } => 1,
             Self::RoleMissing { .. } | Self::AccessDenied { .. } => 2,
-            Self::VaultNotFound { .. } | Self::VaultModeMismatch { .. } => 3,
+            Self::VaultNotFound { .. } | Self::VaultModeMismatch { .. } | Self::ReferencesDenied { .. } => 3,
             Self::RoleUnknown { .. } | Self::AccessUndecided { .. } | Self::Unreadable { .. } => 4,
             Self::Propagating { .. } => 5,
+            Self::UnneededGrant { .. } => 6,
         }
     }
 
@@ -268,7 +306,7 @@ impl Finding {
     #[must_use]
     pub fn subject(&self) -> String {
         match self {
-            Self::TargetNotFound { .. } => "target".to_owned(),
+            Self::TargetNotFound { .. } | Self::HostNotRecycled { .. } => "target".to_owned(),
             Self::Unreadable { subjects, .. } => subjects.join(", "),
             Self::SystemIdentityDisabled | Self::SystemIdentityForbidden { .. } => "identities/system".to_owned(),
             Self::UserIdentityNotAttached { identity, .. }
@@ -278,11 +316,13 @@ impl Finding {
             Self::PrincipalMissing { identity: Identity::User(identity) } => format!("identities/{}", identity.name()),
             Self::RoleUnknown { origin, .. }
             | Self::VaultNotFound { origin, .. }
-            | Self::VaultModeMismatch { origin, .. } => origin.to_string(),
+            | Self::VaultModeMismatch { origin, .. }
+            | Self::ReferencesDenied { origin, .. } => origin.to_string(),
             Self::RoleMissing { origins, .. }
             | Self::AccessDenied { origins, .. }
             | Self::AccessUndecided { origins, .. }
             | Self::Propagating { origins, .. } => subject_of(origins),
+            Self::UnneededGrant { grant, .. } => format!("roleAssignments/{}", grant.id.name()),
         }
     }
 }

@@ -74,6 +74,7 @@ impl World {
             id: policy.target.clone(),
             system: SystemAssigned::On(principal(SYSTEM)),
             attached: policy.user.iter().map(attachment).collect(),
+            reference_identity: None,
         };
         let user = |id: &Scope| {
             let identity = UserIdentity { id: id.clone(), principal: Some(identity_of(policy, id)) };
@@ -92,6 +93,9 @@ impl World {
             access: subscriptions.map(|id| (id, present(Arc::new(access.clone())))).collect(),
             unwitnessed: BTreeMap::new(),
             through_groups: BTreeMap::new(),
+            host: None,
+            references: None,
+            census: BTreeMap::new(),
         };
         Self { observed, made: 0 }
     }
@@ -128,6 +132,8 @@ impl World {
             role,
             scope: scope.clone(),
             conditioned: false,
+            mark: None,
+            created_by: None,
             changed: Some(minutes_ago(60 * 24)),
         };
         let mut last = None;

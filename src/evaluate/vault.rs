@@ -2,9 +2,8 @@
 
 use super::Finding;
 use crate::{
-    catalog::{self, NeedRow},
     model::{Observed, Reading, VaultMode},
-    policy::{Policy, Requirement, Wanted},
+    policy::{Policy, Requirement},
 };
 
 /// The access that vaults in RBAC mode call for; what is wrong with the vaults goes to `findings`.
@@ -25,15 +24,7 @@ pub(super) fn compare(policy: &Policy, observed: &Observed, findings: &mut Vec<F
                     });
                 }
                 if value.mode == VaultMode::Rbac {
-                    // `get` and `list` have one role between them: the first row that names it stands for both when
-                    // it is granted, so each operation is asked on its own.
-                    let rows = required.secrets.iter().map(|operation| catalog::vault_secret_need(*operation));
-                    needs.extend(rows.map(|row: &'static NeedRow| Requirement {
-                        origins: vec![origin.clone()],
-                        identity: required.identity.clone(),
-                        scope: required.vault.clone(),
-                        wanted: Wanted::Need(row),
-                    }));
+                    needs.extend(required.needs());
                 }
             }
             Some(Reading::Absent { .. }) => {

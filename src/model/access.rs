@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{PrincipalId, RoleId, Scope, pattern};
+use super::{Mark, PrincipalId, RoleId, Scope, pattern};
 
 /// Who a grant names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,10 @@ pub struct Grant {
     pub conditioned: bool,
     /// The later of creation and last update; none in answers that leave both out.
     pub changed: Option<Timestamp>,
+    /// What its description says of us; none when it is not of our making, or was edited.
+    pub mark: Option<Mark>,
+    /// The principal that created it; none in the answer to the creation itself.
+    pub created_by: Option<PrincipalId>,
 }
 
 /// What one entry of a role allows. Effective rights are the actions less the not-actions, entry by entry.

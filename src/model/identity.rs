@@ -14,6 +14,8 @@ pub struct Site {
     /// The user-assigned identities attached, by id. The principal is the site's own *copy*, which goes stale when
     /// the identity is deleted and made again.
     pub attached: BTreeMap<Scope, Attachment>,
+    /// The user-assigned identity by which references to vaults are resolved; none means the system-assigned one.
+    pub reference_identity: Option<Scope>,
 }
 
 /// The system-assigned identity of a site.

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use jiff::Timestamp;
+
 use super::{DenyAssignment, Failure, Grant, PrincipalId, Reading, Role, RoleId, Scope, Site, UserIdentity, Vault};
 
 /// What was seen of one policy's world.
@@ -20,6 +22,48 @@ pub struct Observed {
     pub unwitnessed: BTreeMap<Scope, Failure>,
     /// Ids of the grants that reach a principal through groups, for those principals that were asked about.
     pub through_groups: BTreeMap<PrincipalId, Reading<Vec<Scope>>>,
+    /// The app's host, asked about after a write of the app's identity.
+    pub host: Option<HostSeen>,
+    /// The app's references to vaults, asked about after a grant on one of them took effect.
+    pub references: Option<Reading<Vec<VaultReference>>>,
+    /// How much the shared lists held, by subscription id in lower case.
+    pub census: BTreeMap<String, Census>,
+}
+
+/// When the app's host began, after its identity was written.
+#[derive(Clone, Debug)]
+pub struct HostSeen {
+    /// When the identity was written.
+    pub identity_written: Timestamp,
+    /// When the process of the host began.
+    pub started: Reading<Timestamp>,
+}
+
+/// An app setting that refers to a vault, as the app last resolved it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VaultReference {
+    /// The setting's name.
+    pub setting: String,
+    /// The vault's name.
+    pub vault: String,
+    /// The app was refused.
+    pub is_denied: bool,
+}
+
+/// How long the lists of one survey were; none for a list that was not read. A list that shrinks much between two
+/// surveys is a reason to stop writing: Azure leaves out of lists what it does not want to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Census {
+    /// When the survey began.
+    pub began: Timestamp,
+    /// Apps.
+    pub sites: Option<usize>,
+    /// User-assigned identities.
+    pub identities: Option<usize>,
+    /// Vaults.
+    pub vaults: Option<usize>,
+    /// Role assignments.
+    pub grants: Option<usize>,
 }
 
 /// What decides access in one subscription, inherited grants included.

@@ -11,8 +11,8 @@ use crate::{
     azure::Azure,
     clock::Clock,
     model::{
-        Failure, FailureClass, PermissionSet, PrincipalId, PrincipalKind, Reading, Scope, Site, SubscriptionAccess,
-        UserIdentity, Vault,
+        Census, Failure, FailureClass, PermissionSet, PrincipalId, PrincipalKind, Reading, Scope, Site,
+        SubscriptionAccess, UserIdentity, Vault,
     },
 };
 
@@ -116,6 +116,17 @@ impl Surveys {
 }
 
 impl Survey {
+    /// How much its lists hold.
+    pub(super) fn census(&self) -> Census {
+        Census {
+            began: self.began,
+            sites: self.sites.present().map(BTreeMap::len),
+            identities: self.identities.present().map(BTreeMap::len),
+            vaults: self.vaults.present().map(BTreeMap::len),
+            grants: self.access.present().map(|access| access.grants.len()),
+        }
+    }
+
     /// The first thing that could not be read.
     fn failure(&self) -> Option<&Failure> {
         let access = self.access.unreadable();

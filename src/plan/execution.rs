@@ -64,6 +64,11 @@ impl Execution {
         })
     }
 
+    /// The steps whose request was sent, whatever came of it.
+    pub fn sent(&self) -> impl Iterator<Item = &Step> {
+        self.outcomes.iter().filter(|entry| entry.sent).map(|entry| &entry.step)
+    }
+
     /// The failures, in order.
     pub fn failures(&self) -> impl Iterator<Item = &Failure> {
         self.outcomes.iter().filter_map(|entry| match &entry.outcome {

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::{
     api::{ChangeKind, Mode},
+    evaluate::Kept,
     policy::Identity,
 };
 
@@ -27,6 +28,8 @@ pub enum HoldReason {
     Suspended,
     /// The boundary over the target allows no more than this mode.
     BoundaryMode(Mode),
+    /// The operator is run with `--max-mode`.
+    OperatorMode(Mode),
     /// `remediation.allow` does not list the change.
     NotAllowed(ChangeKind),
     /// No single boundary allows the whole of it.
@@ -50,6 +53,24 @@ pub enum HoldReason {
     NoSafeChange(&'static str),
     /// The same grant exists with a condition, which a write would erase.
     ConditionedAssignmentExists,
+    /// The grant is needed by other policies.
+    StillRequired(Kept),
+    /// Too much changed at once in the subscription; why.
+    BreakerOpen(String),
+    /// The subscription was seen for the first time: what is new in it cannot be told from what was always so.
+    NoBaseline,
+    /// Enabling the system-assigned identity would make it the one that connections without a client id use.
+    DefaultIdentityWouldChange,
+    /// Another write of the app's identities comes first.
+    AnotherIdentityWrite,
+    /// The app was restarted once for this identity, and its host still is the old one.
+    AlreadyRestarted,
+    /// This process did not write the identity, so it does not restart the app for it.
+    NotOurWrite,
+    /// The references were refreshed after the grant took effect, and are still denied.
+    AlreadyRefreshed,
+    /// `--max-writes-per-hour` is used up; when there is room again.
+    WriteBudget(Timestamp),
 }
 
 impl HoldReason {
@@ -60,6 +81,7 @@ impl HoldReason {
             Self::ModeReport => "ModeReport",
             Self::Suspended => "Suspended",
             Self::BoundaryMode(_) => "BoundaryMode",
+            Self::OperatorMode(_) => "OperatorMode",
             Self::NotAllowed(_) => "NotAllowed",
             Self::OutsideBoundary(_) => "OutsideBoundary",
             Self::RoleTooPowerful { .. } => "RoleTooPowerful",
@@ -69,6 +91,15 @@ impl HoldReason {
             Self::Propagating(_) => "Propagating",
             Self::NoSafeChange(_) => "NoSafeChange",
             Self::ConditionedAssignmentExists => "ConditionedAssignmentExists",
+            Self::StillRequired(_) => "StillRequired",
+            Self::BreakerOpen(_) => "BreakerOpen",
+            Self::NoBaseline => "NoBaseline",
+            Self::WriteBudget(_) => "WriteBudget",
+            Self::DefaultIdentityWouldChange => "DefaultIdentityWouldChange",
+            Self::AnotherIdentityWrite => "AnotherIdentityWrite",
+            Self::AlreadyRestarted => "AlreadyRestarted",
+            Self::NotOurWrite => "NotOurWrite",
+            Self::AlreadyRefreshed => "AlreadyRefreshed",
         }
     }
 }

@@ -1,15 +1,17 @@
 //! The requests that steps send, as values, so that a dry run shows what a real one sends.
 
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
-use super::step::{GrantRole, IdentityChange};
-use crate::model::{PrincipalId, RoleId, Scope};
+use super::step::{GrantRole, IdentityChange, Reattach, RevokeRole};
+use crate::model::{Scope, grant_name};
 
 /// The api-version of role assignments.
 pub const ROLE_ASSIGNMENT_API: &str = "2022-04-01";
 /// The api-version that identity blocks of sites are written with.
 pub const IDENTITY_API: &str = "2024-11-01";
+
+/// The api-version with which the refresh of references is documented.
+const REFERENCES_API: &str = "2022-03-01";
 
 /// An ARM request that changes something.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +22,7 @@ pub struct Request {
     pub path: String,
     /// The api-version.
     pub api_version: &'static str,
-    /// The body.
+    /// The body; null for none.
     pub body: Value,
 }
 
@@ -31,6 +33,10 @@ pub enum Method {
     Put,
     /// Merge into what is there.
     Patch,
+    /// Take away.
+    Delete,
+    /// Have something done. Never sent twice for one answer that got lost.
+    Post,
 }
 
 impl Method {
@@ -40,20 +46,14 @@ impl Method {
         match self {
             Self::Put => "PUT",
             Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+            Self::Post => "POST",
         }
     }
 }
 
-/// The name of our grant for that scope, principal and role. The same triple gives the same name for every operator,
-/// so a lost answer or two runs at once cannot make two; a new principal gives a new name, as Azure requires.
-#[must_use]
-pub fn grant_name(scope: &Scope, principal: PrincipalId, role: RoleId) -> Uuid {
-    let space = Uuid::new_v5(&Uuid::NAMESPACE_URL, b"https://rolecall.dev/grants");
-    Uuid::new_v5(&space, format!("{}|{principal}|{role}", scope.key()).as_bytes())
-}
-
 pub(super) fn grant(grant: &GrantRole) -> Request {
-    let GrantRole { scope, principal, policy, .. } = grant;
+    let GrantRole { scope, principal, mark, .. } = grant;
     let role = grant.role.id;
     let name = grant_name(scope, *principal, role);
     let subscription = scope.subscription().unwrap_or_default();
@@ -68,9 +68,31 @@ pub(super) fn grant(grant: &GrantRole) -> Request {
                 "principalId": principal,
                 // Skips the directory look-up that fails with `PrincipalNotFound` right after an identity is made.
                 "principalType": "ServicePrincipal",
-                "description": format!("Granted by Rolecall for FunctionIdentityPolicy {policy}"),
+                "description": mark.description(),
             }
         }),
+    }
+}
+
+pub(super) fn revoke(revoke: &RevokeRole) -> Request {
+    Request {
+        method: Method::Delete,
+        path: revoke.grant.id.to_string(),
+        api_version: ROLE_ASSIGNMENT_API,
+        body: Value::Null,
+    }
+}
+
+pub(super) fn restart(target: &Scope) -> Request {
+    Request { method: Method::Post, path: format!("{target}/restart"), api_version: IDENTITY_API, body: Value::Null }
+}
+
+pub(super) fn refresh(target: &Scope) -> Request {
+    Request {
+        method: Method::Post,
+        path: format!("{target}/config/configreferences/appsettings/refresh"),
+        api_version: REFERENCES_API,
+        body: Value::Null,
     }
 }
 
@@ -79,15 +101,40 @@ pub(super) fn grant(grant: &GrantRole) -> Request {
 pub(super) fn identity(change: &IdentityChange) -> Request {
     let IdentityChange { target, enable_system, attach, system_before, attached_before } = change;
     let system = *enable_system || system_before.is_enabled();
-    let user: Map<_, _> = attached_before.iter().chain(attach).map(|id| (id.as_str().to_owned(), json!({}))).collect();
-    let mut identity = Map::new();
+    block(target, system, attached_before.iter().chain(attach), None)
+}
+
+/// Null takes one entry away; with every other one named, a PATCH that replaces the map ends the same.
+pub(super) fn detach(reattach: &Reattach) -> Request {
+    let Reattach { target, identity, system_before, attached_before, .. } = reattach;
+    let others = attached_before.iter().filter(|id| *id != identity);
+    block(target, system_before.is_enabled(), others, Some(identity))
+}
+
+pub(super) fn attach_again(reattach: &Reattach) -> Request {
+    let Reattach { target, system_before, attached_before, .. } = reattach;
+    block(target, system_before.is_enabled(), attached_before.iter(), None)
+}
+
+/// A write of an identity block: what is in it afterwards, and what is taken away.
+fn block<'a>(
+    target: &Scope,
+    system: bool,
+    attached: impl Iterator<Item = &'a Scope>,
+    detached: Option<&Scope>,
+) -> Request {
+    let mut user: Map<_, _> = attached.map(|id| (id.as_str().to_owned(), json!({}))).collect();
     let kind = match (system, user.is_empty()) {
         (true, true) => "SystemAssigned",
         (true, false) => "SystemAssigned, UserAssigned",
-        (false, _) => "UserAssigned",
+        (false, false) => "UserAssigned",
+        (false, true) => "None",
     };
+    user.extend(detached.map(|id| (id.as_str().to_owned(), Value::Null)));
+    let mut identity = Map::new();
     identity.insert("type".to_owned(), kind.into());
-    if !user.is_empty() {
+    // A type without user identities drops them all by itself, and refuses a map.
+    if kind.contains("UserAssigned") {
         identity.insert("userAssignedIdentities".to_owned(), Value::Object(user));
     }
     Request {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::request::{self, Request};
 use crate::{
     api::ChangeKind,
-    model::{PrincipalId, Role, Scope, SystemAssigned},
+    model::{Grant, Mark, PrincipalId, Role, Scope, SystemAssigned},
     policy::{Identity, Origin, subject_of},
 };
 
@@ -16,6 +16,8 @@ pub struct Step {
     pub change: Change,
     /// The exact request.
     pub request: Request,
+    /// What must follow at once when that was answered with yes: detaching alone would be an outage.
+    pub then: Option<Request>,
 }
 
 /// What a step changes.
@@ -25,6 +27,19 @@ pub enum Change {
     Identity(IdentityChange),
     /// Creates a role assignment.
     Grant(GrantRole),
+    /// Deletes a role assignment that we made.
+    Revoke(RevokeRole),
+    /// Takes a user-assigned identity off the app and puts it back, so that the app gets its new principal.
+    Reattach(Reattach),
+    /// Restarts the app.
+    Restart(Scope),
+    /// Has the app resolve its references to vaults again.
+    Refresh {
+        /// The app.
+        target: Scope,
+        /// The vaults in question.
+        origins: Vec<Origin>,
+    },
 }
 
 /// Enables and attaches; never switches off or detaches.
@@ -57,19 +72,57 @@ pub struct GrantRole {
     pub scope: Scope,
     /// The grants that the principal held there when this was planned.
     pub held: BTreeSet<Scope>,
-    /// The policy, as `namespace/name`.
-    pub policy: String,
+    /// What its description says.
+    pub mark: Mark,
     /// The app.
     pub target: Scope,
 }
 
+/// One grant to delete.
+#[derive(Clone, Debug)]
+pub struct RevokeRole {
+    /// The grant as it was seen.
+    pub grant: Grant,
+    /// The role's name.
+    pub role: String,
+}
+
+/// An identity to take off and put back.
+#[derive(Clone, Debug)]
+pub struct Reattach {
+    /// The app.
+    pub target: Scope,
+    /// The identity.
+    pub identity: Scope,
+    /// The principal that the app still holds of it.
+    pub on_site: PrincipalId,
+    /// The principal that it has.
+    pub current: PrincipalId,
+    /// The system-assigned identity when this was planned.
+    pub system_before: SystemAssigned,
+    /// What was attached when this was planned.
+    pub attached_before: BTreeSet<Scope>,
+}
+
 impl Step {
     pub(super) fn of(change: Change) -> Self {
+        let then = match &change {
+            Change::Reattach(reattach) => Some(request::attach_again(reattach)),
+            Change::Identity(_)
+            | Change::Grant(_)
+            | Change::Revoke(_)
+            | Change::Restart(_)
+            | Change::Refresh { .. } => None,
+        };
         let request = match &change {
             Change::Identity(identity) => request::identity(identity),
             Change::Grant(grant) => request::grant(grant),
+            Change::Revoke(revoke) => request::revoke(revoke),
+            Change::Reattach(reattach) => request::detach(reattach),
+            Change::Restart(target) => request::restart(target),
+            Change::Refresh { target, .. } => request::refresh(target),
         };
-        Self { change, request }
+        Self { change, request, then }
     }
 
     /// The kinds of change in it.
@@ -77,6 +130,10 @@ impl Step {
     pub fn kinds(&self) -> Vec<ChangeKind> {
         match &self.change {
             Change::Grant(_) => vec![ChangeKind::GrantRole],
+            Change::Revoke(_) => vec![ChangeKind::RevokeRole],
+            Change::Reattach(_) => vec![ChangeKind::ReattachUserIdentity],
+            Change::Restart(_) => vec![ChangeKind::RestartHost],
+            Change::Refresh { .. } => vec![ChangeKind::RefreshReferences],
             Change::Identity(identity) => {
                 let enable = identity.enable_system.then_some(ChangeKind::EnableSystemIdentity);
                 let attach = (!identity.attach.is_empty()).then_some(ChangeKind::AttachUserIdentity);
@@ -90,6 +147,10 @@ impl Step {
     pub fn subject(&self) -> String {
         match &self.change {
             Change::Grant(grant) => subject_of(&grant.origins),
+            Change::Revoke(revoke) => super::grant_subject(&revoke.grant),
+            Change::Reattach(reattach) => super::identity_subject(&Identity::User(reattach.identity.clone())),
+            Change::Restart(_) => "target".to_owned(),
+            Change::Refresh { origins, .. } => subject_of(origins),
             Change::Identity(identity) => {
                 let system = identity.enable_system.then(|| super::identity_subject(&Identity::System));
                 let user = identity.attach.iter().map(|id| super::identity_subject(&Identity::User(id.clone())));

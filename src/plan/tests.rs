@@ -1,5 +1,6 @@
 //! What is done, what is held with which reason, and what is in a request.
 
+mod after_repairs;
 mod properties;
 
 use jiff::SignedDuration;
@@ -55,7 +56,13 @@ fn lookup(observed: &Observed) -> impl Fn(&Scope, &crate::model::RoleId) -> Opti
 }
 
 fn planned(policy: &Policy, world: &World, authority: &Authority) -> Plan {
-    plan(policy, &authority.verdict(policy), &world.evaluate(policy), lookup(&world.observed))
+    plan(
+        policy,
+        &authority.verdict(policy),
+        &world.evaluate(policy),
+        &Circumstances::default(),
+        lookup(&world.observed),
+    )
 }
 
 fn holds(plan: &Plan) -> Vec<(&str, &'static str)> {
@@ -212,7 +219,8 @@ fn what_no_change_of_ours_would_help_is_held_with_the_reason() {
     world.site().attached.get_mut(&shared()).unwrap().principal = Some(principal(FORMER));
     world.grant(SYSTEM, "Reader", &host_account());
     let plan = planned(&policy, &world, &everything(Mode::Enforce));
-    assert_eq!(holds(&plan), [("identities/mi-shared", "NoSafeChange"), ("bindings/incoming", "NoSafeChange")]);
+    // Detaching, if for a moment, is off unless it is allowed by name.
+    assert_eq!(holds(&plan), [("identities/mi-shared", "NotAllowed"), ("bindings/incoming", "NoSafeChange")]);
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, fmt, time::Duration};
 
 use crate::{
-    api::{self, ChangeKind, Gate, Mode, SystemIdentity, VaultSecretPermission},
-    catalog::NeedRow,
+    api::{self, ChangeKind, DeletionPolicy, Gate, Mode, Prune, SystemIdentity, VaultSecretPermission},
+    catalog::{self, NeedRow},
     model::{RoleId, Scope, VaultMode},
 };
 
@@ -39,6 +39,10 @@ pub struct Policy {
     pub allow: BTreeSet<ChangeKind>,
     /// How many changes one pass may make.
     pub max_changes: usize,
+    /// What becomes of grants that nothing declares any more.
+    pub prune: Prune,
+    /// What becomes of them when the policy is deleted.
+    pub deletion: DeletionPolicy,
 }
 
 impl Policy {
@@ -52,6 +56,16 @@ impl Policy {
         let requirements = self.requirements.iter().map(|requirement| &requirement.scope);
         let vaults = self.vaults.iter().map(|vault| &vault.vault);
         std::iter::once(&self.target).chain(&self.user).chain(requirements).chain(vaults).collect()
+    }
+
+    /// How it is called: `namespace/name`.
+    pub fn full_name(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+
+    /// Everything that a grant could be needed for, also by vaults that decide by access policies today.
+    pub fn needs(&self) -> impl Iterator<Item = Requirement> + '_ {
+        self.requirements.iter().cloned().chain(self.vaults.iter().flat_map(VaultRequirement::needs))
     }
 }
 
@@ -156,6 +170,21 @@ pub struct VaultRequirement {
     pub identity: Identity,
     /// What it must be able to do with secrets.
     pub secrets: BTreeSet<VaultSecretPermission>,
+}
+
+impl VaultRequirement {
+    /// The access that it takes where role assignments decide.
+    ///
+    /// `get` and `list` have one role between them: the first row that names it stands for both when it is granted, so
+    /// each operation is asked on its own.
+    pub fn needs(&self) -> impl Iterator<Item = Requirement> + '_ {
+        self.secrets.iter().map(|operation| Requirement {
+            origins: vec![self.origin.clone()],
+            identity: self.identity.clone(),
+            scope: self.vault.clone(),
+            wanted: Wanted::Need(catalog::vault_secret_need(*operation)),
+        })
+    }
 }
 
 impl From<api::VaultMode> for VaultMode {

@@ -137,6 +137,8 @@ impl Parser {
             grants,
             vaults,
             remediation: api::Remediation { allow, max_changes },
+            prune,
+            deletion_policy,
         } = &object.spec;
 
         let interval = self.interval(interval);
@@ -198,6 +200,8 @@ impl Parser {
                 vaults,
                 allow: allow.iter().copied().collect(),
                 max_changes: usize::try_from(*max_changes).unwrap_or(usize::MAX),
+                prune: *prune,
+                deletion: *deletion_policy,
             }),
             _ => Err(PolicyError { violations: self.violations }),
         }

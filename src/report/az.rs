@@ -1,17 +1,34 @@
 //! A step as the `az` commands that do the same, for people who apply it by hand.
 
-use crate::plan::{Change, GrantRole, IdentityChange, Step};
+use crate::{
+    model::Scope,
+    plan::{Change, GrantRole, IdentityChange, Step},
+};
 
 /// One command a line.
 pub(super) fn commands(step: &Step) -> String {
     match &step.change {
         Change::Grant(grant) => grant_command(grant),
         Change::Identity(change) => identity_command(change),
+        Change::Reattach(reattach) => {
+            let app = app(&reattach.target);
+            let identity = quoted(reattach.identity.as_str());
+            format!(
+                "az functionapp identity remove {app} --identities {identity}\n\
+                 az functionapp identity assign {app} --identities {identity}"
+            )
+        }
+        Change::Restart(target) => format!("az functionapp restart {}", app(target)),
+        Change::Refresh { .. } => {
+            let crate::plan::Request { path, api_version, .. } = &step.request;
+            format!("az rest --method post --url {}", quoted(&format!("{path}?api-version={api_version}")))
+        }
+        Change::Revoke(revoke) => format!("az role assignment delete --ids {}", quoted(revoke.grant.id.as_str())),
     }
 }
 
 fn grant_command(grant: &GrantRole) -> String {
-    let name = crate::plan::grant_name(&grant.scope, grant.principal, grant.role.id);
+    let name = crate::model::grant_name(&grant.scope, grant.principal, grant.role.id);
     format!(
         "az role assignment create --name {name} --assignee-object-id {} --assignee-principal-type ServicePrincipal \
          --role {} --scope {}",
@@ -22,19 +39,19 @@ fn grant_command(grant: &GrantRole) -> String {
 }
 
 fn identity_command(change: &IdentityChange) -> String {
-    let group = change.target.resource_group();
-    let group = quoted(group.as_ref().map_or("", |group| group.name()));
-    let subscription = change.target.subscription().unwrap_or_default();
     // `[system]` and ids may be given together; what is attached stays attached.
     let system = change.enable_system.then(|| quoted("[system]"));
     let attach = change.attach.iter().map(|id| quoted(id.as_str()));
     let identities: Vec<_> = system.into_iter().chain(attach).collect();
-    format!(
-        "az functionapp identity assign --subscription {subscription} --resource-group {group} --name {} \
-         --identities {}",
-        quoted(change.target.name()),
-        identities.join(" ")
-    )
+    format!("az functionapp identity assign {} --identities {}", app(&change.target), identities.join(" "))
+}
+
+/// Which app a command is about.
+fn app(target: &Scope) -> String {
+    let group = target.resource_group();
+    let group = quoted(group.as_ref().map_or("", |group| group.name()));
+    let subscription = target.subscription().unwrap_or_default();
+    format!("--subscription {subscription} --resource-group {group} --name {}", quoted(target.name()))
 }
 
 /// One word for a shell. Names come from whoever writes policies, and `rg-(prod)` is a valid name of a resource group.

@@ -8,6 +8,7 @@ use super::{Pass, PassResult, Report, Situation};
 use crate::{
     evaluate::Finding,
     model::{Failure, FailureClass},
+    plan::{HoldReason, Outcome},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -29,11 +30,10 @@ pub fn next_pass(report: &Report, unsettled_since: Option<Timestamp>, now: Times
         .and_then(|lasted| Duration::try_from(lasted).ok())
         .unwrap_or_default();
     let wait = match report.situation() {
-        Situation::Compliant
-        | Situation::CompliantWithFindings
-        | Situation::DriftReported
-        | Situation::DriftGated
-        | Situation::Held(_) => interval,
+        Situation::Compliant | Situation::CompliantWithFindings | Situation::DriftReported | Situation::DriftGated => {
+            interval
+        }
+        Situation::Held(_) => room_at(pass, now).map_or(interval, |wait| interval.min(wait)),
         // Time may bring it back, and nobody is helped by a look every few seconds.
         Situation::TargetNotFound => interval.min(5 * MINUTE),
         // Backing off, for a change that Azure accepts and does not show.
@@ -46,8 +46,31 @@ pub fn next_pass(report: &Report, unsettled_since: Option<Timestamp>, now: Times
         Situation::Retrying(failure) | Situation::Failing(failure) => after_failure(&failure, lasted),
         Situation::InvalidSpec | Situation::OutsideBoundary | Situation::DuplicateTarget => return None,
     };
+    // Whether the host was made anew is a question of minutes, whatever else has time.
+    let wait = if pass.aftermath.pending_restart.is_some() { wait.min(RECYCLES_WITHIN) } else { wait };
     Some(wait.max(told(pass)))
 }
+
+/// A little longer than an identity write is left alone.
+const RECYCLES_WITHIN: Duration = Duration::from_secs(130);
+
+/// How long until a hold ends by itself, for those that do.
+fn room_at(pass: &Pass, now: Timestamp) -> Option<Duration> {
+    let tried = pass.execution.outcomes.iter().filter_map(|entry| match &entry.outcome {
+        Outcome::Held(reason) => Some(reason),
+        _ => None,
+    });
+    let waits = pass.plan.held.iter().map(|held| &held.reason).chain(tried).filter_map(|reason| match reason {
+        HoldReason::NoBaseline => Some(A_SECOND_LOOK),
+        HoldReason::AnotherIdentityWrite => Some(AFTER_A_CHANGE),
+        HoldReason::WriteBudget(until) => Duration::try_from(until.duration_since(now)).ok().map(|left| left + SECOND),
+        _ => None,
+    });
+    waits.min()
+}
+
+/// Until a subscription that was seen for the first time is looked at again: the age at which a survey is made anew.
+const A_SECOND_LOOK: Duration = Duration::from_secs(65);
 
 /// The longest `Retry-After` that is believed: more is a mistake, and would park a policy for good.
 const LONGEST_TOLD: Duration = Duration::from_secs(60 * 60);
@@ -98,7 +121,6 @@ mod tests {
         api::Mode,
         evaluate::fixtures::{World, failure, minutes_ago, now},
         model::Reading,
-        plan::Outcome,
         policy::{
             Policy, PolicyError,
             fixtures::{host_account, policy, queue},

@@ -1,10 +1,10 @@
 //! Reports to start a test from: a policy and a world go through the real stages; only what Azure answered is made up.
 
-use super::{Pass, PassResult, Report};
+use super::{Aftermath, Pass, PassResult, Report};
 use crate::{
     evaluate::fixtures::{World, now},
     model::Failure,
-    plan::{Execution, Outcome, StepOutcome, plan},
+    plan::{Circumstances, Execution, Outcome, StepOutcome, plan},
     policy::{Authority, Policy},
 };
 
@@ -17,7 +17,7 @@ pub fn looked(policy: &Policy, world: &World) -> Report {
 pub fn acted(policy: &Policy, world: &World, outcome: impl Fn(usize) -> Option<Outcome>) -> Report {
     let evaluation = world.evaluate(policy);
     let verdict = Authority::Caller.verdict(policy);
-    let plan = plan(policy, &verdict, &evaluation, |scope, role| {
+    let plan = plan(policy, &verdict, &evaluation, &Circumstances::default(), |scope, role| {
         world.observed.access_at(scope).ok()?.roles.get(role).cloned()
     });
     let outcomes =
@@ -25,7 +25,13 @@ pub fn acted(policy: &Policy, world: &World, outcome: impl Fn(usize) -> Option<O
             outcome(at).map(|outcome| StepOutcome { step: step.clone(), outcome, sent: true })
         });
     let execution = Execution { outcomes: outcomes.collect() };
-    report(PassResult::Evaluated(Box::new(Pass { policy: policy.clone(), evaluation, plan, execution })))
+    report(PassResult::Evaluated(Box::new(Pass {
+        policy: policy.clone(),
+        evaluation,
+        plan,
+        execution,
+        aftermath: Aftermath::default(),
+    })))
 }
 
 /// A pass whose every write failed like that.

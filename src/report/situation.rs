@@ -81,6 +81,15 @@ impl Report {
         }
     }
 
+    /// Whether Azure was read well enough to judge the policy.
+    #[must_use]
+    pub fn is_observed(&self) -> bool {
+        match &self.finding {
+            PassResult::Evaluated(pass) => pass.evaluation.standing() != Standing::Undetermined,
+            PassResult::Invalid(_) | PassResult::Duplicate(_) | PassResult::OutsideBoundary(_) => false,
+        }
+    }
+
     /// Whether the policy's writes are suspended.
     #[must_use]
     pub fn suspended(&self) -> bool {
@@ -171,8 +180,8 @@ impl Pass {
                 Gate::Drift => Situation::DriftGated,
             };
         }
-        if self.plan.mode < self.policy.mode {
-            return Situation::Held("BoundaryMode");
+        if let Some(limit) = &self.plan.limit {
+            return Situation::Held(limit.word());
         }
         let outcomes = &self.execution.outcomes;
         if outcomes.is_empty() && self.plan.may_write() && !self.plan.steps.is_empty() {

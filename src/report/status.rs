@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::{Pass, PassResult, Report, Situation, az, words};
 use crate::{
-    api::{FindingStatus, FunctionIdentityPolicyStatus, HeldStatus, PlanStatus, StepStatus},
+    api::{FindingStatus, FunctionIdentityPolicyStatus, HeldStatus, PendingRestart, PlanStatus, StepStatus},
     evaluate::{Finding, Hypothesis},
     model::{Failure, FailureClass},
     plan::{Held, HoldReason, Outcome, Step},
@@ -65,6 +65,10 @@ pub fn status(
             .unwrap_or_default(),
         findings,
         truncated,
+        pending_restart: pass
+            .and_then(|pass| pass.aftermath.pending_restart)
+            .map(|(since, restarted)| PendingRestart { since: Time(since), restarted }),
+        references_refreshed_time: pass.and_then(|pass| pass.aftermath.references_refreshed).map(Time),
         plan: pass.and_then(|pass| plan(pass)),
     };
     // The time moves with another change, or hourly: a status that changes at every pass is a write at every pass.
@@ -250,7 +254,7 @@ fn evaluated_message(pass: &Pass, situation: &Situation) -> String {
             });
             let held = tried.chain(planned).find(|held| held.word() == *reason).cloned();
             // Steps that are ready and may not be sent.
-            let held = held.unwrap_or(HoldReason::BoundaryMode(pass.plan.mode));
+            let held = held.or_else(|| pass.plan.limit.clone()).unwrap_or(HoldReason::BoundaryMode(pass.plan.mode));
             format!("{first}{more}; held: {}", words::hold(&held))
         }
         Situation::Failing(failure) | Situation::Retrying(failure) => {
@@ -321,7 +325,7 @@ pub(super) fn step_status(step: &Step, outcome: Option<&Outcome>) -> StepStatus 
             2048,
         ),
         // A site may have more identities attached than a body in status can list.
-        body: cut(&request.body.to_string(), 8192),
+        body: if request.body.is_null() { String::new() } else { cut(&request.body.to_string(), 8192) },
         az: cut(&az::commands(step), 4096),
         outcome: outcome.map(|outcome| cut(&words::outcome(outcome), LONGEST_MESSAGE)).unwrap_or_default(),
     }

@@ -50,6 +50,19 @@ pub(super) fn summary(step: &Step) -> String {
             grant.principal,
             words::short(&grant.scope)
         ),
+        Change::Reattach(reattach) => format!(
+            "detach identity `{}` from `{}` and attach it again; the app restarts",
+            reattach.identity.name(),
+            reattach.target.name()
+        ),
+        Change::Restart(target) => format!("restart `{}`", target.name()),
+        Change::Refresh { target, .. } => format!("have `{}` resolve its references to vaults again", target.name()),
+        Change::Revoke(revoke) => format!(
+            "revoke `{}` from principal {} at {}",
+            revoke.role,
+            revoke.grant.principal,
+            words::short(&revoke.grant.scope)
+        ),
         Change::Identity(change) => {
             let system = change.enable_system.then(|| "enable the system-assigned identity".to_owned());
             let attach = change.attach.iter().map(|id| format!("attach identity `{}`", id.name()));
@@ -113,7 +126,9 @@ fn evaluated(out: &mut String, pass: &Pass, with_plan: bool) {
         let request = &step.request;
         let method = request.method.as_str();
         line(out, &format!("     {method} {}?api-version={}", request.path, request.api_version));
-        line(out, &format!("     {}", request.body));
+        if !request.body.is_null() {
+            line(out, &format!("     {}", request.body));
+        }
         line(out, &format!("     $ {}", az::commands(step)));
         if let Some(entry) = pass.execution.outcomes.get(position) {
             paragraph(out, "     ", &words::outcome(&entry.outcome));

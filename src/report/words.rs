@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::{
-    evaluate::{Finding, Hypothesis, NearMiss},
+    evaluate::{Finding, Hypothesis, Kept, NearMiss},
     model::{Scope, VaultMode},
     plan::{HoldReason, Outcome},
 };
@@ -58,6 +58,43 @@ pub(super) fn finding(finding: &Finding) -> String {
         Finding::VaultModeMismatch { vault, expected, actual, .. } => {
             format!("vault `{}` decides by {}, and {} is declared", vault.name(), mode(*actual), mode(*expected))
         }
+        // Not since when the host runs: that is worked out from its uptime, and differs by a moment at each look.
+        Finding::HostNotRecycled { written, started: _ } => {
+            format!("the app's identity was written {}, and its host is older and does not know it", moment(*written))
+        }
+        Finding::ReferencesDenied { vault, settings, acts_from, .. } => {
+            let first: Vec<_> = settings.iter().take(3).map(|setting| format!("`{setting}`")).collect();
+            let more = match settings.len().saturating_sub(3) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!(
+                "access to vault `{}` acts since {}, and the app still holds its refusal for {}{more}",
+                vault.name(),
+                moment(*acts_from),
+                first.join(", ")
+            )
+        }
+        Finding::UnneededGrant { grant, role, kept } => {
+            let kept = kept.as_ref().map(|kept| format!("; it stays: {}", why_kept(kept))).unwrap_or_default();
+            format!(
+                "Rolecall granted `{role}` to principal {} at {}, and the policy does not need it any more{kept}",
+                grant.principal,
+                short(&grant.scope)
+            )
+        }
+    }
+}
+
+fn why_kept(kept: &Kept) -> String {
+    match kept {
+        Kept::Required { by, elsewhere } => {
+            let named = by.iter().map(|name| format!("`{name}`"));
+            let other = elsewhere.then(|| "a policy of another namespace".to_owned());
+            let all: Vec<_> = named.chain(other).collect();
+            format!("{} needs it", all.join(" and "))
+        }
+        Kept::Undecided(because) => (*because).to_owned(),
     }
 }
 
@@ -93,7 +130,7 @@ pub(super) fn hypothesis(hypothesis: Hypothesis) -> &'static str {
         Hypothesis::H1 => "an identity is missing or the wrong one",
         Hypothesis::H2 => "a role is missing at the right scope",
         Hypothesis::H3 => "the grant may not act yet",
-        Hypothesis::H4 => "a vault decides by another permission model",
+        Hypothesis::H4 => "a vault decides by another permission model, or a refusal is remembered",
         Hypothesis::H5 => "the wrong audience is asked for",
         Hypothesis::H6 => "not a matter of identities and roles",
     }
@@ -105,6 +142,7 @@ pub(super) fn hold(reason: &HoldReason) -> String {
         HoldReason::ModeReport => "the policy's mode is `Report`".to_owned(),
         HoldReason::Suspended => "the policy is suspended: no write".to_owned(),
         HoldReason::BoundaryMode(mode) => format!("the boundary over the app allows no more than `{mode:?}`"),
+        HoldReason::OperatorMode(mode) => format!("the operator is run with `--max-mode {mode:?}`"),
         HoldReason::NotAllowed(kind) => format!("`remediation.allow` does not list `{kind:?}`"),
         HoldReason::OutsideBoundary(why) => why.clone(),
         HoldReason::RoleTooPowerful { role, action } => {
@@ -118,6 +156,29 @@ pub(super) fn hold(reason: &HoldReason) -> String {
         HoldReason::NoSafeChange(why) => (*why).to_owned(),
         HoldReason::ConditionedAssignmentExists => {
             "the same role assignment exists with a condition, which a write would erase".to_owned()
+        }
+        HoldReason::StillRequired(kept) => why_kept(kept),
+        HoldReason::BreakerOpen(why) => format!("all writes in the subscription stop: {why}"),
+        HoldReason::NoBaseline => {
+            "the subscription was seen for the first time; nothing is taken away before a second look".to_owned()
+        }
+        HoldReason::DefaultIdentityWouldChange => {
+            "user-assigned identities are attached and nothing declared uses the system-assigned one; once enabled, it \
+             would be the one that connections without a client id use"
+                .to_owned()
+        }
+        HoldReason::AnotherIdentityWrite => "another write of the app's identities comes first".to_owned(),
+        HoldReason::AlreadyRestarted => "the app was restarted for it once already".to_owned(),
+        HoldReason::NotOurWrite => {
+            "this operator did not write the identity, or does not remember it; restart the app by hand if it answers \
+             401"
+            .to_owned()
+        }
+        HoldReason::AlreadyRefreshed => {
+            "the references were refreshed after the grant took effect; look at the vault's firewall".to_owned()
+        }
+        HoldReason::WriteBudget(until) => {
+            format!("`--max-writes-per-hour` is used up; there is room again from {}", moment(*until))
         }
     }
 }

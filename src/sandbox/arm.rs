@@ -11,6 +11,7 @@ mod definitions;
 mod extensions;
 mod fault;
 mod filter;
+mod hosts;
 mod identity;
 mod limits;
 mod path;
@@ -20,6 +21,7 @@ mod rights;
 mod route;
 mod server;
 mod state;
+mod token;
 mod transport;
 mod world;
 

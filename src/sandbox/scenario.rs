@@ -13,7 +13,7 @@ use super::arm::World;
 use crate::api::{FunctionIdentityPolicy, IdentityBoundary};
 
 /// The files, in the order in which they are told.
-const FILES: [(&str, &str); 17] = [
+const FILES: [(&str, &str); 23] = [
     ("healthy", include_str!("scenarios/healthy.yaml")),
     ("system-identity-disabled", include_str!("scenarios/system-identity-disabled.yaml")),
     ("wrong-user-identity", include_str!("scenarios/wrong-user-identity.yaml")),
@@ -31,6 +31,12 @@ const FILES: [(&str, &str); 17] = [
     ("throttled", include_str!("scenarios/throttled.yaml")),
     ("report", include_str!("scenarios/report.yaml")),
     ("dry-run", include_str!("scenarios/dry-run.yaml")),
+    ("stale-attachment-put-back", include_str!("scenarios/stale-attachment-put-back.yaml")),
+    ("host-keeps-running", include_str!("scenarios/host-keeps-running.yaml")),
+    ("references-hold-a-refusal", include_str!("scenarios/references-hold-a-refusal.yaml")),
+    ("trigger-dropped", include_str!("scenarios/trigger-dropped.yaml")),
+    ("policy-deleted", include_str!("scenarios/policy-deleted.yaml")),
+    ("deleted-while-azure-is-away", include_str!("scenarios/deleted-while-azure-is-away.yaml")),
 ];
 
 const POLICY: &str = include_str!("../../examples/orders/policy.yaml");
@@ -52,6 +58,8 @@ pub struct Scenario {
     pub boundary: Option<IdentityBoundary>,
     /// Azure when it begins.
     pub world: World,
+    /// What people do while it is played, in order of time.
+    pub then: Vec<Deed>,
     /// How much simulated time it is given.
     pub run_for: SignedDuration,
     /// How it must end.
@@ -70,6 +78,28 @@ pub struct Expectation {
     pub hypothesis: Option<String>,
     /// Requests that change something, in all.
     pub writes: usize,
+    /// The policy is gone when the time is over, and with it the condition `Ready`.
+    #[serde(default)]
+    pub gone: bool,
+}
+
+/// Something that somebody does.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Deed {
+    /// How long after the beginning.
+    pub after: SignedDuration,
+    /// What it is, for the reader.
+    pub says: String,
+    /// Merged into the policy's `spec`.
+    #[serde(default)]
+    pub policy: Value,
+    /// The policy is deleted.
+    #[serde(default)]
+    pub delete: bool,
+    /// Azure documents that are taken away.
+    #[serde(default)]
+    pub remove: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -84,6 +114,8 @@ struct File {
     boundary: Value,
     #[serde(default)]
     world: Changes,
+    #[serde(default)]
+    then: Vec<Deed>,
     run_for: SignedDuration,
     expect: Expectation,
 }
@@ -125,7 +157,7 @@ impl Scenario {
                 "/subscriptions/11111111-aaaa-4bbb-8ccc-000000000001/providers/Microsoft.Authorization/roleDefinitions",
             )
             .replace("$RG", group);
-        let File { story, policy, boundary, world, run_for, expect } =
+        let File { story, policy, boundary, world, then, run_for, expect } =
             serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("scenario {name}: {error}"));
         let no_boundary = boundary == Value::Bool(false);
         Self {
@@ -134,6 +166,7 @@ impl Scenario {
             policy: merged(POLICY, &policy),
             boundary: (!no_boundary).then(|| merged(BOUNDARY, &boundary)),
             world: changed_world(name, world),
+            then,
             run_for,
             expect,
         }

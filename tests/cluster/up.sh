@@ -2,7 +2,8 @@
 # A cluster to try Rolecall in: kube-apiserver, simulated Azure and the operator as processes of this machine, their
 # state in `.cluster/`. Run again it starts what is not running. `tests/cluster/up.sh down` stops exactly what it started.
 #
-# ROLECALL_CLUSTER_PORT, ROLECALL_SANDBOX_PORT and ROLECALL_PROBES_PORT choose other ports than 16443, 4480 and 8081.
+# ROLECALL_CLUSTER_PORT, ROLECALL_SANDBOX_PORT, ROLECALL_PROBES_PORT and ROLECALL_METRICS_PORT choose other ports than
+# 16443, 4480, 8081 and 8080.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -10,6 +11,7 @@ state=$PWD/.cluster
 server=127.0.0.1:${ROLECALL_CLUSTER_PORT:-16443}
 sandbox=127.0.0.1:${ROLECALL_SANDBOX_PORT:-4480}
 probes=127.0.0.1:${ROLECALL_PROBES_PORT:-8081}
+metrics=127.0.0.1:${ROLECALL_METRICS_PORT:-8080}
 export KUBECONFIG=$state/server/kubeconfig
 
 fail() {
@@ -104,7 +106,7 @@ up() {
   start sandbox "$target/debug/rolecall" sandbox --world examples/orders/world.yaml --listen "$sandbox"
   await sandbox answer "$sandbox" /
   start operator env ROLECALL_TOKEN=any ROLECALL_TOKEN_SOURCE=static ROLECALL_ARM_ENDPOINT="http://$sandbox" \
-    "$target/debug/rolecall" run --health-listen "$probes"
+    "$target/debug/rolecall" run --health-listen "$probes" --metrics-listen "$metrics"
   await operator ready
   cat <<TOUR
 

@@ -19,13 +19,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("plan", &["api", "evaluate", "model", "policy"]),
     ("report", &["api", "evaluate", "model", "plan", "policy"]),
     // L2 IO
-    ("azure", &["catalog", "model", "plan"]),
+    ("metrics", &[]),
+    ("azure", &["catalog", "metrics", "model", "plan"]),
     ("observe", &["api", "azure", "clock", "model", "policy"]),
     ("apply", &["azure", "model", "plan", "policy"]),
     // L3 driver
-    ("pipeline", &["api", "apply", "azure", "clock", "evaluate", "model", "observe", "plan", "policy", "report"]),
+    (
+        "pipeline",
+        &["api", "apply", "azure", "clock", "evaluate", "metrics", "model", "observe", "plan", "policy", "report"],
+    ),
     // L4 edges
-    ("controller", &["api", "clock", "model", "pipeline", "policy", "report"]),
+    ("controller", &["api", "clock", "metrics", "model", "pipeline", "policy", "report"]),
     (
         "cli",
         &[
@@ -34,6 +38,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "catalog",
             "clock",
             "controller",
+            "metrics",
             "model",
             "observe",
             "pipeline",

@@ -9,6 +9,7 @@ mod controller;
 mod faults;
 mod generated;
 mod guards;
+mod metrics;
 mod recorded;
 mod scenarios;
 mod schema;

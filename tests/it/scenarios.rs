@@ -24,6 +24,8 @@ fn status_and_requests_are_what_they_were() {
                     lines.push(format!("{at} {method} {path}\n{body}\n→ {answered:?}"));
                 }
                 Moment::Status { status, .. } => last = Some(status),
+                Moment::Deed { at, says } => lines.push(format!("{at} somebody {says}")),
+                Moment::Event { at, reason, note } => lines.push(format!("{at} event {reason}: {note}")),
             }
         }
         let status = last.map(|status| serde_json::to_value(status).expect("a status is JSON"));

@@ -153,6 +153,9 @@ proptest! {
                     prop_assert!(inside(&change.target) && change.attach.iter().all(inside));
                     prop_assert!(change.attach.iter().all(|id| policy.user.contains(id)));
                 }
+                Change::Revoke(_) | Change::Reattach(_) | Change::Restart(_) | Change::Refresh { .. } => {
+                    prop_assert!(false, "nothing in these worlds calls for it");
+                }
             }
         }
     }
@@ -182,6 +185,9 @@ proptest! {
                 Change::Identity(change) => {
                     let readable = |id| world.observed.user[id].present().is_some();
                     prop_assert!(change.attach.iter().all(readable));
+                }
+                Change::Revoke(_) | Change::Reattach(_) | Change::Restart(_) | Change::Refresh { .. } => {
+                    prop_assert!(false, "nothing in these worlds calls for it");
                 }
             }
         }

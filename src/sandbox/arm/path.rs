@@ -85,6 +85,11 @@ pub(super) fn last_segment(id: &str) -> &str {
     id.trim_end_matches('/').rsplit('/').next().unwrap_or("")
 }
 
+/// What precedes a part of a path, in its own casing; the whole path without that part.
+pub(super) fn before<'a>(path: &'a str, part: &str) -> &'a str {
+    path.to_ascii_lowercase().find(part).map_or(path, |at| &path[..at])
+}
+
 fn segment_after<'a>(id: &'a str, position: usize, word: &str) -> Option<&'a str> {
     let mut segments = id.split('/').filter(|segment| !segment.is_empty()).skip(position);
     segments.next().filter(|segment| segment.eq_ignore_ascii_case(word))?;

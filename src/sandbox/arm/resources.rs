@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::call::Call;
+use super::hosts;
 use super::identity::IdentityWrite;
 use super::path::{self, Address};
 use super::reply::{Cause, Outcome, Reply, not_found};
@@ -154,13 +155,15 @@ pub(super) fn write(state: &mut State, call: &Call, now: Timestamp) -> Outcome {
     if after != before && after["properties"]["lastModifiedTimeUtc"].is_string() {
         after["properties"]["lastModifiedTimeUtc"] = azure_time(now).trim_end_matches('Z').into();
     }
+    if after["identity"] != before["identity"] {
+        state.hosts.identity_written(&address.path, now);
+    }
     state.put(after.clone());
     Ok(Reply::document(200, after))
 }
 
-/// The POST actions that are modelled: reading settings and references, and restarts, which leave no trace but the
-/// journal.
-pub(super) fn act(state: &State, call: &Call) -> Outcome {
+/// The POST actions that are modelled: reading settings, resolving references again, and restarts.
+pub(super) fn act(state: &mut State, call: &Call, now: Timestamp) -> Outcome {
     let address = &call.address;
     let (target, word) = address.path.rsplit_once('/').unwrap_or(("", ""));
     let target = Address::parse(target);
@@ -169,6 +172,7 @@ pub(super) fn act(state: &State, call: &Call) -> Outcome {
     if is_app(&kind) && matches!(word.as_str(), "restart" | "start" | "stop") {
         guard_action(state, &target, &word)?;
         existing(state, &target)?;
+        state.hosts.restart(&target.path, now);
         return Ok(Reply::empty(200));
     }
     if kind.starts_with("microsoft.web/sites/") && kind.ends_with("/config") && word == "list" {
@@ -178,7 +182,8 @@ pub(super) fn act(state: &State, call: &Call) -> Outcome {
     let references = target.path.to_lowercase().ends_with("/config/configreferences/appsettings");
     if references && word == "refresh" {
         guard_action(state, &target, "refresh")?;
-        return listed(state, &target.path, "Microsoft.Web/sites/config/read", state.of_kind(&kind), |_| true);
+        hosts::refresh(state, path::before(&target.path, "/config/"));
+        return hosts::references(state, &target.path);
     }
     Err(Reply::unsupported(call))
 }
@@ -188,7 +193,7 @@ fn guard_action(state: &State, target: &Address, word: &str) -> Result<(), Reply
     state.require_unlocked(Verb::Write, &target.path)
 }
 
-fn existing<'a>(state: &'a State, address: &Address) -> Result<&'a Value, Reply> {
+pub(super) fn existing<'a>(state: &'a State, address: &Address) -> Result<&'a Value, Reply> {
     container_exists(state, &address.path)?;
     state.document(&address.path).ok_or_else(|| not_found(address))
 }

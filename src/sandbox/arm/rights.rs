@@ -155,6 +155,14 @@ pub(super) fn scope_of(document: &Value) -> String {
     }
 }
 
+/// Whether a role definition allows a data action.
+pub(super) fn grants_data_action(definition: &Value, action: &str) -> bool {
+    let mut entries = definition["properties"]["permissions"].as_array().into_iter().flatten();
+    entries.any(|entry| {
+        any_matches(&texts(&entry["dataActions"]), action) && !any_matches(&texts(&entry["notDataActions"]), action)
+    })
+}
+
 fn texts(list: &Value) -> Vec<String> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }

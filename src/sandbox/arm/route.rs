@@ -7,7 +7,7 @@ use super::call::Call;
 use super::path;
 use super::reply::{Cause, Outcome, Reply};
 use super::state::State;
-use super::{assignments, definitions, extensions, resources};
+use super::{assignments, definitions, extensions, hosts, resources};
 
 /// Answers a request, changing the state where it asks for that.
 pub(super) fn handle(state: &mut State, call: &Call, now: Timestamp) -> Outcome {
@@ -26,10 +26,14 @@ pub(super) fn handle(state: &mut State, call: &Call, now: Timestamp) -> Outcome 
             extensions::handle(state, call)
         }
         ("microsoft.managedidentity/identities", "GET") => extensions::system_identity(state, call),
+        ("microsoft.web/sites/config/appsettings", "GET") if address.is_collection() => {
+            hosts::references(state, &address.path)
+        }
+        ("microsoft.web/sites/host/properties", "GET") => hosts::status(state, call, now),
         (_, "GET" | "HEAD") if address.is_collection() => resources::list(state, call),
         (_, "GET" | "HEAD") => resources::read(state, call),
         (_, "PUT" | "PATCH" | "DELETE") if !address.is_collection() => resources::write(state, call, now),
-        (_, "POST") => resources::act(state, call),
+        (_, "POST") => resources::act(state, call, now),
         _ => Err(Reply::unsupported(call)),
     }
 }

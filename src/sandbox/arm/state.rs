@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::call::Call;
 use super::fault::{ArmedFault, FaultAnswer};
+use super::hosts::Hosts;
 use super::limits::Limits;
 use super::path::{self, Address};
 use super::reply::{Answer, Reply};
@@ -35,6 +36,7 @@ pub(super) struct State {
     gone: BTreeSet<String>,
     /// How many system identities a resource has had.
     system_identities: BTreeMap<String, u32>,
+    pub(super) hosts: Hosts,
     limits: Limits,
     answers: u64,
     changed: bool,
@@ -53,6 +55,7 @@ impl State {
             page_size,
             principal_replication,
             strict_principals,
+            hosts_outlive_writes,
             throttling,
         } = world;
         let mut state = Self {
@@ -70,6 +73,7 @@ impl State {
             born: BTreeMap::new(),
             gone: BTreeSet::new(),
             system_identities: BTreeMap::new(),
+            hosts: Hosts::new(hosts_outlive_writes),
             limits: Limits::new(throttling),
             answers: 0,
             changed: false,

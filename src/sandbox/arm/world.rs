@@ -12,6 +12,7 @@ use super::path;
 /// The state in which a simulated Azure begins, and how it behaves. All keys are optional, unknown ones are refused.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the file")]
 pub struct World {
     /// Start of simulated time, for whoever makes the [`Clock`](crate::clock::Clock).
     pub clock: Option<Timestamp>,
@@ -34,6 +35,8 @@ pub struct World {
     pub principal_replication: SignedDuration,
     /// Whether an unknown principal is refused even when its type is named.
     pub strict_principals: bool,
+    /// Whether hosts of apps go on as they are when the app's identity is written.
+    pub hosts_outlive_writes: bool,
     /// Whether an empty token bucket refuses a request. Without it the rate headers count down and nothing happens.
     pub throttling: bool,
 }
@@ -116,6 +119,7 @@ impl Default for World {
             page_size: 100,
             principal_replication: SignedDuration::ZERO,
             strict_principals: false,
+            hosts_outlive_writes: false,
             throttling: false,
         }
     }

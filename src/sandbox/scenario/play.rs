@@ -10,7 +10,7 @@ use kube::CustomResourceExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Scenario;
+use super::{Deed, Scenario, merge};
 use crate::{
     api::{FunctionIdentityPolicy, FunctionIdentityPolicyStatus, IdentityBoundary},
     azure::{Azure, AzureConfig, Limits, StaticToken},
@@ -18,7 +18,7 @@ use crate::{
     clock::Clock,
     controller::{self, Health, Operator},
     observe::Surveys,
-    pipeline::Pipeline,
+    pipeline::{Pipeline, Settings},
     sandbox::{arm::ArmSim, kube::KubeSim},
 };
 
@@ -29,6 +29,8 @@ pub struct Played {
     pub moments: Vec<Moment>,
     /// The condition `Ready` when the time was over.
     pub ready: Ready,
+    /// Whether the policy was gone by then.
+    pub is_gone: bool,
     /// The codes of the first look's findings.
     pub findings: Vec<String>,
     /// The hypothesis of the first look.
@@ -73,6 +75,22 @@ pub enum Moment {
         /// What Azure answered; none when the answer got lost.
         answered: Option<u16>,
     },
+    /// Somebody did something.
+    Deed {
+        /// When.
+        at: Timestamp,
+        /// What.
+        says: String,
+    },
+    /// An event that the status does not tell: a policy took its leave.
+    Event {
+        /// When.
+        at: Timestamp,
+        /// Its reason.
+        reason: String,
+        /// Its note.
+        note: String,
+    },
 }
 
 impl Moment {
@@ -80,7 +98,7 @@ impl Moment {
     #[must_use]
     pub fn at(&self) -> Timestamp {
         match self {
-            Self::Status { at, .. } | Self::Write { at, .. } => *at,
+            Self::Status { at, .. } | Self::Write { at, .. } | Self::Deed { at, .. } | Self::Event { at, .. } => *at,
         }
     }
 }
@@ -102,26 +120,32 @@ async fn run(scenario: &Scenario) -> Played {
     let arm = ArmSim::new(scenario.world.clone(), clock);
     let kube = cluster(scenario, clock);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let operator = operator(&arm, &kube, clock);
+    let operator = operator(scenario, &arm, &kube, clock);
     let controller = tokio::spawn(controller::run(operator, stopped.map(|_| ()).boxed()));
 
-    let duration = Duration::try_from(scenario.run_for).expect("a scenario takes time");
-    tokio::time::sleep(duration).await;
-    let ready = ready(&kube, scenario);
-    let before = writes(&arm);
-    // One more pass over the world as it is now.
     let mut policy = serde_json::to_value(&scenario.policy).expect("a policy is JSON");
-    policy["metadata"]["annotations"] = json!({ "reconcile.fluxcd.io/requestedAt": "once more" });
-    kube.put(policy);
+    for deed in &scenario.then {
+        sleep_until(clock, start + deed.after).await;
+        happen(deed, &mut policy, &arm, &kube);
+    }
+    sleep_until(clock, start + scenario.run_for).await;
+    let ready = ready(&kube, scenario);
+    let is_gone = object(&kube, scenario).is_none();
+    let before = writes(&arm);
+    if !is_gone {
+        // One more pass over the world as it is now.
+        policy["metadata"]["annotations"] = json!({ "reconcile.fluxcd.io/requestedAt": "once more" });
+        kube.put(policy);
+    }
     tokio::time::sleep(Duration::from_secs(2)).await;
     let writes_second_pass = writes(&arm) - before;
     let _ = stop.send(());
     let _ = controller.await;
 
-    let moments = moments(&arm, &kube, start + scenario.run_for);
+    let moments = moments(scenario, &arm, &kube, start);
     let first = moments.iter().find_map(|moment| match moment {
         Moment::Status { status, .. } => Some(status),
-        Moment::Write { .. } => None,
+        Moment::Write { .. } | Moment::Deed { .. } | Moment::Event { .. } => None,
     });
     let findings = first.map(|status| status.findings.iter().map(|finding| finding.code.clone()).collect());
     let hypothesis = first.map(|status| status.hypothesis.clone()).filter(|hypothesis| !hypothesis.is_empty());
@@ -130,12 +154,33 @@ async fn run(scenario: &Scenario) -> Played {
         hypothesis,
         moments,
         ready,
+        is_gone,
         writes: before,
         writes_second_pass,
         complaints: Vec::new(),
     };
     played.complaints = complaints(scenario, &played);
     played
+}
+
+async fn sleep_until(clock: Clock, moment: Timestamp) {
+    let left = Duration::try_from(moment.duration_since(clock.now())).expect("deeds come in order of time");
+    tokio::time::sleep(left).await;
+}
+
+fn happen(deed: &Deed, policy: &mut Value, arm: &ArmSim, kube: &KubeSim) {
+    for id in &deed.remove {
+        arm.remove(id);
+    }
+    if !deed.policy.is_null() {
+        merge(&mut policy["spec"], &deed.policy);
+        kube.put(policy.clone());
+    }
+    if deed.delete {
+        let metadata = &policy["metadata"];
+        let name = metadata["name"].as_str().expect("the example has a name");
+        kube.delete("FunctionIdentityPolicy", metadata["namespace"].as_str(), name);
+    }
 }
 
 fn cluster(scenario: &Scenario, clock: Clock) -> KubeSim {
@@ -149,18 +194,19 @@ fn cluster(scenario: &Scenario, clock: Clock) -> KubeSim {
     kube
 }
 
-fn operator(arm: &ArmSim, kube: &KubeSim, clock: Clock) -> Operator {
+fn operator(scenario: &Scenario, arm: &ArmSim, kube: &KubeSim, clock: Clock) -> Operator {
     let azure = Azure::new(AzureConfig {
         cloud: CLOUDS[0],
         arm_endpoint: None,
-        credential: Arc::new(StaticToken::new("sandbox")),
+        credential: Arc::new(StaticToken::new(scenario.world.token())),
         transport: Some(Transport::new(arm.transport())),
         limits: Limits::default(),
     });
     let azure = azure.expect("the public cloud's endpoint is a URL");
+    let settings = Settings { installation: Some("demo".to_owned()), ..Settings::default() };
     Operator {
         client: kube.client(),
-        pipeline: Pipeline::new(azure, Surveys::new(clock, Duration::from_secs(60)), clock),
+        pipeline: Pipeline::new(azure, Surveys::new(clock, Duration::from_secs(60)), clock).with(settings),
         clock,
         concurrency: 1,
         health: Health::default(),
@@ -168,11 +214,16 @@ fn operator(arm: &ArmSim, kube: &KubeSim, clock: Clock) -> Operator {
     }
 }
 
-fn ready(kube: &KubeSim, scenario: &Scenario) -> Ready {
+fn object(kube: &KubeSim, scenario: &Scenario) -> Option<Value> {
     let metadata = &scenario.policy.metadata;
     let name = metadata.name.as_deref().expect("the example has a name");
-    let object = kube.get("FunctionIdentityPolicy", metadata.namespace.as_deref(), name);
-    let conditions = object.and_then(|object| object["status"]["conditions"].as_array().cloned()).unwrap_or_default();
+    kube.get("FunctionIdentityPolicy", metadata.namespace.as_deref(), name)
+}
+
+fn ready(kube: &KubeSim, scenario: &Scenario) -> Ready {
+    let conditions = object(kube, scenario)
+        .and_then(|object| object["status"]["conditions"].as_array().cloned())
+        .unwrap_or_default();
     let ready = conditions.into_iter().find(|condition| condition["type"] == "Ready");
     ready.and_then(|condition| serde_json::from_value(condition).ok()).unwrap_or_default()
 }
@@ -181,7 +232,8 @@ fn writes(arm: &ArmSim) -> usize {
     arm.journal().iter().filter(|request| request.mutating).count()
 }
 
-fn moments(arm: &ArmSim, kube: &KubeSim, end: Timestamp) -> Vec<Moment> {
+fn moments(scenario: &Scenario, arm: &ArmSim, kube: &KubeSim, start: Timestamp) -> Vec<Moment> {
+    let end = start + scenario.run_for;
     let mut moments: Vec<_> = arm
         .journal()
         .into_iter()
@@ -199,11 +251,25 @@ fn moments(arm: &ArmSim, kube: &KubeSim, end: Timestamp) -> Vec<Moment> {
         let status = is_status.then(|| request.body?.get("status").cloned()).flatten()?;
         Some(Moment::Status { at: request.at, status: serde_json::from_value(status).ok()? })
     }));
-    // A write comes before the status that tells of it.
-    moments.sort_by_key(|moment| (moment.at(), matches!(moment, Moment::Status { .. })));
+    moments.extend(scenario.then.iter().map(|deed| Moment::Deed { at: start + deed.after, says: deed.says.clone() }));
+    moments.extend(kube.journal().into_iter().filter_map(|request| {
+        let event = request.body.filter(|body| body["kind"] == "Event" && request.changed)?;
+        let reason = event["reason"].as_str().filter(|reason| FAREWELLS.contains(reason))?.to_owned();
+        let note = event["note"].as_str().unwrap_or_default().to_owned();
+        Some(Moment::Event { at: request.at, reason, note })
+    }));
+    // What somebody does comes before what follows from it, and a write before the status that tells of it.
+    moments.sort_by_key(|moment| match moment {
+        Moment::Deed { at, .. } => (*at, 0),
+        Moment::Write { at, .. } => (*at, 1),
+        Moment::Status { at, .. } | Moment::Event { at, .. } => (*at, 2),
+    });
     moments.retain(|moment| moment.at() < end);
     moments
 }
+
+/// The reasons of the events that tell how a policy took its leave.
+const FAREWELLS: [&str; 4] = ["Revoked", "StillRequired", "RevokeSkipped", "RevokeAbandoned"];
 
 fn complaints(scenario: &Scenario, played: &Played) -> Vec<String> {
     let expect = &scenario.expect;
@@ -214,6 +280,7 @@ fn complaints(scenario: &Scenario, played: &Played) -> Vec<String> {
         }
     };
     compare("Ready", format!("{:?}", expect.ready), format!("{:?}", played.ready));
+    compare("gone", expect.gone.to_string(), played.is_gone.to_string());
     compare("the findings", format!("{:?}", expect.findings), format!("{:?}", played.findings));
     compare("the hypothesis", format!("{:?}", expect.hypothesis), format!("{:?}", played.hypothesis));
     compare("writes", expect.writes.to_string(), played.writes.to_string());

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// Exit code, stdout and stderr of the binary in this scene.
-fn rolecall(scene: &Scene, arguments: &[&str]) -> (Option<i32>, String, String) {
+pub fn rolecall(scene: &Scene, arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = Command::new(ROLECALL)
         .args(arguments)
         .env("KUBECONFIG", text(scene.kubeconfig()))

@@ -29,6 +29,8 @@ fn every_default_is_filled_in_as_written() {
         "grants": [],
         "vaults": [],
         "remediation": { "allow": [], "maxChanges": 10 },
+        "prune": "Never",
+        "deletionPolicy": "Retain",
     });
     for (name, value) in least.as_object().expect("a map") {
         expected[name] = value.clone();

@@ -9,7 +9,9 @@ use std::{
     time::Duration,
 };
 
-use super::{arm::Arm, process::Process, request::until};
+use rolecall::sandbox::arm::World;
+
+use super::{account, arm::Arm, process::Process, request::until};
 
 /// The binary under test.
 pub const ROLECALL: &str = env!("CARGO_BIN_EXE_rolecall");
@@ -60,16 +62,20 @@ pub fn sandbox(folder: &Path) -> (Arm, Process) {
 
 /// The operator, and where its probes answer. It need not be ready.
 pub fn operator(server: &Server, arm: &Arm) -> (Process, Arm) {
+    let kubeconfig = account::kubeconfig(server);
+    // It names the caller, by which the operator knows what it made itself.
+    let token = World::from_yaml(include_str!("../../../examples/orders/world.yaml")).expect("the example").token();
     let environment = [
-        ("KUBECONFIG", text(&server.kubeconfig)),
-        ("ROLECALL_TOKEN", "any"),
+        ("KUBECONFIG", text(&kubeconfig)),
+        ("ROLECALL_TOKEN", &token),
         ("ROLECALL_TOKEN_SOURCE", "static"),
         ("ROLECALL_ARM_ENDPOINT", &arm.url),
         ("HOSTNAME", "rolecall-in-the-tests"),
         ("RUST_LOG", "info,rolecall=debug"),
     ];
     let probes = format!("127.0.0.1:{}", free_port());
-    let command = [ROLECALL, "run", "--health-listen", &probes];
+    let metrics = format!("127.0.0.1:{}", free_port());
+    let command = [ROLECALL, "run", "--health-listen", &probes, "--metrics-listen", &metrics];
     let log = server.folder.join("operator.log");
     let process = Process::start(&command, &environment, &log, None);
     let probes = Arm::at(&format!("http://{probes}"));

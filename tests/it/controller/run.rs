@@ -11,8 +11,9 @@ use rolecall::{
     cli::crd::definitions,
     clock::Clock,
     controller::{self, Health, Operator},
+    metrics::Metrics,
     observe::Surveys,
-    pipeline::Pipeline,
+    pipeline::{Pipeline, Settings},
     sandbox::{
         arm::{ArmRequest, ArmSim, World},
         kube::{KubeRequest, KubeSim},
@@ -31,7 +32,13 @@ pub struct Run {
     pub kube: KubeSim,
     pub arm: ArmSim,
     pub health: Health,
+    /// How it is run otherwise.
+    pub settings: Settings,
+    /// The installation that the operator is started as.
+    pub installation: &'static str,
+    pub metrics: Metrics,
     clock: Clock,
+    token: String,
     operator: Option<(JoinHandle<()>, oneshot::Sender<()>)>,
 }
 
@@ -47,10 +54,15 @@ impl Run {
     pub fn without_crds() -> Self {
         let world = World::from_yaml(include_str!("../../../examples/orders/world.yaml")).expect("the example");
         let clock = Clock::starting_at(world.clock.expect("the example has a clock"));
+        let token = world.token();
         Self {
+            settings: Settings::default(),
+            installation: "cluster-one",
+            token,
             kube: KubeSim::new(clock, Vec::new()),
             arm: ArmSim::new(world, clock),
             health: Health::default(),
+            metrics: Metrics::default(),
             clock,
             operator: None,
         }
@@ -67,14 +79,16 @@ impl Run {
         let config = AzureConfig {
             cloud: CLOUDS[0],
             arm_endpoint: None,
-            credential: std::sync::Arc::new(StaticToken::new("any")),
+            credential: std::sync::Arc::new(StaticToken::new(self.token.clone())),
             transport: Some(Transport::new(self.arm.transport())),
             limits: Limits::default(),
         };
-        let azure = Azure::new(config).expect("a usable configuration");
+        let azure = Azure::counted(config, self.metrics.clone()).expect("a usable configuration");
+        let settings = Settings { installation: Some(self.installation.to_owned()), ..self.settings.clone() };
         let operator = Operator {
             client: self.kube.client(),
-            pipeline: Pipeline::new(azure, Surveys::new(self.clock, Duration::from_secs(60)), self.clock),
+            pipeline: Pipeline::new(azure, Surveys::new(self.clock, Duration::from_secs(60)), self.clock)
+                .with(settings),
             clock: self.clock,
             concurrency: 8,
             health: self.health.clone(),
@@ -90,6 +104,28 @@ impl Run {
         let (task, stop) = self.operator.take().expect("started");
         stop.send(()).expect("it runs");
         task.await.expect("no panic");
+    }
+
+    /// Another cluster with an operator of its own over the same Azure.
+    pub fn beside(&self, installation: &'static str) -> Self {
+        let run = Self {
+            kube: KubeSim::new(self.clock, Vec::new()),
+            arm: self.arm.clone(),
+            health: Health::default(),
+            metrics: Metrics::default(),
+            settings: self.settings.clone(),
+            installation,
+            clock: self.clock,
+            token: self.token.clone(),
+            operator: None,
+        };
+        run.install_crds();
+        run
+    }
+
+    /// The operator is gone in the middle of whatever it was doing.
+    pub fn crash(&mut self) {
+        self.operator.take().expect("started").0.abort();
     }
 
     /// Lets simulated time pass.

@@ -74,7 +74,7 @@ pub(super) fn missing_assignment() -> Value {
 /// A grant of that role as a plan sends it, with its name.
 pub(super) fn planned_grant() -> (String, Planned) {
     let (principal, role): (PrincipalId, RoleId) = (SYSTEM.parse().unwrap(), BLOB_CONTRIBUTOR.parse().unwrap());
-    let name = plan::grant_name(&uploads(), principal, role).to_string();
+    let name = rolecall::model::grant_name(&uploads(), principal, role).to_string();
     let path = format!("{}/providers/Microsoft.Authorization/roleAssignments/{name}", uploads());
     let role = format!("/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{role}");
     let body = json!({"properties": {

@@ -93,7 +93,7 @@ async fn a_connection_that_breaks_off_repeats_no_write() {
         served.sim.add_fault(fault(&json!({"times": 1000, "answer": answer})));
         let (name, request) = planned_grant();
         let failures = [
-            served.azure.write_identity(&planned_identity()).await.expect_err("no answer"),
+            served.azure.write(&planned_identity()).await.expect_err("no answer"),
             served.azure.create_grant(&uploads(), &name, &request).await.expect_err("no answer"),
         ];
         for failure in failures {
@@ -127,7 +127,7 @@ async fn the_token_is_not_logged_by_the_http_client() {
     let served = Served::new(world(), LIMITS).await;
     served.azure.vaults(SUBSCRIPTION).await.expect("a list");
     served.azure.grants_of_subscription(SUBSCRIPTION).await.expect("a list");
-    served.azure.write_identity(&planned_identity()).await.expect("a change");
+    served.azure.write(&planned_identity()).await.expect("a change");
     served.sim.add_fault(fault(&json!({"times": 1000, "answer": "reset"})));
     served.azure.vaults(SUBSCRIPTION).await.expect_err("no answer");
     drop(guard);

@@ -47,7 +47,7 @@ async fn a_refused_token_is_a_denial_and_nothing_is_sent() {
         let failures = [
             bench.azure.sites(SUBSCRIPTION).await.expect_err("no token"),
             bench.azure.grants_of_subscription(SUBSCRIPTION).await.expect_err("no token"),
-            bench.azure.write_identity(&planned_identity()).await.expect_err("no token"),
+            bench.azure.write(&planned_identity()).await.expect_err("no token"),
             bench.azure.create_grant(&uploads(), &name, &grant).await.expect_err("no token"),
         ];
         for failure in failures {

@@ -40,7 +40,7 @@ async fn put(bench: &Bench) -> Result<(), Failure> {
 }
 
 async fn patch(bench: &Bench) -> Result<(), Failure> {
-    bench.azure.write_identity(&planned_identity()).await
+    bench.azure.write(&planned_identity()).await
 }
 
 #[tokio::test(start_paused = true)]

@@ -50,6 +50,11 @@ impl Leave for Cluster {
         let stored = self.stored.lock().expect("no test panics while it holds this lock");
         stored.as_ref().is_some_and(|stored| stored.spec == object.spec)
     }
+
+    fn policies(&self) -> Option<Vec<Arc<FunctionIdentityPolicy>>> {
+        let stored = self.stored.lock().expect("no test panics while it holds this lock");
+        Some(stored.iter().cloned().map(Arc::new).collect())
+    }
 }
 
 /// What a pass came to.

@@ -60,7 +60,7 @@ async fn a_foreign_success_read_as_a_document_needs_an_id() {
 async fn a_write_is_done_with_whatever_success_says() {
     for recording in of(Category::Others) {
         let (azure, replay) = Replay::of([recording]);
-        assert_eq!(azure.write_identity(&planned_identity(plan::Method::Patch)).await, Ok(()), "{}", recording.number);
+        assert_eq!(azure.write(&planned_identity(plan::Method::Patch)).await, Ok(()), "{}", recording.number);
         assert_eq!(replay.sent().iter().map(|(method, _)| *method).collect::<Vec<_>>(), [Method::Patch]);
     }
 }

@@ -114,8 +114,8 @@ async fn every_refusal_has_its_class_and_code_by_every_way_of_sending() {
             sent(recording, async |azure| azure.denies_of_subscription(SUBSCRIPTION).await.map(drop)).await,
         ];
         let writes = [
-            sent(recording, async |azure| azure.write_identity(&planned_identity(plan::Method::Patch)).await).await,
-            sent(recording, async |azure| azure.write_identity(&planned_identity(plan::Method::Put)).await).await,
+            sent(recording, async |azure| azure.write(&planned_identity(plan::Method::Patch)).await).await,
+            sent(recording, async |azure| azure.write(&planned_identity(plan::Method::Put)).await).await,
             sent(recording, async |azure| azure.create_grant(&scope(), "any", &planned_grant()).await).await,
         ];
         let read_tries = if recording.status >= 500 { 3 } else { 1 };

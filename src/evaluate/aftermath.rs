@@ -1,0 +1,86 @@
+//! What a repair leaves behind: a host that does not know its new identity, references that hold an old refusal.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Access, Evaluated, Finding};
+use crate::{
+    model::{HostSeen, Observed, Reading, Site, VaultMode},
+    policy::{Identity, Policy, VaultRequirement},
+};
+
+/// A host that began this little before the write was answered began because of it.
+const WRITE_TAKES: SignedDuration = SignedDuration::from_mins(1);
+
+/// App Service resolves references again by itself after about this time (`app-service-key-vault-references`).
+const RESOLVED_ANYWAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// A host that still is the one from before its identity was written.
+pub(super) fn host(observed: &Observed) -> Option<Finding> {
+    let HostSeen { identity_written: written, started } = observed.host.as_ref()?;
+    let (written, started) = (*written, *started.present()?);
+    (written.duration_since(started) > WRITE_TAKES).then_some(Finding::HostNotRecycled { written, started })
+}
+
+/// References that are refused although access acts; returns whether they would have to be asked about.
+pub(super) fn references(
+    policy: &Policy,
+    observed: &Observed,
+    site: Option<&Site>,
+    requirements: &[Evaluated],
+    findings: &mut Vec<Finding>,
+    now: Timestamp,
+) -> bool {
+    let mut ask = false;
+    for required in &policy.vaults {
+        let by_role = matches!(
+            observed.vaults.get(&required.vault),
+            Some(Reading::Present { value, .. }) if value.mode == VaultMode::Rbac
+        );
+        let Some(acts_from) = acts_from(required, requirements).filter(|_| by_role) else { continue };
+        let is_news = acts_from <= now && now.duration_since(acts_from) < RESOLVED_ANYWAY;
+        if !is_news || !site.is_some_and(|site| resolves_by(site, &required.identity)) {
+            continue;
+        }
+        match &observed.references {
+            None => ask = true,
+            Some(Reading::Present { value, .. }) => {
+                let of_this_vault = value.iter().filter(|reference| {
+                    reference.is_denied && reference.vault.eq_ignore_ascii_case(required.vault.name())
+                });
+                let settings: Vec<_> = of_this_vault.map(|reference| reference.setting.clone()).collect();
+                if !settings.is_empty() {
+                    findings.push(Finding::ReferencesDenied {
+                        origin: required.origin.clone(),
+                        vault: required.vault.clone(),
+                        settings,
+                        acts_from,
+                    });
+                }
+            }
+            // Nothing declared is missing; what a refresh might mend is not known.
+            Some(Reading::Absent { .. } | Reading::Unreadable(_)) => {}
+        }
+    }
+    ask
+}
+
+/// Since when all the access to a vault acts; none while some of it does not, or when Azure does not say.
+fn acts_from(required: &VaultRequirement, requirements: &[Evaluated]) -> Option<Timestamp> {
+    let mut own = requirements.iter().filter(|one| one.origins.contains(&required.origin)).peekable();
+    own.peek()?;
+    let mut latest = None;
+    for evaluated in own {
+        let Access::Satisfied(grants) = &evaluated.access else { return None };
+        latest = latest.max(grants.iter().map(|grant| grant.acts_from).max()?);
+    }
+    latest
+}
+
+/// Whether the app resolves its references as that identity.
+fn resolves_by(site: &Site, identity: &Identity) -> bool {
+    match (identity, &site.reference_identity) {
+        (Identity::System, None) => true,
+        (Identity::User(id), Some(own)) => id == own,
+        (Identity::System, Some(_)) | (Identity::User(_), None) => false,
+    }
+}

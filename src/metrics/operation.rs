@@ -1,0 +1,93 @@
+//! Requests to Resource Manager by what they do: the verb and the type, with every id taken out.
+
+/// Every operation that is sent. One that is missing here is counted as `other`.
+pub const OPERATIONS: [&str; 20] = [
+    "GET Microsoft.Authorization/denyAssignments",
+    "GET Microsoft.Authorization/permissions",
+    "GET Microsoft.Authorization/roleAssignments",
+    "GET Microsoft.Authorization/roleAssignments/{name}",
+    "PUT Microsoft.Authorization/roleAssignments/{name}",
+    "DELETE Microsoft.Authorization/roleAssignments/{name}",
+    "GET Microsoft.Authorization/roleDefinitions",
+    "GET Microsoft.Authorization/roleDefinitions/{name}",
+    "GET Microsoft.KeyVault/vaults",
+    "GET Microsoft.KeyVault/vaults/{name}",
+    "GET Microsoft.ManagedIdentity/userAssignedIdentities",
+    "GET Microsoft.ManagedIdentity/userAssignedIdentities/{name}",
+    "GET Microsoft.Web/sites",
+    "GET Microsoft.Web/sites/{name}",
+    "PATCH Microsoft.Web/sites/{name}",
+    "POST Microsoft.Web/sites/{name}/restart",
+    "GET Microsoft.Web/sites/{name}/host/{name}/properties/{name}",
+    "GET Microsoft.Web/sites/{name}/config/{name}/appsettings",
+    "POST Microsoft.Web/sites/{name}/config/{name}/appsettings/{name}",
+    "other",
+];
+
+/// The operation of a request, one of [`OPERATIONS`].
+#[must_use]
+pub fn operation(method: &str, path: &str) -> &'static str {
+    let template = template(method, path);
+    // Azure's casing of types is not to be relied on.
+    let known = OPERATIONS.iter().find(|known| template.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(known)));
+    known.copied().unwrap_or("other")
+}
+
+/// `GET Microsoft.Web/sites/{name}`: the last provider's type; every second segment after it is a name.
+fn template(method: &str, path: &str) -> Option<String> {
+    // The last one: an id below another resource, or a group called `providers`, has an earlier one.
+    let at = path.to_ascii_lowercase().rfind("/providers/")? + "/providers/".len();
+    let mut segments = path.get(at..)?.trim_end_matches('/').split('/');
+    let mut template = format!("{method} {}", segments.next()?);
+    for (position, segment) in segments.enumerate() {
+        template.push('/');
+        template.push_str(if position % 2 == 0 { segment } else { "{name}" });
+    }
+    Some(template)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GROUP: &str = "/subscriptions/11111111-aaaa-4bbb-8ccc-000000000001/resourceGroups/rg";
+
+    #[test]
+    fn ids_are_taken_out_and_a_list_is_not_a_read_of_one() {
+        let site = format!("{GROUP}/providers/Microsoft.Web/sites/func");
+        let of_vault = format!("{GROUP}/providers/Microsoft.KeyVault/vaults/kv/providers");
+        let cases = [
+            ("GET", "/subscriptions/1/providers/Microsoft.Web/sites".to_owned(), "GET Microsoft.Web/sites"),
+            ("GET", site.clone(), "GET Microsoft.Web/sites/{name}"),
+            ("PATCH", site.to_ascii_uppercase(), "PATCH Microsoft.Web/sites/{name}"),
+            (
+                "PUT",
+                format!("{of_vault}/Microsoft.Authorization/roleAssignments/1"),
+                "PUT Microsoft.Authorization/roleAssignments/{name}",
+            ),
+            (
+                "GET",
+                format!("{of_vault}/Microsoft.Authorization/roleAssignments"),
+                "GET Microsoft.Authorization/roleAssignments",
+            ),
+            (
+                "GET",
+                "/subscriptions/1/resourceGroups/providers/providers/Microsoft.KeyVault/vaults/providers".to_owned(),
+                "GET Microsoft.KeyVault/vaults/{name}",
+            ),
+        ];
+        for (method, path, expected) in cases {
+            assert_eq!(operation(method, &path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_in_the_table_is_other() {
+        for path in ["", "/", "/subscriptions/1", "/providers/", "/providers/Made.Up/things", "/providers/ß/x"] {
+            assert_eq!(operation("GET", path), "other", "{path}");
+        }
+        let site = format!("{GROUP}/providers/Microsoft.Web/sites/func");
+        assert_eq!(operation("DELETE", &site), "other");
+        assert_eq!(operation("GET", &format!("{site}/slots/staging")), "other");
+    }
+}

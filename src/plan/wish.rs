@@ -1,0 +1,207 @@
+//! What would help, finding by finding, before anybody asked whether it may be done.
+
+use std::collections::BTreeMap;
+
+use super::{Circumstances, GrantRole, Held, HoldReason, Reattach, RevokeRole, grant_subject, identity_subject};
+use crate::{
+    api::ChangeKind,
+    evaluate::{Access, Evaluation, Finding, Kept},
+    model::{Mark, Role, RoleId, Scope},
+    policy::{Identity, Origin, Policy, subject_of},
+};
+
+/// A change that was chosen, before anything was asked about it.
+pub(super) struct Wish {
+    pub(super) kind: ChangeKind,
+    pub(super) change: WishedChange,
+}
+
+pub(super) enum WishedChange {
+    EnableSystem,
+    Attach(Scope),
+    Grant(Box<GrantRole>),
+    Revoke(Box<RevokeRole>),
+    Reattach(Box<Reattach>),
+    Restart,
+    Refresh(Vec<Origin>),
+}
+
+/// Every change that would help, in the order of the chain, and what no change of ours would help between them.
+pub(super) fn wishes(
+    policy: &Policy,
+    evaluation: &Evaluation,
+    circumstances: &Circumstances,
+    role: impl Fn(&Scope, &RoleId) -> Option<Role>,
+) -> Vec<Result<Wish, Held>> {
+    let mut wishes: Vec<Result<Wish, Held>> = Vec::new();
+    let mut granted: BTreeMap<_, usize> = BTreeMap::new();
+    for finding in &evaluation.findings {
+        let subject = finding.subject();
+        match finding {
+            Finding::SystemIdentityDisabled => {
+                wishes.push(Ok(Wish { kind: ChangeKind::EnableSystemIdentity, change: WishedChange::EnableSystem }));
+            }
+            Finding::UserIdentityNotAttached { identity, .. } => {
+                let others = || evaluation.findings.iter();
+                // An identity that does not exist cannot be attached; its own finding is held.
+                let gone = others()
+                    .any(|other| matches!(other, Finding::UserIdentityNotFound { identity: gone } if gone == identity));
+                let unread = others().any(|other| other.is_unreadable(|one| one == subject));
+                let kind = ChangeKind::AttachUserIdentity;
+                if unread {
+                    wishes.push(Err(Held { kind: Some(kind), subject, reason: HoldReason::EvidenceIncomplete }));
+                } else if !gone {
+                    wishes.push(Ok(Wish { kind, change: WishedChange::Attach(identity.clone()) }));
+                }
+            }
+            Finding::RoleMissing { origins, identity, principal, role_id, scope, held, .. } => {
+                let Some(role) = role(scope, role_id) else {
+                    wishes.push(Err(Held {
+                        kind: Some(ChangeKind::GrantRole),
+                        subject,
+                        reason: HoldReason::NoSafeChange("the role's definition could not be read"),
+                    }));
+                    continue;
+                };
+                // Two needs may be met by one role: one grant serves both, and says so.
+                let earlier = *granted.entry((*principal, *role_id, scope.clone())).or_insert(wishes.len());
+                if let Some(Ok(Wish { change: WishedChange::Grant(grant), .. })) = wishes.get_mut(earlier) {
+                    let new = origins.iter().filter(|origin| !grant.origins.contains(origin)).cloned();
+                    let new: Vec<_> = new.collect();
+                    grant.origins.extend(new);
+                } else {
+                    let grant = GrantRole {
+                        origins: origins.clone(),
+                        identity: identity.clone(),
+                        principal: *principal,
+                        role,
+                        scope: scope.clone(),
+                        held: held.clone(),
+                        mark: Mark { installation: circumstances.installation.clone(), policy: policy.full_name() },
+                        target: policy.target.clone(),
+                    };
+                    let change = WishedChange::Grant(Box::new(grant));
+                    wishes.push(Ok(Wish { kind: ChangeKind::GrantRole, change }));
+                }
+            }
+            Finding::StaleAttachment { identity, on_site, current } => {
+                let Some(site) = &evaluation.site else { continue };
+                let reattach = Reattach {
+                    target: policy.target.clone(),
+                    identity: identity.clone(),
+                    on_site: *on_site,
+                    current: *current,
+                    system_before: site.system,
+                    attached_before: site.attached.keys().cloned().collect(),
+                };
+                let change = WishedChange::Reattach(Box::new(reattach));
+                wishes.push(Ok(Wish { kind: ChangeKind::ReattachUserIdentity, change }));
+            }
+            Finding::HostNotRecycled { .. } => {
+                wishes.push(Ok(Wish { kind: ChangeKind::RestartHost, change: WishedChange::Restart }));
+            }
+            Finding::ReferencesDenied { origin, .. } => {
+                // One request is for all references of the app.
+                let refresh = wishes.iter_mut().find_map(|wish| match wish {
+                    Ok(Wish { change: WishedChange::Refresh(origins), .. }) => Some(origins),
+                    _ => None,
+                });
+                match refresh {
+                    Some(origins) => origins.push(origin.clone()),
+                    None => wishes.push(Ok(Wish {
+                        kind: ChangeKind::RefreshReferences,
+                        change: WishedChange::Refresh(vec![origin.clone()]),
+                    })),
+                }
+            }
+            Finding::UnneededGrant { grant, role, kept: None } => {
+                let revoke = Box::new(RevokeRole { grant: (**grant).clone(), role: role.clone() });
+                wishes.push(Ok(Wish { kind: ChangeKind::RevokeRole, change: WishedChange::Revoke(revoke) }));
+            }
+            Finding::UnneededGrant { kept: Some(kept), .. } => {
+                let reason = match kept {
+                    Kept::Required { .. } => HoldReason::StillRequired(kept.clone()),
+                    Kept::Undecided(_) => HoldReason::EvidenceIncomplete,
+                };
+                wishes.push(Err(Held { kind: Some(ChangeKind::RevokeRole), subject, reason }));
+            }
+            other => wishes.extend(no_change_for(other, subject).map(Err)),
+        }
+    }
+    wishes
+}
+
+impl Wish {
+    /// What in the policy it is about.
+    pub(super) fn subject(&self) -> String {
+        match &self.change {
+            WishedChange::EnableSystem => identity_subject(&Identity::System),
+            WishedChange::Attach(id) => identity_subject(&Identity::User(id.clone())),
+            WishedChange::Grant(grant) => subject_of(&grant.origins),
+            WishedChange::Revoke(revoke) => grant_subject(&revoke.grant),
+            WishedChange::Reattach(reattach) => identity_subject(&Identity::User(reattach.identity.clone())),
+            WishedChange::Restart => "target".to_owned(),
+            WishedChange::Refresh(origins) => subject_of(origins),
+        }
+    }
+
+    /// Whether it writes the app's identity block.
+    pub(super) fn writes_block(&self) -> bool {
+        match &self.change {
+            WishedChange::EnableSystem | WishedChange::Attach(_) | WishedChange::Reattach(_) => true,
+            WishedChange::Grant(_) | WishedChange::Revoke(_) | WishedChange::Restart | WishedChange::Refresh(_) => {
+                false
+            }
+        }
+    }
+
+    /// Where it writes.
+    pub(super) fn written<'a>(&'a self, policy: &'a Policy) -> &'a Scope {
+        match &self.change {
+            WishedChange::EnableSystem
+            | WishedChange::Attach(_)
+            | WishedChange::Reattach(_)
+            | WishedChange::Restart
+            | WishedChange::Refresh(_) => &policy.target,
+            WishedChange::Grant(grant) => &grant.scope,
+            WishedChange::Revoke(revoke) => &revoke.grant.scope,
+        }
+    }
+}
+
+/// Access that nobody could be granted, because there is no principal yet.
+pub(super) fn waiting(evaluation: &Evaluation) -> impl Iterator<Item = Held> {
+    let waiting = evaluation.requirements.iter().filter(|evaluated| evaluated.access == Access::NoPrincipal);
+    waiting.map(|evaluated| Held {
+        kind: Some(ChangeKind::GrantRole),
+        subject: subject_of(&evaluated.origins),
+        reason: HoldReason::AwaitsIdentity(evaluated.identity.clone()),
+    })
+}
+
+/// Why nothing is done about a finding that no change of this version would put right.
+fn no_change_for(finding: &Finding, subject: String) -> Option<Held> {
+    let reason = match finding {
+        Finding::SystemIdentityForbidden { .. } => "identities are never switched off: other things may rely on them",
+        Finding::UserIdentityNotFound { .. } => "the identity does not exist; creating one is not the operator's to do",
+        Finding::PrincipalMissing { .. } => "Azure has not filled in the identity's principal yet",
+        Finding::AccessDenied { .. } => "a deny assignment outweighs every grant",
+        Finding::VaultNotFound { .. } => "the vault does not exist",
+        Finding::VaultModeMismatch { .. } => "a vault's mode is shared by all who use it and is not switched",
+        Finding::TargetNotFound { .. } => "the app does not exist",
+        Finding::Unreadable { .. } | Finding::AccessUndecided { .. } | Finding::RoleUnknown { .. } => {
+            return Some(Held { kind: None, subject, reason: HoldReason::EvidenceIncomplete });
+        }
+        Finding::Propagating { until, .. } => {
+            return Some(Held { kind: None, subject, reason: HoldReason::Propagating(*until) });
+        }
+        Finding::SystemIdentityDisabled
+        | Finding::UserIdentityNotAttached { .. }
+        | Finding::StaleAttachment { .. }
+        | Finding::RoleMissing { .. }
+        | Finding::HostNotRecycled { .. }
+        | Finding::ReferencesDenied { .. }
+        | Finding::UnneededGrant { .. } => return None,
+    };
+    Some(Held { kind: None, subject, reason: HoldReason::NoSafeChange(reason) })
+}
