@@ -42,7 +42,11 @@ pub struct Stores {
 
 impl Leave for Stores {
     fn authority(&self) -> Authority {
-        let boundaries = self.boundaries.state().iter().map(|boundary| Boundary::from(&**boundary)).collect();
+        // By name, because the store has an order of its own in every process: the refusals of several boundaries are
+        // told together, and a status must not be written anew for their order.
+        let mut boundaries = self.boundaries.state();
+        boundaries.sort_by_key(|boundary| boundary.name_any());
+        let boundaries = boundaries.iter().map(|boundary| Boundary::from(&**boundary)).collect();
         let labels = |namespace: &Namespace| (namespace.name_any(), namespace.labels().clone());
         let namespaces = self.namespaces.state().iter().map(|namespace| labels(namespace)).collect();
         Authority::Boundaries { boundaries, namespaces }
