@@ -15,7 +15,7 @@ use crate::{
     api::{DeletionPolicy, FunctionIdentityPolicy, Mode},
     clock::Clock,
     metrics::{StatusWrite, Tally},
-    pipeline::{Intent, Pipeline},
+    pipeline::{Intent, Leave as _, Pipeline},
     report,
 };
 
@@ -167,7 +167,7 @@ impl Reconciler {
     ) -> Result<Option<Arc<FunctionIdentityPolicy>>, PassError> {
         match set_finalizer(&self.publisher.client, policy, wanted).await {
             Ok(policy) => Ok(Some(Arc::new(policy))),
-            Err(kube::Error::Api(response)) if response.code == 404 => Ok(None),
+            Err(error) if self.is_gone(policy, &error) => Ok(None),
             Err(source) => {
                 let refused = matches!(&source, kube::Error::Api(response) if response.code == 403);
                 if refused {
@@ -179,6 +179,12 @@ impl Reconciler {
                 Err(PassError::Finalizer { policy: policy_name(policy), wait, source: Box::new(source) })
             }
         }
+    }
+
+    /// Whether the API server does not find the policy, and we do not either. One that it cannot find for a moment, as
+    /// when the definition is applied anew, would never be looked at again.
+    fn is_gone(&self, policy: &FunctionIdentityPolicy, error: &kube::Error) -> bool {
+        matches!(error, kube::Error::Api(response) if response.code == 404) && !self.stores.is_current(policy)
     }
 
     /// Writes the status when it differs, and says when to come back.
@@ -194,7 +200,7 @@ impl Reconciler {
             });
             match written {
                 Ok(()) => {}
-                Err(kube::Error::Api(response)) if response.code == 404 => {
+                Err(error) if self.is_gone(policy, &error) => {
                     self.unpublished.forget(policy);
                     return Ok(Action::await_change());
                 }
