@@ -1,9 +1,9 @@
 //! What somebody else does to Azure and to the cluster, between one call and the next.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use jiff::SignedDuration;
-use rolecall::sandbox::arm::ArmSim;
+use rolecall::sandbox::{arm::ArmSim, scenario};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -17,6 +17,35 @@ use super::{
 
 const POLICY: &str = "FunctionIdentityPolicy";
 const BOUNDARY: &str = "IdentityBoundary";
+
+/// What a scenario's people do: not before its time, and when all is at rest.
+pub(super) async fn happen(run: &Run, deed: &scenario::Deed) {
+    let due = run.stage.start + deed.after;
+    if let Ok(left) = Duration::try_from(due.duration_since(run.clock.now())) {
+        tokio::time::sleep(left).await;
+    }
+    let (namespace, name) = &*run.stage.policies[0];
+    let mut ledger = run.ledger();
+    for id in &deed.remove {
+        run.change_azure(&mut ledger, id, |arm| arm.remove(id));
+    }
+    if let Some(fields) = deed.policy.as_object()
+        && let Some(mut policy) = run.kube.get(POLICY, Some(namespace), name)
+    {
+        for (field, value) in fields {
+            policy["spec"][field] = value.clone();
+        }
+        run.kube.put(json!({
+            "apiVersion": policy["apiVersion"], "kind": POLICY, "spec": policy["spec"],
+            "metadata": { "name": name, "namespace": namespace },
+        }));
+    }
+    if deed.delete {
+        run.kube.delete(POLICY, Some(namespace), name);
+    }
+    ledger.version += 1;
+    ledger.cluster_changed = true;
+}
 
 /// The operator misses everything that happens in the cluster for so many seconds.
 pub(super) fn deafen(run: &Run, operator: u8, seconds: u16) {

@@ -20,6 +20,7 @@ use super::{
     facts,
     ledger::Pass,
     process::{Process, requeue_after, stands_back, wait_after},
+    properties,
     run::{ProcessId, Run},
     stage::Key,
 };
@@ -28,6 +29,8 @@ use super::{
 const RESTART: Duration = Duration::from_secs(2);
 /// More simulated time than any run may take to come to rest.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(36);
+/// The longest that a pass may take, whoever does not answer it: a policy is not looked at meanwhile.
+const LONGEST_PASS: Duration = Duration::from_secs(15 * 60);
 /// More passes than any run may take.
 const MOST_PASSES: u32 = 600;
 
@@ -49,6 +52,7 @@ struct Turn {
     /// What the last pass of this process was about, when it was published: the book's `version` at its beginning.
     version: Option<u64>,
     began_at: u64,
+    began: Option<Instant>,
 }
 
 /// The loop.
@@ -173,6 +177,8 @@ impl Driver {
         let mut ledger = self.run.ledger();
         let view = ledger.views.entry(process.id.operator).or_default();
         let news = process.tell(&self.run, view);
+        properties::at_hearing(&mut ledger, self.run.clock.now(), process.id.operator);
+        let view = ledger.views.get(&process.id.operator).expect("just told");
         operator.passes.retain(|key, turn| view.policies.contains_key(key) || turn.under_way);
         for (key, policy) in &view.policies {
             let turn = operator.passes.entry(key.clone()).or_default();
@@ -212,6 +218,7 @@ impl Driver {
                 continue;
             }
             turn.under_way = true;
+            turn.began = Some(now);
             self.passes += 1;
             let mut ledger = self.run.ledger();
             turn.began_at = ledger.version;
@@ -266,6 +273,9 @@ impl Driver {
         let now = Instant::now();
         let Some(turn) = self.operators[number].passes.get_mut(key) else { return };
         turn.under_way = false;
+        if turn.began.is_some_and(|began| now.duration_since(began) > LONGEST_PASS) {
+            properties::took_too_long(&mut self.run.ledger(), key);
+        }
         let wait = match result {
             Ok(action) => {
                 turn.version = Some(turn.began_at);
@@ -318,9 +328,13 @@ impl Driver {
 
 /// Whether the status is one that stays: not on the way to somewhere.
 fn is_resting(policy: &Value) -> bool {
+    if policy["metadata"]["deletionTimestamp"].is_string() {
+        return false;
+    }
     let status = &policy["status"];
     let is_there = |kind: &str| facts::condition(status, kind).is_some();
     let findings = status["findings"].as_array();
-    let moves = findings.into_iter().flatten().any(|finding| finding["code"] == "propagating");
+    let moves = findings.into_iter().flatten().any(|finding| finding["code"] == "propagating")
+        || status["pendingRestart"].is_object();
     !moves && (is_there("Stalled") || (is_there("Ready") && !is_there("Reconciling")))
 }

@@ -289,7 +289,6 @@ impl Rules {
 pub(super) fn asks_for(policy: &Value, change: &str) -> bool {
     policy["spec"]["mode"] == "Enforce"
         && policy["spec"]["suspend"] != true
-        && policy["metadata"]["deletionTimestamp"].is_null()
         && list(&policy["spec"]["remediation"]["allow"]).any(|own| own == change)
 }
 

@@ -175,6 +175,13 @@ pub(super) struct Ledger {
     pub(super) touched: BTreeMap<String, u64>,
     /// How often each principal, role and scope was created since it was last taken away.
     pub(super) created: BTreeMap<(String, String, String), u32>,
+    /// When a deletion of a policy was first heard of.
+    pub(super) leaving: BTreeMap<Key, Timestamp>,
+    /// Identities that were taken off an app to be put back: app and identity, by which call, and when.
+    pub(super) detached: BTreeMap<(String, String), (u32, Timestamp)>,
+    /// When the identities of an app were last written, and when it was last restarted, in `effects`.
+    pub(super) identity_written: BTreeMap<String, u64>,
+    pub(super) restarted: BTreeMap<String, u64>,
     /// Deeds that found something to do.
     pub(super) deeds: u32,
     /// Faults that could happen where they were to.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    deeds,
     driver::{Driver, Rest},
     ledger::Broken,
     properties::{self, End},
@@ -66,6 +67,12 @@ async fn run(schedule: &Schedule, undisturbed: Option<&End>) -> Played {
     let run = Run::new(schedule, stage(&schedule.place));
     let mut driver = Driver::new(run.clone(), schedule.operators);
     let mut rest = driver.settle().await;
+    for deed in &run.stage.then {
+        if rest == Rest::Settled {
+            deeds::happen(&run, deed).await;
+            rest = driver.settle().await;
+        }
+    }
     // What was not met by now is never met: the end is to be without faults.
     let at_rest = {
         let mut ledger = run.ledger();

@@ -18,7 +18,7 @@ use rolecall::{
     catalog::clouds::CLOUDS,
     controller::{PassError, Reconciler, Stores},
     observe::Surveys,
-    pipeline::Pipeline,
+    pipeline::{Pipeline, Settings},
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -34,6 +34,9 @@ use super::{
 
 /// How old a survey may be: the default of `run`.
 pub(super) const SURVEY_AGE: Duration = Duration::from_secs(60);
+
+/// The name of the installation, which its grants are marked with.
+pub(super) const INSTALLATION: &str = "reliability";
 
 type PassFuture = futures::future::LocalBoxFuture<'static, Result<Action, PassError>>;
 
@@ -66,7 +69,7 @@ impl Process {
         let azure = Azure::new(AzureConfig {
             cloud: CLOUDS[0],
             arm_endpoint: None,
-            credential: Arc::new(StaticToken::new("a-token-for-the-schedule")),
+            credential: Arc::new(StaticToken::new(run.stage.world.token())),
             transport: Some(Transport::new(Arc::new(ArmWay { run: run.clone(), id }))),
             limits: Limits::default(),
         });
@@ -75,7 +78,8 @@ impl Process {
         let (boundary_store, boundaries) = reflector::store();
         let (namespace_store, namespaces) = reflector::store();
         let stores = Stores { policies: store.clone(), boundaries: boundary_store, namespaces: namespace_store };
-        let pipeline = Pipeline::new(azure, Surveys::new(run.clock, SURVEY_AGE), run.clock);
+        let settings = Settings { installation: Some(INSTALLATION.to_owned()), ..Settings::default() };
+        let pipeline = Pipeline::new(azure, Surveys::new(run.clock, SURVEY_AGE), run.clock).with(settings);
         let instance = format!("rolecall-{}", id.operator);
         let client = kube_calls::client(run, id, inner);
         let reconciler = Arc::new(Reconciler::new(client, pipeline, run.clock, stores, instance));
@@ -133,7 +137,7 @@ pub(super) fn requeue_after(action: &Action) -> Option<Duration> {
 /// How long to wait after a pass that was not published.
 pub(super) fn wait_after(error: &PassError) -> Duration {
     match error {
-        PassError::Publish { wait, .. } => *wait,
+        PassError::Publish { wait, .. } | PassError::Finalizer { wait, .. } => *wait,
     }
 }
 

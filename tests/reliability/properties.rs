@@ -4,14 +4,17 @@
 mod end;
 mod grants;
 mod identities;
+mod revocations;
 mod statuses;
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{
-    facts::lower,
+    facts::{self, lower},
     ledger::{Call, Ledger, Service, by_id},
     run::Run,
+    stage::Key,
 };
 
 pub(super) use end::{End, compare, judge};
@@ -25,8 +28,10 @@ pub(super) fn at_sending(ledger: &mut Ledger, run: &Run, number: u32) {
             may_write(ledger, &call);
             match kind(&call) {
                 Some(Write::Grant) => grants::at_sending(ledger, &call),
-                Some(Write::Revocation) => grants::at_revoking(ledger, run, &call),
+                Some(Write::Revocation) => revocations::at_sending(ledger, run, &call),
                 Some(Write::Identity) => identities::at_sending(ledger, &call),
+                Some(Write::Restart) => identities::at_restarting(ledger, &call),
+                Some(Write::Refresh) => asked_for(ledger, &call, "RefreshReferences"),
                 None => {
                     // S4 comes with the alignment of vaults. Until then nothing of a vault is ever written.
                     let property = if call.key.contains("/microsoft.keyvault/") { "S4" } else { "S3" };
@@ -39,11 +44,12 @@ pub(super) fn at_sending(ledger: &mut Ledger, run: &Run, number: u32) {
 }
 
 /// When a write took effect in Azure: what did it do?
-pub(super) fn at_effect(ledger: &mut Ledger, number: u32, status: u16, before: &[Value], after: &[Value]) {
+pub(super) fn at_effect(ledger: &mut Ledger, run: &Run, number: u32, status: u16, before: &[Value], after: &[Value]) {
     let call = ledger.call(number).clone();
     let (old, new) = (by_id(before), by_id(after));
+    let now = run.clock.now();
     grants::at_effect(ledger, &call, status, &old, &new);
-    identities::at_effect(ledger, &call, &old, &new);
+    identities::at_effect(ledger, &call, status, now, &old, &new);
     let changed: Vec<&String> = new
         .iter()
         .filter(|(id, document)| old.get(*id) != Some(document))
@@ -72,6 +78,8 @@ enum Write {
     Grant,
     Revocation,
     Identity,
+    Restart,
+    Refresh,
 }
 
 fn kind(call: &Call) -> Option<Write> {
@@ -80,6 +88,10 @@ fn kind(call: &Call) -> Option<Write> {
         ("PUT", ["microsoft.authorization", "roleassignments", _]) => Some(Write::Grant),
         ("DELETE", ["microsoft.authorization", "roleassignments", _]) => Some(Write::Revocation),
         ("PATCH", ["microsoft.web", "sites", _]) => Some(Write::Identity),
+        ("POST", ["microsoft.web", "sites", _, "restart"]) => Some(Write::Restart),
+        ("POST", ["microsoft.web", "sites", _, "config", "configreferences", "appsettings", "refresh"]) => {
+            Some(Write::Refresh)
+        }
         _ => None,
     }
 }
@@ -88,6 +100,44 @@ fn kind(call: &Call) -> Option<Write> {
 fn policy_of<'a>(ledger: &'a Ledger, call: &Call) -> Option<&'a Value> {
     ledger.views.get(&call.operator)?.policies.get(call.policy.as_ref()?)
 }
+
+/// S3 for what has no rule of its own: policy and boundary list that kind of change for the app.
+fn asked_for(ledger: &mut Ledger, call: &Call, change: &str) {
+    let Some(policy) = policy_of(ledger, call) else { return };
+    let target = facts::target(policy);
+    let namespace = call.policy.as_ref().map(|key| key.0.as_str()).unwrap_or_default();
+    let allowed = facts::asks_for(policy, change)
+        && ledger.views[&call.operator].rules.allow(namespace, change, None, &[&target])
+        && facts::reaches(&target, &call.key);
+    if !allowed {
+        ledger.is_broken("S3", call.number, format!("{change} on {} against boundary or policy", call.path));
+    }
+}
+
+/// L1: a pass does not wait for ever.
+pub(super) fn took_too_long(ledger: &mut Ledger, key: &Key) {
+    let last = u32::try_from(ledger.calls.len()).expect("few calls");
+    ledger.is_broken("L1", last, format!("a pass over {}/{} takes longer than any may", key.0, key.1));
+}
+
+/// L2: a policy that is being deleted is gone in time, as its operator hears it.
+pub(super) fn at_hearing(ledger: &mut Ledger, now: Timestamp, operator: u8) {
+    let Some(view) = ledger.views.get(&operator) else { return };
+    let leaves = |policy: &&Value| policy["metadata"]["deletionTimestamp"].is_string();
+    let leaving: Vec<_> =
+        view.policies.iter().filter(|(_, policy)| leaves(policy)).map(|(key, _)| key.clone()).collect();
+    ledger.leaving.retain(|key, _| leaving.contains(key));
+    for key in leaving {
+        let since = *ledger.leaving.entry(key.clone()).or_insert(now);
+        if now.duration_since(since) > DELETION {
+            let last = u32::try_from(ledger.calls.len()).expect("few calls");
+            ledger.is_broken("L2", last, format!("{}/{} has been leaving since {since}", key.0, key.1));
+        }
+    }
+}
+
+/// The longest that a deletion takes: 15 minutes, and what a few faults add to them.
+const DELETION: SignedDuration = SignedDuration::from_mins(30);
 
 /// S1: nothing is written for a policy that does not ask for it, as far as its operator can know.
 fn may_write(ledger: &mut Ledger, call: &Call) {

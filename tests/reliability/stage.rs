@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use jiff::Timestamp;
 use rolecall::sandbox::{
     arm::World,
-    scenario::{self, Scenario},
+    scenario::{self, Deed, Scenario},
 };
 use serde_json::{Value, json};
 
@@ -23,6 +23,8 @@ pub(super) struct Stage {
     /// The policies, in the order in which deeds count them.
     pub(super) policies: Vec<Key>,
     pub(super) start: Timestamp,
+    /// What people do, each when all is at rest after what came before.
+    pub(super) then: Vec<Deed>,
     /// By which words each document of Azure can be told, with its id: names and principals.
     pub(super) words: Vec<(String, Vec<String>)>,
     /// The operator may read and write everything, and nothing in the world itself stands in its way.
@@ -81,6 +83,7 @@ impl Stage {
             objects: boundary.chain([policy]).collect(),
             policies: vec![Arc::new(key)],
             start,
+            then: scenario.then.clone(),
         }
     }
 }

@@ -135,7 +135,7 @@ pub(super) fn build(seed: u64, policies: u8) -> Stage {
 fn stage(resources: Vec<Value>, objects: Vec<Value>, policies: Vec<Key>) -> Stage {
     let start: Timestamp = "2026-03-02T09:00:00Z".parse().expect("a time");
     let world = World { clock: Some(start), resources, built_in_roles: false, ..World::default() };
-    Stage { words: words(&world.resources), world, objects, policies, start, unhindered: true }
+    Stage { words: words(&world.resources), world, objects, policies, start, then: Vec::new(), unhindered: true }
 }
 
 fn site(id: &str, team: &Team, principal: &str, chance: &mut Chance) -> Value {

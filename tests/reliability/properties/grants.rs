@@ -1,4 +1,4 @@
-//! S2, S3, S7, S11 and S12: what is granted, to whom, on what evidence, and what must never be overwritten or taken.
+//! S2, S3, S7 and S11: what is granted, to whom, on what evidence, and what must never be overwritten.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,9 @@ use serde_json::Value;
 
 use super::{
     super::{
-        facts::{self, Assignment, Need, Who, lower, text},
+        facts::{self, Assignment, Need, Who, lower},
         ledger::{Call, Ledger},
         process::SURVEY_AGE,
-        run::Run,
     },
     policy_of,
 };
@@ -207,29 +206,5 @@ pub(super) fn at_effect(
             before.get(&call.key).and_then(|old| Assignment::of(old))
     {
         ledger.created.remove(&(principal, role, scope));
-    }
-}
-
-/// S12: nothing is taken that a live policy needs, and nothing that is not ours.
-pub(super) fn at_revoking(ledger: &mut Ledger, run: &Run, call: &Call) {
-    let Some(document) = run.arm.document(&call.path) else { return };
-    let Some(grant) = Assignment::of(&document) else { return };
-    if !text(&document["properties"]["description"]).starts_with("Granted by Rolecall") {
-        ledger.is_broken("S12", call.number, format!("deletes {}, which somebody else made", grant.id));
-    }
-    let live = ledger.views.get(&call.operator).into_iter().flat_map(|view| view.policies.values());
-    let needed = live.filter(|policy| policy["metadata"]["deletionTimestamp"].is_null()).any(|policy| {
-        let site = run.arm.document(&facts::target(policy));
-        facts::needs(policy).iter().any(|need| {
-            let identity = match &need.who {
-                Who::System => None,
-                Who::User(id) => run.arm.document(id),
-            };
-            facts::principal(&need.who, site.as_ref(), identity.as_ref())
-                .is_some_and(|principal| grant.meets(&principal, need) && grant.principal == principal)
-        })
-    });
-    if needed {
-        ledger.is_broken("S12", call.number, format!("deletes {}, which a live policy needs", grant.id));
     }
 }

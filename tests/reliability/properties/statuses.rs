@@ -18,16 +18,18 @@ use super::{
 };
 
 /// What each finding confirms: the playbook's table, once more.
-const CONFIRMS: [(&str, &str); 10] = [
+const CONFIRMS: [(&str, &str); 12] = [
     ("system-identity-disabled", "H1"),
     ("system-identity-forbidden", "H1"),
     ("user-identity-not-attached", "H1"),
     ("user-identity-not-found", "H1"),
     ("principal-missing", "H1"),
     ("stale-attachment", "H1"),
+    ("host-not-recycled", "H1"),
     ("role-missing", "H2"),
     ("propagating", "H3"),
     ("vault-mode-mismatch", "H4"),
+    ("references-denied", "H4"),
     ("access-denied", "H6"),
 ];
 /// Findings that leave something open instead.
