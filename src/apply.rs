@@ -79,10 +79,14 @@ async fn attempt(
     }
 }
 
-/// Sends what is planned, and what must follow. The second is tried again where the first has left a gap.
+/// Sends what is planned, and what must follow. The second is tried again where the first has left a gap, or may have:
+/// an identity that was taken off by a request whose answer got lost is an outage too.
 async fn send(azure: &Azure, step: &Step) -> Result<Outcome, Failure> {
-    azure.write(&step.request).await?;
-    let Some(then) = &step.then else { return Ok(Outcome::Applied) };
+    let first = azure.write(&step.request).await;
+    let Some(then) = &step.then else { return first.map(|()| Outcome::Applied) };
+    if first.as_ref().is_err_and(|failure| !failure.is_unanswered()) {
+        return first.map(|()| Outcome::Applied);
+    }
     let mut result = azure.write(then).await;
     for _ in 0..2 {
         if !result.as_ref().is_err_and(|failure| failure.class == FailureClass::Transient) {
@@ -90,7 +94,7 @@ async fn send(azure: &Azure, step: &Step) -> Result<Outcome, Failure> {
         }
         result = azure.write(then).await;
     }
-    result.map(|()| Outcome::Applied)
+    first.and(result).map(|()| Outcome::Applied)
 }
 
 /// What we must be allowed to do, and where, for Azure to accept the step.

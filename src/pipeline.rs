@@ -234,7 +234,7 @@ impl Pipeline {
             None => Execution::default(),
         };
         let written = self.identity_writes.of(&policy.target).map(|written| (written.at, written.restarted));
-        let refreshed = execution.sent().any(|step| matches!(step.change, Change::Refresh { .. }));
+        let refreshed = execution.acted().any(|step| matches!(step.change, Change::Refresh { .. }));
         let aftermath = Aftermath {
             pending_restart: written.or(pending),
             references_refreshed: if refreshed { Some(self.clock.now()) } else { previous.references_refreshed },

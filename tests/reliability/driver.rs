@@ -334,7 +334,7 @@ fn is_resting(policy: &Value) -> bool {
     let status = &policy["status"];
     let is_there = |kind: &str| facts::condition(status, kind).is_some();
     let findings = status["findings"].as_array();
-    let moves = findings.into_iter().flatten().any(|finding| finding["code"] == "propagating")
-        || status["pendingRestart"].is_object();
-    !moves && (is_there("Stalled") || (is_there("Ready") && !is_there("Reconciling")))
+    let propagates = findings.into_iter().flatten().any(|finding| finding["code"] == "propagating");
+    let recycles = status["pendingRestart"].is_object() && !is_there("Stalled");
+    !propagates && !recycles && (is_there("Stalled") || (is_there("Ready") && !is_there("Reconciling")))
 }

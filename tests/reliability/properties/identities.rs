@@ -22,7 +22,7 @@ pub(super) fn at_sending(ledger: &mut Ledger, call: &Call) {
     let Some(policy) = policy_of(ledger, call).cloned() else { return };
     let block = &call.body["identity"];
     let sent: Vec<String> = named(block, |entry| !entry.is_null());
-    if puts_back(ledger, call, &sent) {
+    if puts_back(ledger, call, &sent) || is_another_try(ledger, call) {
         return;
     }
     // The last things that the pass asked: what the app has and, to take something off, what the identity is now.
@@ -40,7 +40,6 @@ pub(super) fn at_sending(ledger: &mut Ledger, call: &Call) {
     };
     // Whether Azure merges the map into what is there or replaces it: nothing may be lost.
     let had = facts::attached(&seen["identity"]);
-    let taken_off = named(block, Value::is_null);
     for lost in had.iter().filter(|id| !sent.contains(id)) {
         let stale = ledger.look_before(call.number).into_iter().find(|look| look.key == *lost);
         let stale = stale.and_then(|look| look.answer(200)).is_some_and(|identity| {
@@ -48,7 +47,7 @@ pub(super) fn at_sending(ledger: &mut Ledger, call: &Call) {
         });
         let scopes = [target.as_str(), lost.as_str()];
         let allowed = may("ReattachUserIdentity", &scopes) && may("AttachUserIdentity", &scopes);
-        if !(taken_off.contains(lost) && stale && allowed) {
+        if !(takes_off(block, lost) && stale && allowed) {
             broken.push(("S5", format!("leaves out {lost}, which is attached")));
         }
     }
@@ -83,10 +82,20 @@ fn puts_back(ledger: &mut Ledger, call: &Call, sent: &[String]) -> bool {
     let (detaching, identity, at) = (ledger.call(*number), identity.clone(), *at);
     let late = matches!(detaching.fault, Some(Fault::Late | Fault::CrashLate));
     let same_process = detaching.process == call.process;
-    if same_process && !late && call.at.duration_since(at) > AT_ONCE {
+    let tried = ledger.calls[*number as usize..call.number as usize - 1]
+        .iter()
+        .any(|other| other.process == call.process && other.key == call.key && other.mutating);
+    if same_process && !late && !tried && call.at.duration_since(at) > AT_ONCE {
         ledger.is_broken("S5", call.number, format!("{identity} was taken off at {at} and is put back only now"));
     }
     same_process
+}
+
+/// Whether the pass sends again what it has just sent, of which it does not know whether it took effect.
+fn is_another_try(ledger: &Ledger, call: &Call) -> bool {
+    let before =
+        ledger.of_process(call.process).find(|other| other.number < call.number && other.policy == call.policy);
+    before.is_some_and(|before| before.method == call.method && before.path == call.path && before.body == call.body)
 }
 
 /// S2: an app is restarted when its identities were written since it was last restarted, and not otherwise.
@@ -121,7 +130,6 @@ pub(super) fn at_effect(
     let look = ledger.look_before(call.number).into_iter().find(|look| look.key == call.key).cloned();
     let seen = look.as_ref().and_then(|look| look.served);
     let is_lie = look.as_ref().is_some_and(Call::is_lie);
-    let meant = named(&call.body["identity"], Value::is_null);
     let mut lost = Vec::new();
     for (id, old) in before.iter().filter(|(id, _)| id.contains("/microsoft.web/sites/")) {
         let raced = ledger.touched.get(id).is_some_and(|touched| seen.is_none_or(|seen| *touched > seen));
@@ -129,7 +137,7 @@ pub(super) fn at_effect(
         let (old, new) = (&old["identity"], &new["identity"]);
         let attached = facts::attached(new);
         for one in facts::attached(old).into_iter().filter(|one| !attached.contains(one)) {
-            if *id == call.key && meant.contains(&one) {
+            if *id == call.key && takes_off(&call.body["identity"], &one) {
                 ledger.detached.insert((id.clone(), one), (call.number, now));
             } else if !raced && !is_lie {
                 lost.push(one);
@@ -149,6 +157,12 @@ pub(super) fn at_effect(
 fn named(block: &Value, is: impl Fn(&Value) -> bool) -> Vec<String> {
     let entries = block["userAssignedIdentities"].as_object().into_iter().flatten();
     entries.filter(|(_, entry)| is(entry)).map(|(id, _)| id.to_lowercase()).collect()
+}
+
+/// Whether a block as it is sent takes that identity off on purpose: by null, or by a type that has none.
+fn takes_off(block: &Value, id: &str) -> bool {
+    let is_none_left = block["type"].is_string() && !lower(&block["type"]).contains("userassigned");
+    is_none_left || named(block, Value::is_null).iter().any(|own| own == id)
 }
 
 fn entry<'a>(block: &'a Value, id: &str) -> &'a Value {

@@ -122,6 +122,9 @@ fn contradictions(status: &Value) -> Vec<String> {
     wrong
 }
 
+/// How long Azure's request for silence is obeyed.
+const LONGEST_SILENCE: SignedDuration = SignedDuration::from_mins(5);
+
 /// S8: `Compliant` rests on lists that show it, read for this generation. S10: a finding that a role is missing does not
 /// rest on lists in which nothing is.
 fn unfounded(ledger: &Ledger, now: Timestamp, call: &Call, key: &Key, pass: &Pass) -> Option<(&'static str, String)> {
@@ -137,7 +140,11 @@ fn unfounded(ledger: &Ledger, now: Timestamp, call: &Call, key: &Key, pass: &Pas
     if compliant && status["observedGeneration"] != policy["metadata"]["generation"] {
         return Some(("S8", format!("{}/{} is Compliant at a generation that was not looked at", key.0, key.1)));
     }
-    let age = SignedDuration::try_from(SURVEY_AGE).expect("a minute");
+    let throttled = ledger.of_process(call.process).any(|other| {
+        matches!(other.heard_status(), Some(429 | 503)) && now.duration_since(other.at) <= LONGEST_SILENCE
+    });
+    // While Azure asks for silence, a survey is not read again.
+    let age = if throttled { LONGEST_SILENCE } else { SignedDuration::try_from(SURVEY_AGE).expect("a minute") };
     let not_before = oldest_evidence(policy, pass.began);
     let lists = whole_lists(ledger, call.process);
     let mut lists = lists.iter().filter(|(_, begun, ended)| {
