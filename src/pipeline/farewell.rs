@@ -93,7 +93,9 @@ fn waiting(left: Vec<String>, failure: &Failure) -> Farewell {
 }
 
 fn outcome(evaluation: &Evaluation, plan: &Plan, execution: &Execution) -> Farewell {
-    let is_gone = |outcome: &Outcome| matches!(outcome, Outcome::Applied | Outcome::AlreadyDone);
+    // Found gone by one read that contradicts the list is not gone: nobody looks again when the policy is, so both are
+    // asked once more.
+    let is_gone = |outcome: &Outcome| *outcome == Outcome::Applied;
     let gone: Vec<_> =
         execution.outcomes.iter().filter(|entry| is_gone(&entry.outcome)).map(|entry| entry.step.subject()).collect();
     let kept = plan.held.iter().filter(|held| matches!(held.reason, HoldReason::StillRequired(_)));
@@ -125,7 +127,8 @@ fn outcome(evaluation: &Evaluation, plan: &Plan, execution: &Execution) -> Farew
         Outcome::Failed(failure) => Some(failure.code.clone()),
         Outcome::Held(reason) => Some(reason.word().to_owned()),
         Outcome::Moved(what) => Some(what.clone()),
-        Outcome::Applied | Outcome::AlreadyDone | Outcome::Rehearsed => None,
+        Outcome::AlreadyDone => Some("Listed".to_owned()),
+        Outcome::Applied | Outcome::Rehearsed => None,
     });
     let because = tried.chain(held).next().unwrap_or_else(|| "not all of it was tried".to_owned());
     Farewell::Waiting { left, because }

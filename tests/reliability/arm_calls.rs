@@ -148,7 +148,7 @@ async fn serve(run: &Arc<Run>, number: u32, request: &Request, lie: Lie) -> azur
     run.keep_the_past(&mut run.ledger());
     let answer = ask(&run.arm, request).await?;
     let after = run.arm.snapshot();
-    properties::at_effect(&mut run.ledger(), run, number, answer.status, &before, &after);
+    properties::at_effect(&mut run.ledger(), number, answer.status, &before, &after);
     Ok(answer)
 }
 

@@ -326,6 +326,9 @@ impl Driver {
     }
 }
 
+/// Holds that end by themselves.
+const PASSING_HOLDS: [&str; 4] = ["NoBaseline", "MaxChanges", "AnotherIdentityWrite", "AwaitsIdentity"];
+
 /// Whether the status is one that stays: not on the way to somewhere.
 fn is_resting(policy: &Value) -> bool {
     if policy["metadata"]["deletionTimestamp"].is_string() {
@@ -335,6 +338,8 @@ fn is_resting(policy: &Value) -> bool {
     let is_there = |kind: &str| facts::condition(status, kind).is_some();
     let findings = status["findings"].as_array();
     let propagates = findings.into_iter().flatten().any(|finding| finding["code"] == "propagating");
+    let held = status["plan"]["held"].as_array();
+    let passes = held.into_iter().flatten().any(|held| PASSING_HOLDS.contains(&facts::text(&held["reason"])));
     let recycles = status["pendingRestart"].is_object() && !is_there("Stalled");
-    !propagates && !recycles && (is_there("Stalled") || (is_there("Ready") && !is_there("Reconciling")))
+    !propagates && !passes && !recycles && (is_there("Stalled") || (is_there("Ready") && !is_there("Reconciling")))
 }

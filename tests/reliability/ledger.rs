@@ -177,8 +177,8 @@ pub(super) struct Ledger {
     pub(super) created: BTreeMap<(String, String, String), u32>,
     /// When a deletion of a policy was first heard of.
     pub(super) leaving: BTreeMap<Key, Timestamp>,
-    /// Identities that were taken off an app to be put back: app and identity, by which call, and when.
-    pub(super) detached: BTreeMap<(String, String), (u32, Timestamp)>,
+    /// Identities that were taken off an app to be put back, by app and identity: by which process, for whom.
+    pub(super) detached: BTreeMap<(String, String), (u32, Option<Key>)>,
     /// When the identities of an app were last written, and when it was last restarted, in `effects`.
     pub(super) identity_written: BTreeMap<String, u64>,
     pub(super) restarted: BTreeMap<String, u64>,

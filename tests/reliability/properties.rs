@@ -22,6 +22,7 @@ pub(super) use end::{End, compare, judge};
 /// When a request leaves a process: may it?
 pub(super) fn at_sending(ledger: &mut Ledger, run: &Run, number: u32) {
     let call = ledger.call(number).clone();
+    identities::puts_back_first(ledger, &call);
     match call.service {
         Service::Cluster => statuses::at_sending(ledger, run, &call),
         Service::Azure if call.mutating => {
@@ -44,12 +45,11 @@ pub(super) fn at_sending(ledger: &mut Ledger, run: &Run, number: u32) {
 }
 
 /// When a write took effect in Azure: what did it do?
-pub(super) fn at_effect(ledger: &mut Ledger, run: &Run, number: u32, status: u16, before: &[Value], after: &[Value]) {
+pub(super) fn at_effect(ledger: &mut Ledger, number: u32, status: u16, before: &[Value], after: &[Value]) {
     let call = ledger.call(number).clone();
     let (old, new) = (by_id(before), by_id(after));
-    let now = run.clock.now();
     grants::at_effect(ledger, &call, status, &old, &new);
-    identities::at_effect(ledger, &call, status, now, &old, &new);
+    identities::at_effect(ledger, &call, status, &old, &new);
     let changed: Vec<&String> = new
         .iter()
         .filter(|(id, document)| old.get(*id) != Some(document))

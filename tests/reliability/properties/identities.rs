@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::{
@@ -22,7 +22,7 @@ pub(super) fn at_sending(ledger: &mut Ledger, call: &Call) {
     let Some(policy) = policy_of(ledger, call).cloned() else { return };
     let block = &call.body["identity"];
     let sent: Vec<String> = named(block, |entry| !entry.is_null());
-    if puts_back(ledger, call, &sent) || is_another_try(ledger, call) {
+    if puts_back(ledger, call, &sent) {
         return;
     }
     // The last things that the pass asked: what the app has and, to take something off, what the identity is now.
@@ -72,30 +72,31 @@ pub(super) fn at_sending(ledger: &mut Ledger, call: &Call) {
     broken.into_iter().for_each(|(property, what)| ledger.is_broken(property, call.number, what));
 }
 
-/// Whether this is the write that puts back what the process has just taken off; late is as bad as not.
-fn puts_back(ledger: &mut Ledger, call: &Call, sent: &[String]) -> bool {
-    let Some(((_, identity), (number, at))) =
-        ledger.detached.iter().find(|((app, identity), _)| *app == call.key && sent.contains(identity))
-    else {
-        return false;
-    };
-    let (detaching, identity, at) = (ledger.call(*number), identity.clone(), *at);
-    let late = matches!(detaching.fault, Some(Fault::Late | Fault::CrashLate));
-    let same_process = detaching.process == call.process;
-    let tried = ledger.calls[*number as usize..call.number as usize - 1]
-        .iter()
-        .any(|other| other.process == call.process && other.key == call.key && other.mutating);
-    if same_process && !late && !tried && call.at.duration_since(at) > AT_ONCE {
-        ledger.is_broken("S5", call.number, format!("{identity} was taken off at {at} and is put back only now"));
+/// Whoever took an identity off does nothing else before trying to put it back.
+pub(super) fn puts_back_first(ledger: &mut Ledger, call: &Call) {
+    let own = (call.process, call.policy.clone());
+    let waiting: Vec<_> = ledger.detached.iter().filter(|(_, by)| **by == own).map(|(what, _)| what.clone()).collect();
+    for (app, identity) in waiting {
+        if call.key != app || call.method != "PATCH" {
+            ledger.is_broken("S5", call.number, format!("{identity} is taken off, and the next request is another"));
+        }
+        ledger.detached.remove(&(app, identity));
     }
-    same_process
 }
 
-/// Whether the pass sends again what it has just sent, of which it does not know whether it took effect.
-fn is_another_try(ledger: &Ledger, call: &Call) -> bool {
-    let before =
-        ledger.of_process(call.process).find(|other| other.number < call.number && other.policy == call.policy);
-    before.is_some_and(|before| before.method == call.method && before.path == call.path && before.body == call.body)
+/// Whether this is the write that puts back what the pass took off in the write before, or another try of it. Late is
+/// as bad as not.
+fn puts_back(ledger: &mut Ledger, call: &Call, sent: &[String]) -> bool {
+    let own = |other: &&Call| other.number < call.number && other.policy == call.policy && other.key == call.key;
+    let before = ledger.of_process(call.process).find(own).cloned();
+    let Some(before) = before.filter(|before| before.mutating) else { return false };
+    let is_another_try = before.body == call.body;
+    let puts_back = sent.iter().any(|id| takes_off(&before.body["identity"], id));
+    if puts_back && !is_another_try && call.at.duration_since(before.at) > AT_ONCE {
+        let what = format!("what was taken off at {} is put back only now", before.at);
+        ledger.is_broken("S5", call.number, what);
+    }
+    puts_back || is_another_try
 }
 
 /// S2: an app is restarted when its identities were written since it was last restarted, and not otherwise.
@@ -115,7 +116,6 @@ pub(super) fn at_effect(
     ledger: &mut Ledger,
     call: &Call,
     status: u16,
-    now: Timestamp,
     before: &BTreeMap<String, &Value>,
     after: &BTreeMap<String, &Value>,
 ) {
@@ -138,7 +138,10 @@ pub(super) fn at_effect(
         let attached = facts::attached(new);
         for one in facts::attached(old).into_iter().filter(|one| !attached.contains(one)) {
             if *id == call.key && takes_off(&call.body["identity"], &one) {
-                ledger.detached.insert((id.clone(), one), (call.number, now));
+                // One that takes effect when nobody waits any more is put back like any other that is missing.
+                if !matches!(call.fault, Some(Fault::Late | Fault::CrashLate)) {
+                    ledger.detached.insert((id.clone(), one), (call.process, call.policy.clone()));
+                }
             } else if !raced && !is_lie {
                 lost.push(one);
             }
