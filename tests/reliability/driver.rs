@@ -327,7 +327,7 @@ impl Driver {
 }
 
 /// Holds that end by themselves.
-const PASSING_HOLDS: [&str; 4] = ["NoBaseline", "MaxChanges", "AnotherIdentityWrite", "AwaitsIdentity"];
+const PASSING_HOLDS: [&str; 3] = ["NoBaseline", "MaxChanges", "AnotherIdentityWrite"];
 
 /// Whether the status is one that stays: not on the way to somewhere.
 fn is_resting(policy: &Value) -> bool {
@@ -336,10 +336,11 @@ fn is_resting(policy: &Value) -> bool {
     }
     let status = &policy["status"];
     let is_there = |kind: &str| facts::condition(status, kind).is_some();
-    let findings = status["findings"].as_array();
-    let propagates = findings.into_iter().flatten().any(|finding| finding["code"] == "propagating");
+    let has = |code: &str| status["findings"].as_array().into_iter().flatten().any(|finding| finding["code"] == code);
+    let propagates = has("propagating");
     let held = status["plan"]["held"].as_array();
     let passes = held.into_iter().flatten().any(|held| PASSING_HOLDS.contains(&facts::text(&held["reason"])));
-    let recycles = status["pendingRestart"].is_object() && !is_there("Stalled");
+    // Until the host was asked. One that is found old stays so.
+    let recycles = status["pendingRestart"].is_object() && !has("host-not-recycled");
     !propagates && !passes && !recycles && (is_there("Stalled") || (is_there("Ready") && !is_there("Reconciling")))
 }
