@@ -114,7 +114,9 @@ impl Reconciler {
         };
         let requested = policy.annotations().get(REQUESTED_AT).map(|token| report::handled_token(token));
         let requested = requested.as_deref();
-        if let Some(end) = self.unpublished.of(policy, requested, self.clock.now()) {
+        let duplicate_of = self.stores.acts_instead(policy);
+        let ground = self.stores.ground(policy, duplicate_of.as_deref());
+        if let Some(end) = self.unpublished.of(policy, requested, &ground, self.clock.now()) {
             return self.publish(policy, end).await;
         }
 
@@ -129,7 +131,6 @@ impl Reconciler {
             // An edit is answered from a fresh look, and a thousand edits at once from one.
             self.pipeline.refresh(policy, &self.stores, AFTER_AN_EDIT).await;
         }
-        let duplicate_of = self.stores.acts_instead(policy);
         let report = self.pipeline.pass(policy, &self.stores, duplicate_of, Intent::Act).await;
         self.sights.note(policy, &report);
 
@@ -142,7 +143,7 @@ impl Reconciler {
             let wait = report::jitter(wait, &namespace, &policy.name_any());
             now.saturating_add(SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX)).unwrap_or(Timestamp::MAX)
         });
-        self.publish(policy, PassEnd { status, due }).await
+        self.publish(policy, PassEnd { status, due, ground }).await
     }
 
     /// The last pass: revokes, and lets the policy go.
@@ -189,7 +190,7 @@ impl Reconciler {
 
     /// Writes the status when it differs, and says when to come back.
     async fn publish(&self, policy: &FunctionIdentityPolicy, end: PassEnd) -> Result<Action, PassError> {
-        let PassEnd { status, due } = &end;
+        let PassEnd { status, due, ground: _ } = &end;
         if policy.status.as_ref() != Some(status) {
             let written = self.publisher.status(policy, status).await;
             self.pipeline.metrics().status_written(match &written {

@@ -27,7 +27,7 @@ use crate::{
     metrics::Metrics,
     model::innermost,
     pipeline::Leave,
-    policy::{Authority, Boundary, acts_instead},
+    policy::{Authority, Boundary, Policy, acts_instead},
 };
 
 /// The stores that a pass looks into.
@@ -67,6 +67,13 @@ impl Leave for Stores {
 }
 
 impl Stores {
+    /// What a pass over the policy rests on besides Azure: what its boundaries allow, and who acts in its place. To be
+    /// compared, not read.
+    pub(super) fn ground(&self, policy: &FunctionIdentityPolicy, acts_instead: Option<&str>) -> String {
+        let verdict = Policy::parse(policy).map(|parsed| self.authority().verdict(&parsed)).ok();
+        format!("{acts_instead:?} {verdict:?}")
+    }
+
     /// The policy that acts instead of this one, if one does.
     pub(super) fn acts_instead(&self, policy: &FunctionIdentityPolicy) -> Option<String> {
         let all = self.policies.state();

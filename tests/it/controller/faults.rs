@@ -232,3 +232,17 @@ async fn what_two_boundaries_lack_is_told_in_the_same_order_by_every_process() {
     }
     assert_eq!(notes.len(), 1, "{notes:#?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_status_that_waits_to_be_written_is_not_written_when_the_boundary_is_gone() {
+    let mut run = Run::new();
+    run.kube.put(orders("Report"));
+    run.kube.fail(KubeFault { times: 3, ..status_write(KubeFailure::Status(500)) });
+    run.start();
+    run.wait(Duration::from_secs(3)).await;
+    assert_eq!(run.reason("orders"), "", "it is kept, and tried again in seconds");
+    run.kube.delete("IdentityBoundary", None, "payments");
+    run.wait(SETTLED).await;
+    assert_eq!(run.reason("orders"), "OutsideBoundary");
+    assert_eq!(run.events(), ["OutsideBoundary"], "what was found under the boundary is not told any more");
+}
