@@ -160,6 +160,8 @@ pub(super) struct Ledger {
     pub(super) crashed: BTreeSet<u8>,
     /// Moves with everything that may make another pass come to another result.
     pub(super) version: u64,
+    /// From when on a pass of each operator rests on readings that know of every change that others made to Azure.
+    pub(super) changed_by_others: BTreeMap<u8, Timestamp>,
     /// By operator.
     pub(super) views: BTreeMap<u8, View>,
     pub(super) passes: BTreeMap<(u32, Key), Pass>,
@@ -245,6 +247,13 @@ impl Ledger {
     pub(super) fn effect(&mut self) -> u64 {
         self.effects += 1;
         self.effects
+    }
+
+    /// Notes that somebody changed Azure, whose other users may not see it before their survey is old.
+    pub(super) fn others_will_see(&mut self, by: Option<u8>, from: Timestamp) {
+        for operator in (0..2).filter(|operator| Some(*operator) != by) {
+            self.changed_by_others.insert(operator, from);
+        }
     }
 
     /// Notes that a document is another one now.

@@ -81,13 +81,14 @@ async fn run(schedule: &Schedule, undisturbed: Option<&End>) -> Played {
         ledger.calls.len()
     };
     let end = End::of(&run);
+    // Once more by the same processes, when all that they remember is old, and by new ones. Of a drawn schedule one of
+    // both.
     if rest == Rest::Settled && schedule.order % 2 == 0 {
-        // The same processes once more, when all that they remember is old.
         tokio::time::sleep(2 * super::process::SURVEY_AGE).await;
         driver.ask_for_passes();
         rest = driver.settle().await;
     }
-    if rest == Rest::Settled {
+    if rest == Rest::Settled && (schedule.order == 0 || schedule.order % 2 == 1) {
         driver.restart();
         rest = driver.settle().await;
     }

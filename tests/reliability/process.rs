@@ -142,11 +142,11 @@ pub(super) fn wait_after(error: &PassError) -> Duration {
 }
 
 /// What of a policy calls for a pass: the controller's predicate, once more.
-fn trigger(policy: &Value) -> [Value; 4] {
+fn trigger(policy: &Value) -> [Value; 5] {
     let metadata = &policy["metadata"];
     let requested = metadata["annotations"]["reconcile.fluxcd.io/requestedAt"].clone();
     let of = |field: &str| metadata[field].clone();
-    [of("generation"), of("deletionTimestamp"), of("finalizers"), requested]
+    [of("uid"), of("generation"), of("deletionTimestamp"), of("finalizers"), requested]
 }
 
 pub(super) fn stands_back(policy: &Value) -> bool {

@@ -26,7 +26,9 @@ pub(super) fn at_sending(ledger: &mut Ledger, run: &Run, number: u32) {
     match call.service {
         Service::Cluster => statuses::at_sending(ledger, run, &call),
         Service::Azure if call.mutating => {
-            may_write(ledger, &call);
+            if !identities::puts_back(ledger, &call) {
+                may_write(ledger, &call);
+            }
             match kind(&call) {
                 Some(Write::Grant) => grants::at_sending(ledger, &call),
                 Some(Write::Revocation) => revocations::at_sending(ledger, run, &call),

@@ -10,6 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
 use kube::CustomResourceExt as _;
 use rolecall::{
     api::{FunctionIdentityPolicy, IdentityBoundary},
@@ -26,6 +27,7 @@ use super::{
     chance::mixed,
     fault::Fault,
     ledger::{Ledger, Sent},
+    process::SURVEY_AGE,
     schedule::Schedule,
     stage::{Key, Stage},
 };
@@ -161,7 +163,13 @@ impl Run {
         }
         change(&self.arm);
         ledger.touch(id);
+        ledger.others_will_see(None, self.when_surveys_are_old());
         ledger.version += 1;
+    }
+
+    /// When nobody uses a survey of now any more.
+    pub(super) fn when_surveys_are_old(&self) -> Timestamp {
+        self.clock.now() + SignedDuration::try_from(SURVEY_AGE).expect("a minute")
     }
 
     pub(super) fn keep_the_past(&self, ledger: &mut Ledger) {

@@ -9,7 +9,11 @@ use rolecall::sandbox::{
 };
 use serde_json::{Value, json};
 
-use super::{facts::lower, schedule::Place, town};
+use super::{
+    facts::{lower, text},
+    schedule::Place,
+    town,
+};
 
 /// A policy, as namespace and name. Every call has one.
 pub(super) type Key = Arc<(String, String)>;
@@ -71,7 +75,7 @@ impl Stage {
         let start = world.clock.expect("a scenario's world has a clock");
         world.built_in_roles = false;
         let subscription = scenario.policy.spec.scope.subscription_id.as_str();
-        world.resources.extend(role_definitions(subscription));
+        world.resources.extend(role_definitions(subscription, &ROLES));
         let metadata = &scenario.policy.metadata;
         let key = (metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default());
         let boundary = scenario.boundary.iter().map(|boundary| serde_json::to_value(boundary).expect("JSON"));
@@ -88,9 +92,10 @@ impl Stage {
     }
 }
 
-/// The definitions of the roles, as documents of a subscription.
-pub(super) fn role_definitions(subscription: &str) -> impl Iterator<Item = Value> + use<'_> {
-    BUILT_IN.iter().map(move |role| {
+/// The definitions of roles, as documents of a subscription.
+pub(super) fn role_definitions(subscription: &str, roles: &[&str]) -> Vec<Value> {
+    let wanted = BUILT_IN.iter().filter(|role| roles.contains(&text(&role["id"])));
+    let documents = wanted.map(|role| {
         let list = |member: &str| role[member].as_array().cloned().unwrap_or_default();
         let name = role["id"].as_str().expect("a role has an id");
         let id = format!("/subscriptions/{subscription}/providers/Microsoft.Authorization/roleDefinitions/{name}");
@@ -104,7 +109,8 @@ pub(super) fn role_definitions(subscription: &str) -> impl Iterator<Item = Value
                 }],
             },
         })
-    })
+    });
+    documents.collect()
 }
 
 /// The words that give a document away, for each that is not a role's definition.

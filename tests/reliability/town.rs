@@ -94,7 +94,7 @@ impl Team {
 pub(super) fn build(seed: u64, policies: u8) -> Stage {
     let mut chance = Chance::new(seed);
     let mut documents: Vec<_> = TEAMS.iter().flat_map(Team::resources).collect();
-    documents.extend(role_definitions(SUBSCRIPTION));
+    documents.extend(role_definitions(SUBSCRIPTION, &[READER, RECEIVER, BLOB_CONTRIBUTOR]));
     documents.push(grant(1, &format!("/subscriptions/{SUBSCRIPTION}"), OPERATOR, READER));
     let mut objects: Vec<_> = TEAMS.iter().map(|team| team.boundary(&mut chance)).collect();
     if chance.one_in(3) {

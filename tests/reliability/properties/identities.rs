@@ -22,7 +22,7 @@ pub(super) fn at_sending(ledger: &mut Ledger, call: &Call) {
     let Some(policy) = policy_of(ledger, call).cloned() else { return };
     let block = &call.body["identity"];
     let sent: Vec<String> = named(block, |entry| !entry.is_null());
-    if puts_back(ledger, call, &sent) {
+    if puts_back(ledger, call) {
         return;
     }
     // The last things that the pass asked: what the app has and, to take something off, what the identity is now.
@@ -86,7 +86,8 @@ pub(super) fn puts_back_first(ledger: &mut Ledger, call: &Call) {
 
 /// Whether this is the write that puts back what the pass took off in the write before, or another try of it. Late is
 /// as bad as not.
-fn puts_back(ledger: &mut Ledger, call: &Call, sent: &[String]) -> bool {
+pub(super) fn puts_back(ledger: &mut Ledger, call: &Call) -> bool {
+    let sent: Vec<String> = named(&call.body["identity"], |entry| !entry.is_null());
     let own = |other: &&Call| other.number < call.number && other.policy == call.policy && other.key == call.key;
     let before = ledger.of_process(call.process).find(own).cloned();
     let Some(before) = before.filter(|before| before.mutating) else { return false };
@@ -130,6 +131,8 @@ pub(super) fn at_effect(
     let look = ledger.look_before(call.number).into_iter().find(|look| look.key == call.key).cloned();
     let seen = look.as_ref().and_then(|look| look.served);
     let is_lie = look.as_ref().is_some_and(Call::is_lie);
+    let had = look.as_ref().and_then(|look| look.answer(200)).map(|site| facts::attached(&site["identity"]));
+    let had = had.unwrap_or_default();
     let mut lost = Vec::new();
     for (id, old) in before.iter().filter(|(id, _)| id.contains("/microsoft.web/sites/")) {
         let raced = ledger.touched.get(id).is_some_and(|touched| seen.is_none_or(|seen| *touched > seen));
@@ -137,7 +140,7 @@ pub(super) fn at_effect(
         let (old, new) = (&old["identity"], &new["identity"]);
         let attached = facts::attached(new);
         for one in facts::attached(old).into_iter().filter(|one| !attached.contains(one)) {
-            if *id == call.key && takes_off(&call.body["identity"], &one) {
+            if *id == call.key && takes_off(&call.body["identity"], &one) && had.contains(&one) {
                 // One that takes effect when nobody waits any more is put back like any other that is missing.
                 if !matches!(call.fault, Some(Fault::Late | Fault::CrashLate)) {
                     ledger.detached.insert((id.clone(), one), (call.process, call.policy.clone()));
