@@ -87,11 +87,12 @@ async fn attempt(
 }
 
 /// Sends what is planned, and what must follow at once. The second closes a gap that the first may have made, so it is sent
-/// also when the first has no answer, and again after a passing failure; but never when another operator may act.
+/// also when the first has no answer: an identity that was taken off by a request whose answer got lost is an outage too.
+/// It is sent again after a passing failure, but never when another operator may act.
 async fn send(azure: &Azure, step: &Step, may_write: &impl Fn() -> bool) -> Result<Outcome, Failure> {
     let first = azure.write(&step.request).await;
     let Some(then) = &step.then else { return first.map(|()| Outcome::Applied) };
-    if first.as_ref().is_err_and(|failure| failure.class != FailureClass::Transient) {
+    if first.as_ref().is_err_and(|failure| !failure.is_unanswered()) {
         return first.map(|()| Outcome::Applied);
     }
     let mut result =
@@ -105,7 +106,7 @@ async fn send(azure: &Azure, step: &Step, may_write: &impl Fn() -> bool) -> Resu
             break;
         }
     }
-    result.and(first).map(|()| Outcome::Applied)
+    first.and(result).map(|()| Outcome::Applied)
 }
 
 /// What we must be allowed to do, and where, for Azure to accept the step.

@@ -194,6 +194,8 @@ async fn follow<K>(
     let mut ended = false;
     while !ended || *listing {
         tokio::select! {
+            // The end first: whoever leads begins at once, however many events wait.
+            biased;
             () = &mut end, if !ended => ended = true,
             event = events.next() => match event? {
                 Ok(Event::Init) => *listing = true,
@@ -225,14 +227,14 @@ mod tests {
 
     use super::*;
 
-    /// Follows these events until the third of them has come, and returns how many are left.
-    async fn left_after_the_third(events: Vec<Event<Namespace>>) -> usize {
-        let (third, stop) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let reached = third.clone();
+    /// Follows these events until the fourth of them is about to come, and returns how many are left.
+    async fn left_before_the_fourth(events: Vec<Event<Namespace>>) -> usize {
+        let (fourth, stop) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let reached = fourth.clone();
         let mut left = futures::stream::iter(events)
             .enumerate()
             .map(move |(at, event)| {
-                if at == 2 {
+                if at == 3 {
                     reached.notify_one();
                 }
                 Ok(event)
@@ -245,7 +247,7 @@ mod tests {
             .boxed();
         let ends = stop.clone();
         tokio::spawn(async move {
-            third.notified().await;
+            fourth.notified().await;
             ends.notify_one();
         });
         let mut listing = true;
@@ -259,8 +261,8 @@ mod tests {
         let (start, end) = (|| Event::Init, || Event::InitDone);
         let (listed, changed) = (|| Event::InitApply(Namespace::default()), || Event::Apply(Namespace::default()));
         let between = vec![start(), end(), changed(), changed(), changed(), changed(), changed()];
-        assert!(left_after_the_third(between).await >= 3, "at once");
+        assert_eq!(left_before_the_fourth(between).await, 4, "at once");
         let relisting = vec![start(), end(), start(), listed(), listed(), listed(), listed(), end(), changed()];
-        assert_eq!(left_after_the_third(relisting).await, 1, "at the end of the list");
+        assert_eq!(left_before_the_fourth(relisting).await, 1, "at the end of the list");
     }
 }

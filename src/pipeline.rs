@@ -240,8 +240,13 @@ impl Pipeline {
             Some(permit) => self.act(object, leave, &policy, &plan, permit, live.as_ref()).await,
             None => Execution::default(),
         };
+        // Lost while we were writing. What was done is in the log; what was read is not ours to tell any more.
+        let outside = leave.authority().verdict(&policy).unreadable(&policy);
+        if !outside.is_empty() {
+            return PassResult::OutsideBoundary(outside);
+        }
         let written = self.identity_writes.of(&policy.target).map(|written| (written.at, written.restarted));
-        let refreshed = execution.sent().any(|step| matches!(step.change, Change::Refresh { .. }));
+        let refreshed = execution.acted().any(|step| matches!(step.change, Change::Refresh { .. }));
         let aftermath = Aftermath {
             pending_restart: written.or(pending),
             references_refreshed: if refreshed { Some(self.clock.now()) } else { previous.references_refreshed },

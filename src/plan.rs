@@ -71,8 +71,11 @@ pub fn plan(
                 let reason = HoldReason::MaxChanges(policy.max_changes);
                 held.push(Held { kind: Some(wish.kind), subject: wish.subject(), reason });
             }
-            // Planned over the block as it is: after another write it would put back what was there before.
-            None if matches!(wish.change, WishedChange::Reattach(_)) && accepted.iter().any(Wish::writes_block) => {
+            // Planned over the block as it is: after another write it would put back what was there before. And the host
+            // that is to be restarted may be made anew by that write.
+            None if matches!(wish.change, WishedChange::Reattach(_) | WishedChange::Restart)
+                && accepted.iter().any(Wish::writes_block) =>
+            {
                 let reason = HoldReason::AnotherIdentityWrite;
                 held.push(Held { kind: Some(wish.kind), subject: wish.subject(), reason });
             }

@@ -1,5 +1,7 @@
 //! What is written to Kubernetes about policies: the status and events.
 
+use std::{future::Future, time::Duration};
+
 use jiff::Timestamp;
 use k8s_openapi::{
     api::events::v1::Event,
@@ -20,6 +22,16 @@ use crate::{
 /// The name under which fields are owned.
 pub(super) const FIELD_MANAGER: &str = "rolecall";
 
+/// How long an answer may take. kube's client waits for ever, and a pass that waits for ever is a policy that nobody
+/// looks at any more, its deletion included.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// The answer, or an error when there is none in time. What was asked may be done all the same.
+async fn in_time<T>(answer: impl Future<Output = Result<T, kube::Error>>) -> Result<T, kube::Error> {
+    let late = |_| kube::Error::Service(format!("no answer within {} s", ANSWER_WITHIN.as_secs()).into());
+    tokio::time::timeout(ANSWER_WITHIN, answer).await.map_err(late)?
+}
+
 /// What keeps a policy until its grants are revoked.
 pub const FINALIZER: &str = "rolecall.dev/revoke";
 
@@ -34,7 +46,7 @@ pub async fn set_finalizer(
     let others = policy.finalizers().iter().filter(|own| *own != FINALIZER).cloned();
     let finalizers: Vec<_> = others.chain(wanted.then(|| FINALIZER.to_owned())).collect();
     let patch = json!({ "metadata": { "resourceVersion": policy.resource_version(), "finalizers": finalizers } });
-    api.patch(&policy.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await
+    in_time(api.patch(&policy.name_any(), &PatchParams::default(), &Patch::Merge(patch))).await
 }
 
 /// Writes to the cluster.
@@ -61,7 +73,7 @@ impl Publisher {
             "status": status,
         });
         let params = PatchParams::apply(FIELD_MANAGER).force();
-        api.patch_status(&policy.name_any(), &params, &Patch::Apply(patch)).await?;
+        in_time(api.patch_status(&policy.name_any(), &params, &Patch::Apply(patch))).await?;
         Ok(())
     }
 
@@ -88,7 +100,7 @@ impl Publisher {
             ..Event::default()
         };
         let api = Api::<Event>::namespaced(self.client.clone(), &namespace);
-        if let Err(error) = api.create(&PostParams::default(), &event).await {
+        if let Err(error) = in_time(api.create(&PostParams::default(), &event)).await {
             tracing::warn!(error = %innermost(&error), reason, "event not recorded");
         }
     }

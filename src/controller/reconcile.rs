@@ -15,7 +15,7 @@ use crate::{
     api::{DeletionPolicy, FunctionIdentityPolicy, Mode},
     clock::Clock,
     metrics::{StatusWrite, Tally},
-    pipeline::{Intent, Pipeline},
+    pipeline::{Intent, Leave as _, Pipeline},
     report,
 };
 
@@ -114,7 +114,9 @@ impl Reconciler {
         };
         let requested = policy.annotations().get(REQUESTED_AT).map(|token| report::handled_token(token));
         let requested = requested.as_deref();
-        if let Some(end) = self.unpublished.of(policy, requested, self.clock.now()) {
+        let duplicate_of = self.stores.acts_instead(policy);
+        let ground = self.stores.ground(policy, duplicate_of.as_deref());
+        if let Some(end) = self.unpublished.of(policy, requested, &ground, self.clock.now()) {
             return self.publish(policy, end).await;
         }
 
@@ -129,7 +131,6 @@ impl Reconciler {
             // An edit is answered from a fresh look, and a thousand edits at once from one.
             self.pipeline.refresh(policy, &self.stores, AFTER_AN_EDIT).await;
         }
-        let duplicate_of = self.stores.acts_instead(policy);
         let report = self.pipeline.pass(policy, &self.stores, duplicate_of, Intent::Act).await;
         self.sights.note(policy, &report);
 
@@ -138,7 +139,7 @@ impl Reconciler {
         let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
         let unsettled_since = ready.map(|condition| condition.last_transition_time.0);
         let due = report::due(&report, unsettled_since, now);
-        self.publish(policy, PassEnd { status, due }).await
+        self.publish(policy, PassEnd { status, due, ground }).await
     }
 
     /// The last pass: revokes, and lets the policy go.
@@ -163,7 +164,7 @@ impl Reconciler {
     ) -> Result<Option<Arc<FunctionIdentityPolicy>>, PassError> {
         match set_finalizer(&self.publisher.client, policy, wanted).await {
             Ok(policy) => Ok(Some(Arc::new(policy))),
-            Err(kube::Error::Api(response)) if response.code == 404 => Ok(None),
+            Err(error) if self.is_gone(policy, &error) => Ok(None),
             Err(source) => {
                 let refused = matches!(&source, kube::Error::Api(response) if response.code == 403);
                 if refused {
@@ -177,9 +178,15 @@ impl Reconciler {
         }
     }
 
+    /// Whether the API server does not find the policy, and we do not either. One that it cannot find for a moment, as
+    /// when the definition is applied anew, would never be looked at again.
+    fn is_gone(&self, policy: &FunctionIdentityPolicy, error: &kube::Error) -> bool {
+        matches!(error, kube::Error::Api(response) if response.code == 404) && !self.stores.is_current(policy)
+    }
+
     /// Writes the status when it differs, and says when to come back.
     async fn publish(&self, policy: &FunctionIdentityPolicy, end: PassEnd) -> Result<Action, PassError> {
-        let PassEnd { status, due } = &end;
+        let PassEnd { status, due, ground: _ } = &end;
         if policy.status.as_ref() != Some(status) {
             let written = self.publisher.status(policy, status).await;
             self.pipeline.metrics().status_written(match &written {
@@ -190,7 +197,7 @@ impl Reconciler {
             });
             match written {
                 Ok(()) => {}
-                Err(kube::Error::Api(response)) if response.code == 404 => {
+                Err(error) if self.is_gone(policy, &error) => {
                     self.unpublished.forget(policy);
                     return Ok(Action::await_change());
                 }

@@ -29,7 +29,7 @@ use crate::{
     metrics::Metrics,
     model::innermost,
     pipeline::Leave,
-    policy::{Authority, Boundary, acts_instead},
+    policy::{Authority, Boundary, Policy, acts_instead},
 };
 
 /// The stores that a pass looks into.
@@ -46,7 +46,11 @@ pub struct Stores {
 
 impl Leave for Stores {
     fn authority(&self) -> Authority {
-        let boundaries = self.boundaries.state().iter().map(|boundary| Boundary::from(&**boundary)).collect();
+        // By name, because the store has an order of its own in every process: the refusals of several boundaries are
+        // told together, and a status must not be written anew for their order.
+        let mut boundaries = self.boundaries.state();
+        boundaries.sort_by_key(|boundary| boundary.name_any());
+        let boundaries = boundaries.iter().map(|boundary| Boundary::from(&**boundary)).collect();
         let labels = |namespace: &Namespace| (namespace.name_any(), namespace.labels().clone());
         let namespaces = self.namespaces.state().iter().map(|namespace| labels(namespace)).collect();
         Authority::Boundaries { boundaries, namespaces }
@@ -71,6 +75,13 @@ impl Leave for Stores {
 }
 
 impl Stores {
+    /// What a pass over the policy rests on besides Azure: what its boundaries allow, and who acts in its place. To be
+    /// compared, not read.
+    pub(super) fn ground(&self, policy: &FunctionIdentityPolicy, acts_instead: Option<&str>) -> String {
+        let verdict = Policy::parse(policy).map(|parsed| self.authority().verdict(&parsed)).ok();
+        format!("{acts_instead:?} {verdict:?}")
+    }
+
     /// The policy that acts instead of this one, if one does.
     pub(super) fn acts_instead(&self, policy: &FunctionIdentityPolicy) -> Option<String> {
         let all = self.policies.state();

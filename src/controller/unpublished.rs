@@ -22,6 +22,8 @@ pub(super) struct PassEnd {
     pub(super) status: FunctionIdentityPolicyStatus,
     /// When the next pass is due; none when only a change can help.
     pub(super) due: Option<Timestamp>,
+    /// What it rests on besides Azure ([`Stores::ground`](super::Stores::ground)).
+    pub(super) ground: String,
 }
 
 #[derive(Clone, Debug)]
@@ -35,19 +37,20 @@ struct Waiting {
 pub(super) struct Unpublished(Mutex<BTreeMap<String, Waiting>>);
 
 impl Unpublished {
-    /// What is still to be written of this policy, unless it is about another generation or request, or another pass
-    /// is due.
+    /// What is still to be written of this policy, unless it is about another generation or request, rests on another
+    /// ground, or another pass is due.
     pub(super) fn of(
         &self,
         policy: &FunctionIdentityPolicy,
         requested: Option<&str>,
+        ground: &str,
         now: Timestamp,
     ) -> Option<PassEnd> {
         let waiting = self.entries().get(&policy.uid()?)?.end.clone();
         let same_generation = Some(waiting.status.observed_generation) == policy.metadata.generation;
         let same_request = requested.is_none_or(|requested| requested == waiting.status.last_handled_reconcile_at);
         let is_due = waiting.due.is_some_and(|due| due <= now);
-        (same_generation && same_request && !is_due).then_some(waiting)
+        (same_generation && same_request && waiting.ground == ground && !is_due).then_some(waiting)
     }
 
     /// Keeps what could not be written; returns how long to wait with the next try.

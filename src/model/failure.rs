@@ -53,6 +53,11 @@ impl Failure {
         self
     }
 
+    /// Whether no answer came, so that a write may have taken effect all the same.
+    pub fn is_unanswered(&self) -> bool {
+        matches!(self.code.as_str(), "Timeout" | "TransportError")
+    }
+
     /// Whether the thing asked for does not exist.
     pub fn is_not_found(&self) -> bool {
         self.class == FailureClass::Rejected && NOT_FOUND.contains(&self.code.as_str())

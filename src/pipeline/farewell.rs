@@ -4,8 +4,8 @@ use super::{Leave, Live, Pipeline};
 use crate::{
     api::{DeletionPolicy, FunctionIdentityPolicy, Mode},
     apply::Permit,
-    evaluate::{Evaluation, Finding},
-    model::Failure,
+    evaluate::{self, Evaluation, Finding},
+    model::{Failure, Observed, grant_name},
     plan::{self, Execution, Farewell, HoldReason, Outcome, Plan},
     policy::Policy,
 };
@@ -50,11 +50,41 @@ impl Pipeline {
         } else {
             Execution::default()
         };
-        let end = outcome(&evaluation, &plan, &execution);
-        if matches!(end, Farewell::FirstSight) {
+        let mut end = outcome(&evaluation, &plan, &execution);
+        if matches!(end, Farewell::Done { .. }) {
+            end = match self.unlisted(&policy, &observed).await {
+                Ok(None) => end,
+                Ok(Some(left)) => Farewell::Waiting { left: vec![left], because: "NotListed".to_owned() },
+                Err(failure) => waiting(Vec::new(), &failure),
+            };
+        }
+        if matches!(end, Farewell::FirstSight | Farewell::Waiting { .. }) {
             self.outdate(&policy).await;
         }
         end
+    }
+
+    /// A grant of ours for a need of the policy that the list does not show: lists may be older than the last write, and
+    /// nobody looks again when the policy is gone.
+    async fn unlisted(&self, policy: &Policy, observed: &Observed) -> Result<Option<String>, Failure> {
+        let evaluation = evaluate::evaluate(policy, observed, self.clock.now());
+        for need in &evaluation.requirements {
+            let (Some(principal), Some(role)) = (need.principal, need.role_id) else { continue };
+            let name = grant_name(&need.scope, principal, role).to_string();
+            let listed = observed
+                .access_at(&need.scope)
+                .is_ok_and(|access| access.grants.iter().any(|grant| grant.id.name() == name));
+            if listed {
+                continue;
+            }
+            if let Some(grant) = self.azure.grant(&need.scope, &name).await?
+                && grant.mark.as_ref().and_then(|mark| mark.installation.as_ref())
+                    == self.settings.installation.as_ref()
+            {
+                return Ok(Some(grant.id.to_string()));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -63,7 +93,9 @@ fn waiting(left: Vec<String>, failure: &Failure) -> Farewell {
 }
 
 fn outcome(evaluation: &Evaluation, plan: &Plan, execution: &Execution) -> Farewell {
-    let is_gone = |outcome: &Outcome| matches!(outcome, Outcome::Applied | Outcome::AlreadyDone);
+    // Found gone by one read that contradicts the list is not gone: nobody looks again when the policy is, so both are
+    // asked once more.
+    let is_gone = |outcome: &Outcome| *outcome == Outcome::Applied;
     let gone: Vec<_> =
         execution.outcomes.iter().filter(|entry| is_gone(&entry.outcome)).map(|entry| entry.step.subject()).collect();
     let kept = plan.held.iter().filter(|held| matches!(held.reason, HoldReason::StillRequired(_)));
@@ -95,7 +127,8 @@ fn outcome(evaluation: &Evaluation, plan: &Plan, execution: &Execution) -> Farew
         Outcome::Failed(failure) => Some(failure.code.clone()),
         Outcome::Held(reason) => Some(reason.word().to_owned()),
         Outcome::Moved(what) => Some(what.clone()),
-        Outcome::Applied | Outcome::AlreadyDone | Outcome::Rehearsed => None,
+        Outcome::AlreadyDone => Some("Listed".to_owned()),
+        Outcome::Applied | Outcome::Rehearsed => None,
     });
     let because = tried.chain(held).next().unwrap_or_else(|| "not all of it was tried".to_owned());
     Farewell::Waiting { left, because }

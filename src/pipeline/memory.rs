@@ -49,19 +49,14 @@ impl IdentityWrites {
 
     pub(super) fn remember(&self, execution: &Execution, now: Timestamp) {
         for entry in &execution.outcomes {
-            // A refusal changed nothing; an answer that got lost may have been a yes.
-            let may_be_under_way = match &entry.outcome {
-                Outcome::Applied => true,
-                Outcome::Failed(failure) => entry.sent && matches!(failure.code.as_str(), "Timeout" | "TransportError"),
-                Outcome::AlreadyDone | Outcome::Moved(_) | Outcome::Held(_) | Outcome::Rehearsed => false,
-            };
+            let may_have_acted = entry.may_have_acted();
             // What may be half done is not left alone: the app must not stay without its identity.
             let half_done = matches!(entry.step.change, Change::Reattach(_)) && entry.outcome != Outcome::Applied;
-            if let (Some(target), true) = (written_block(&entry.step.change), may_be_under_way && !half_done) {
+            if let (Some(target), true) = (written_block(&entry.step.change), may_have_acted && !half_done) {
                 self.entries().insert(target.clone(), Written { at: now, restarted: false });
             }
-            // Also when the answer was a refusal or got lost: once is enough.
-            if let (Change::Restart(target), true) = (&entry.step.change, entry.sent)
+            // Also when the answer got lost: once is enough.
+            if let (Change::Restart(target), true) = (&entry.step.change, may_have_acted)
                 && let Some(written) = self.entries().get_mut(target)
             {
                 written.restarted = true;

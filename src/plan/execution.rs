@@ -41,6 +41,19 @@ pub enum Outcome {
     Failed(Failure),
 }
 
+impl StepOutcome {
+    /// Whether the request took effect, or may have: a refusal changed nothing, an answer that got lost may have been a
+    /// yes.
+    #[must_use]
+    pub fn may_have_acted(&self) -> bool {
+        match &self.outcome {
+            Outcome::Applied => true,
+            Outcome::Failed(failure) => self.sent && failure.is_unanswered(),
+            Outcome::AlreadyDone | Outcome::Moved(_) | Outcome::Held(_) | Outcome::Rehearsed => false,
+        }
+    }
+}
+
 impl Outcome {
     /// One word for logs, status and metrics.
     #[must_use]
@@ -67,9 +80,9 @@ impl Execution {
         })
     }
 
-    /// The steps whose request was sent, whatever came of it.
-    pub fn sent(&self) -> impl Iterator<Item = &Step> {
-        self.outcomes.iter().filter(|entry| entry.sent).map(|entry| &entry.step)
+    /// The steps whose request took effect, or may have.
+    pub fn acted(&self) -> impl Iterator<Item = &Step> {
+        self.outcomes.iter().filter(|entry| entry.may_have_acted()).map(|entry| &entry.step)
     }
 
     /// Whether nothing in it takes anything away. What it adds, only its own policy has to see in the next survey: others

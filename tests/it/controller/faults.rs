@@ -1,6 +1,6 @@
 //! An API server that fails: watches that end, answers that are lost, writes that lose a race.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use rolecall::sandbox::kube::{KubeFailure, KubeFault};
 use serde_json::json;
@@ -198,4 +198,52 @@ async fn a_status_that_could_not_be_written_is_written_when_it_can_be() {
     run.wait(Duration::from_secs(60)).await;
     assert_eq!(run.reason("orders"), "DriftReported");
     assert_eq!(run.events(), ["DriftReported"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_the_api_server_does_not_find_for_a_moment_is_not_forgotten() {
+    let mut run = Run::new();
+    // As while the definition is being applied anew.
+    run.kube.fail(status_write(KubeFailure::Status(404)));
+    run.kube.put(orders("Report"));
+    run.start();
+    run.wait(SETTLED).await;
+    assert_eq!(run.reason("orders"), "DriftReported");
+    assert_eq!(run.events(), ["DriftReported"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_two_boundaries_lack_is_told_in_the_same_order_by_every_process() {
+    let mut notes = BTreeSet::new();
+    for _ in 0..8 {
+        let mut run = Run::new();
+        for name in ["another", "third"] {
+            let mut boundary = document(include_str!("../../../examples/orders/boundary.yaml"));
+            boundary["metadata"]["name"] = json!(name);
+            boundary["spec"]["roles"] = json!([]);
+            run.kube.put(boundary);
+        }
+        let mut own = document(include_str!("../../../examples/orders/boundary.yaml"));
+        own["spec"]["roles"] = json!([]);
+        run.kube.put(own);
+        run.kube.put(orders("Enforce"));
+        run.start();
+        run.wait(SETTLED).await;
+        notes.insert(run.policy("orders")["status"]["plan"]["held"].to_string());
+    }
+    assert_eq!(notes.len(), 1, "{notes:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_that_waits_to_be_written_is_not_written_when_the_boundary_is_gone() {
+    let mut run = Run::new();
+    run.kube.put(orders("Report"));
+    run.kube.fail(KubeFault { times: 3, ..status_write(KubeFailure::Status(500)) });
+    run.start();
+    run.wait(Duration::from_secs(3)).await;
+    assert_eq!(run.reason("orders"), "", "it is kept, and tried again in seconds");
+    run.kube.delete("IdentityBoundary", None, "payments");
+    run.wait(SETTLED).await;
+    assert_eq!(run.reason("orders"), "OutsideBoundary");
+    assert_eq!(run.events(), ["OutsideBoundary"], "what was found under the boundary is not told any more");
 }

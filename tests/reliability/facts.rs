@@ -1,0 +1,298 @@
+//! What a policy declares, what a boundary allows and who holds what, worked out from the documents a second time:
+//! naively, for the shapes that occur in scenarios and towns, and sharing nothing with the code that is tested.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+const RECEIVER: &str = "4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0";
+const HUBS_RECEIVER: &str = "a638d3c7-ab3a-418d-83e6-5f17a39d4fde";
+const BLOB_CONTRIBUTOR: &str = "ba92f5b4-2d11-453d-a403-e96b0029c9fe";
+const BLOB_OWNER: &str = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b";
+const QUEUE_CONTRIBUTOR: &str = "974c5e8b-45b9-4653-ba55-5f855dd0fb88";
+const QUEUE_READER: &str = "19e7f393-937e-4f77-808e-94535e297925";
+const QUEUE_PROCESSOR: &str = "8a0f0c08-91a1-4084-bc3d-661d67233fed";
+const SECRETS_USER: &str = "4633458b-17de-408a-b874-0445c86b69e6";
+
+/// Who needs something.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Who {
+    System,
+    /// The id of a user-assigned identity, in lower case.
+    User(String),
+}
+
+/// A role that a policy declares for somebody at a scope, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Need {
+    pub(super) who: Who,
+    pub(super) role: String,
+    pub(super) scope: String,
+}
+
+/// A role assignment.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Assignment {
+    pub(super) id: String,
+    pub(super) principal: String,
+    pub(super) role: String,
+    pub(super) scope: String,
+    pub(super) conditioned: bool,
+    pub(super) group: bool,
+    pub(super) changed: Option<Timestamp>,
+}
+
+pub(super) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// A member in lower case: ids and GUIDs are compared so.
+pub(super) fn lower(value: &Value) -> String {
+    text(value).to_lowercase()
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+/// The id behind a name of `resources`.
+fn resource(policy: &Value, name: &Value) -> String {
+    let spec = &policy["spec"];
+    let id = text(&spec["resources"][text(name)]);
+    if id.starts_with('/') {
+        return id.to_lowercase();
+    }
+    let (subscription, group) = (text(&spec["scope"]["subscriptionId"]), text(&spec["scope"]["resourceGroup"]));
+    format!("/subscriptions/{subscription}/resourceGroups/{group}/providers/{id}").to_lowercase()
+}
+
+pub(super) fn target(policy: &Value) -> String {
+    resource(policy, &policy["spec"]["target"]["resource"])
+}
+
+/// The user-assigned identities that must be attached.
+pub(super) fn declared_identities(policy: &Value) -> Vec<String> {
+    list(&policy["spec"]["identities"]["user"]).map(|entry| resource(policy, &entry["resource"])).collect()
+}
+
+pub(super) fn requires_system(policy: &Value) -> bool {
+    policy["spec"]["identities"]["system"] == "Required" || needs(policy).iter().any(|need| need.who == Who::System)
+}
+
+fn who(policy: &Value, name: &Value) -> Who {
+    if name == "system" {
+        return Who::System;
+    }
+    let mut user = list(&policy["spec"]["identities"]["user"]);
+    let entry = user.find(|entry| entry["name"] == *name).unwrap_or(&Value::Null);
+    Who::User(resource(policy, &entry["resource"]))
+}
+
+fn with_entity(id: &str, entity: &str) -> String {
+    let entity = entity.to_lowercase();
+    match entity.split_once('/') {
+        None => id.to_owned(),
+        Some(("containers", name)) => format!("{id}/blobservices/default/containers/{name}"),
+        Some(("queues", name)) if id.contains("/microsoft.storage/") => {
+            format!("{id}/queueservices/default/queues/{name}")
+        }
+        Some(_) => format!("{id}/{entity}"),
+    }
+}
+
+/// Everything that the policy declares as access.
+pub(super) fn needs(policy: &Value) -> Vec<Need> {
+    let spec = &policy["spec"];
+    let host = &spec["platform"]["hostStorage"];
+    let mut needs = Vec::new();
+    let mut add = |who: Who, role: &str, scope: String| {
+        let need = Need { who, role: role.to_lowercase(), scope };
+        if !needs.contains(&need) {
+            needs.push(need);
+        }
+    };
+    if host.is_object() {
+        add(who(policy, &host["identity"]), BLOB_CONTRIBUTOR, resource(policy, &host["resource"]));
+    }
+    for binding in list(&spec["bindings"]) {
+        let (id, by) = (resource(policy, &binding["resource"]), who(policy, &binding["identity"]));
+        let entity = with_entity(&id, text(&binding["entity"]));
+        // What the host keeps is reached by the host's identity.
+        let at_host = host.is_object().then(|| (who(policy, &host["identity"]), resource(policy, &host["resource"])));
+        match text(&binding["type"]) {
+            "blobTrigger" => {
+                add(by.clone(), BLOB_CONTRIBUTOR, entity);
+                add(by, QUEUE_CONTRIBUTOR, id);
+                if let Some((by, host)) = at_host {
+                    add(by, QUEUE_CONTRIBUTOR, host);
+                }
+            }
+            "queueTrigger" => {
+                add(by.clone(), QUEUE_READER, entity.clone());
+                add(by, QUEUE_PROCESSOR, entity);
+            }
+            "serviceBusTrigger" => add(by, RECEIVER, entity),
+            "eventHubTrigger" => {
+                add(by, HUBS_RECEIVER, entity);
+                if let Some((by, host)) = at_host {
+                    add(by, BLOB_CONTRIBUTOR, host);
+                }
+            }
+            other => panic!("the reliability tests do not know the trigger `{other}` yet"),
+        }
+    }
+    for grant in list(&spec["grants"]) {
+        let role = match text(&grant["role"]) {
+            "Storage Blob Data Contributor" => BLOB_CONTRIBUTOR,
+            "Azure Service Bus Data Receiver" => RECEIVER,
+            role if role.len() == 36 => role,
+            other => panic!("the reliability tests do not know the role `{other}` yet"),
+        };
+        let id = resource(policy, &grant["resource"]);
+        add(who(policy, &grant["identity"]), role, with_entity(&id, text(&grant["entity"])));
+    }
+    for vault in list(&spec["vaults"]).filter(|vault| vault["mode"] == "RBAC") {
+        if list(&vault["access"]["secrets"]).next().is_some() {
+            add(who(policy, &vault["identity"]), SECRETS_USER, resource(policy, &vault["resource"]));
+        }
+    }
+    needs
+}
+
+/// Whether a role gives at least what another one does.
+fn gives(role: &str, wanted: &str) -> bool {
+    role == wanted || (role == BLOB_OWNER && wanted == BLOB_CONTRIBUTOR)
+}
+
+/// Whether what holds at `scope` holds at `at`, both in lower case.
+pub(super) fn reaches(scope: &str, at: &str) -> bool {
+    scope == "/" || scope == at || at.strip_prefix(scope).is_some_and(|rest| rest.starts_with('/'))
+}
+
+impl Assignment {
+    /// The role assignment of a document; none when it is something else.
+    pub(super) fn of(document: &Value) -> Option<Self> {
+        let id = lower(&document["id"]);
+        if !id.contains("/providers/microsoft.authorization/roleassignments/") {
+            return None;
+        }
+        let properties = &document["properties"];
+        let role = lower(&properties["roleDefinitionId"]);
+        let time = |member: &str| text(&properties[member]).parse::<Timestamp>().ok();
+        Some(Self {
+            principal: lower(&properties["principalId"]),
+            role: role.rsplit('/').next().unwrap_or_default().to_owned(),
+            scope: lower(&properties["scope"]),
+            conditioned: properties["condition"].is_string(),
+            group: properties["principalType"] == "Group",
+            changed: time("createdOn").max(time("updatedOn")),
+            id,
+        })
+    }
+
+    /// Whether it is for this principal, role and scope exactly.
+    pub(super) fn is_for(&self, principal: &str, need: &Need) -> bool {
+        self.principal == principal && self.role == need.role && self.scope == need.scope
+    }
+
+    /// Whether it meets the need of this principal. A group's may.
+    pub(super) fn meets(&self, principal: &str, need: &Need) -> bool {
+        (self.principal == principal || self.group)
+            && gives(&self.role, &need.role)
+            && reaches(&self.scope, &need.scope)
+            && !self.conditioned
+    }
+
+    /// Whether it is certain to act: Azure's documented times for what it is about.
+    pub(super) fn acts(&self, need: &Need, now: Timestamp) -> bool {
+        let minutes = match need.scope.as_str() {
+            scope if scope.contains("/providers/microsoft.storage/") => 30,
+            scope if scope.contains("/providers/microsoft.servicebus/") => 5,
+            _ => 10,
+        };
+        self.changed.is_none_or(|changed| now.duration_since(changed) >= SignedDuration::from_mins(minutes))
+    }
+}
+
+/// Every role assignment among documents.
+pub(super) fn assignments<'a>(documents: impl IntoIterator<Item = &'a Value>) -> Vec<Assignment> {
+    documents.into_iter().filter_map(Assignment::of).collect()
+}
+
+/// The principal of somebody, as the documents of the app and of the identity have it.
+pub(super) fn principal(who: &Who, site: Option<&Value>, identity: Option<&Value>) -> Option<String> {
+    let found = match who {
+        Who::System => &site?["identity"]["principalId"],
+        Who::User(_) => &identity?["properties"]["principalId"],
+    };
+    found.as_str().map(str::to_lowercase)
+}
+
+/// The user-assigned identities in an identity block, in lower case.
+pub(super) fn attached(block: &Value) -> Vec<String> {
+    block["userAssignedIdentities"].as_object().into_iter().flatten().map(|(id, _)| id.to_lowercase()).collect()
+}
+
+/// Whether an identity block has the system-assigned identity.
+pub(super) fn has_system(block: &Value) -> bool {
+    lower(&block["type"]).contains("systemassigned")
+}
+
+/// How far a mode goes.
+pub(super) fn reach_of(mode: &str) -> u8 {
+    match mode {
+        "Enforce" => 2,
+        "DryRun" => 1,
+        _ => 0,
+    }
+}
+
+/// The boundaries and namespaces that somebody knows of.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rules {
+    pub(super) boundaries: BTreeMap<String, Value>,
+    pub(super) namespaces: BTreeMap<String, Value>,
+}
+
+impl Rules {
+    /// The specs of the boundaries that select a namespace.
+    fn over<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Value> {
+        let labels = self.namespaces.get(namespace).map(|object| &object["metadata"]["labels"]);
+        self.boundaries.values().map(|boundary| &boundary["spec"]).filter(move |spec| {
+            let selected = &spec["namespaces"];
+            let wanted = selected["matchLabels"].as_object().filter(|wanted| !wanted.is_empty());
+            let by_label = wanted
+                .is_some_and(|wanted| wanted.iter().all(|(key, value)| labels.map(|own| &own[key]) == Some(value)));
+            list(&selected["names"]).any(|name| name == namespace) || by_label
+        })
+    }
+
+    /// The scopes that a namespace may see.
+    pub(super) fn scopes(&self, namespace: &str) -> Vec<String> {
+        self.over(namespace).flat_map(|spec| list(&spec["scopes"])).map(|scope| lower(&scope["id"])).collect()
+    }
+
+    /// Whether one boundary lets a namespace's policies write that change at all these scopes.
+    pub(super) fn allow(&self, namespace: &str, change: &str, role: Option<&str>, scopes: &[&str]) -> bool {
+        self.over(namespace).any(|spec| {
+            let covers = |at: &&str| list(&spec["scopes"]).any(|scope| reaches(&lower(&scope["id"]), at));
+            scopes.iter().all(covers)
+                && reach_of(text(&spec["maxMode"])) >= 2
+                && list(&spec["changes"]).any(|own| own == change)
+                && role.is_none_or(|role| list(&spec["roles"]).any(|own| lower(&own["id"]) == role))
+        })
+    }
+}
+
+/// Whether the policy itself asks for that kind of change to be made.
+pub(super) fn asks_for(policy: &Value, change: &str) -> bool {
+    policy["spec"]["mode"] == "Enforce"
+        && policy["spec"]["suspend"] != true
+        && list(&policy["spec"]["remediation"]["allow"]).any(|own| own == change)
+}
+
+/// A condition of a status.
+pub(super) fn condition<'a>(status: &'a Value, kind: &str) -> Option<&'a Value> {
+    list(&status["conditions"]).find(|condition| condition["type"] == kind)
+}

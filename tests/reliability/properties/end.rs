@@ -1,0 +1,242 @@
+//! S6, L1, L2 and D1: what is left when everything is at rest.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::super::{
+    driver::Rest,
+    facts::{self, Assignment, Need, Who, condition, lower, text},
+    fault::Fault,
+    ledger::Ledger,
+    run::Run,
+    stage::Key,
+};
+
+/// How a run ended, without what another run may have otherwise: times, and who made what.
+#[derive(Clone, Debug, PartialEq)]
+pub(in super::super) struct End {
+    /// Azure's documents by id.
+    pub(in super::super) documents: BTreeMap<String, Value>,
+    /// What is said of each policy.
+    pub(in super::super) verdicts: BTreeMap<Key, Value>,
+}
+
+impl End {
+    pub(in super::super) fn of(run: &Run) -> Self {
+        let documents = run.arm.snapshot().into_iter().map(|document| (lower(&document["id"]), settled(document)));
+        let policies = run.kube.list("FunctionIdentityPolicy").into_iter();
+        let verdicts = policies.map(|policy| {
+            let metadata = &policy["metadata"];
+            let key = Key::new((text(&metadata["namespace"]).to_owned(), text(&metadata["name"]).to_owned()));
+            (key, verdict(&policy["status"]))
+        });
+        Self { documents: documents.collect(), verdicts: verdicts.collect() }
+    }
+}
+
+fn settled(mut document: Value) -> Value {
+    let Some(properties) = document["properties"].as_object_mut() else { return document };
+    for member in ["createdOn", "updatedOn", "createdBy", "updatedBy"] {
+        properties.remove(member);
+    }
+    // Two policies may need one grant; which of them made it is a matter of order.
+    if properties.get("description").is_some_and(|it| text(it).starts_with("Granted by Rolecall")) {
+        properties.insert("description".to_owned(), json!("Granted by Rolecall"));
+    }
+    document
+}
+
+/// What a status says that follows from the spec and from Azure.
+fn verdict(status: &Value) -> Value {
+    let list = |member: &Value| member.as_array().cloned().unwrap_or_default();
+    let conditions: Vec<_> =
+        list(&status["conditions"]).iter().map(|one| json!([one["type"], one["status"], one["reason"]])).collect();
+    let findings: Vec<_> = list(&status["findings"]).iter().map(|one| json!([one["code"], one["subject"]])).collect();
+    let held: Vec<_> = list(&status["plan"]["held"]).iter().map(|one| json!([one["subject"], one["reason"]])).collect();
+    json!({
+        "generation": status["observedGeneration"], "conditions": conditions, "hypothesis": status["hypothesis"],
+        "findings": findings, "held": held,
+    })
+}
+
+/// D1: the same end as without faults.
+///
+/// With one exception, which the design wants: a restart or a refresh of which nobody knows whether it was done, or
+/// whether it was our write that called for it, is held and said, and not done again.
+pub(in super::super) fn compare(ledger: &mut Ledger, end: &End, undisturbed: &End) {
+    let last = u32::try_from(ledger.calls.len()).expect("few calls");
+    let unknown = |fault: Fault| match fault {
+        Fault::CrashBefore | Fault::CrashAfter | Fault::CrashLate => true,
+        Fault::AnswerLost | Fault::Hang | Fault::Late | Fault::Reset(_) => true,
+        Fault::Refused { .. }
+        | Fault::Stale
+        | Fault::StaleOldest
+        | Fault::Empty
+        | Fault::HalfList
+        | Fault::Reversed
+        | Fault::Deaf(_)
+        | Fault::Somebody(_) => false,
+    };
+    let may_hold = ledger.calls.iter().any(|call| call.fault.is_some_and(unknown));
+    if may_hold && end.verdicts.values().all(is_held_for_good) && !end.verdicts.is_empty() {
+        return;
+    }
+    let ids = end.documents.keys().chain(undisturbed.documents.keys());
+    if let Some(id) = ids.into_iter().find(|id| end.documents.get(*id) != undisturbed.documents.get(*id)) {
+        let (is, was) = (end.documents.get(id), undisturbed.documents.get(id));
+        let show = |document: Option<&Value>| document.map_or_else(|| "nothing".to_owned(), Value::to_string);
+        ledger.is_broken("D1", last, format!("{id} ends as {} and undisturbed as {}", show(is), show(was)));
+    }
+    for (key, was) in &undisturbed.verdicts {
+        let is = end.verdicts.get(key).unwrap_or(&Value::Null);
+        if is != was {
+            let what = format!("{}/{} ends as {is} and undisturbed as {was}", key.0, key.1);
+            ledger.is_broken("D1", last, what);
+        }
+    }
+}
+
+fn is_held_for_good(verdict: &Value) -> bool {
+    let held = verdict["held"].as_array().cloned().unwrap_or_default();
+    let last = ["NotOurWrite", "AlreadyRestarted", "AlreadyRefreshed"];
+    !held.is_empty() && held.iter().all(|one| last.contains(&text(&one[1])))
+}
+
+/// What must be so when everything is at rest, whatever happened before.
+///
+/// `calls`: how many there were when it came to rest. After that every policy was passed again, and by new processes.
+pub(in super::super) fn judge(ledger: &mut Ledger, run: &Run, rest: Rest, calls: usize) {
+    let last = u32::try_from(ledger.calls.len()).expect("few calls");
+    if rest == Rest::Restless {
+        ledger.is_broken("L1", last, "does not come to rest".to_owned());
+        return;
+    }
+    let writes = ledger.calls[calls..].iter().filter(|call| call.mutating && !is_heartbeat(ledger, call));
+    for call in writes.cloned().collect::<Vec<_>>() {
+        ledger.is_broken("S6", call.number, format!("at rest, and sends {} {}", call.method, call.path));
+    }
+    for policy in run.kube.list("FunctionIdentityPolicy") {
+        for (property, what) in unfinished(run, &policy) {
+            let metadata = &policy["metadata"];
+            let name = format!("{}/{}", text(&metadata["namespace"]), text(&metadata["name"]));
+            ledger.is_broken(property, last, format!("{name}: {what}"));
+        }
+    }
+}
+
+/// A status that only moves the time of the last look, which it does hourly.
+fn is_heartbeat(ledger: &Ledger, call: &super::super::ledger::Call) -> bool {
+    let without_time = |status: &Value| {
+        let mut status = status.clone();
+        if let Some(members) = status.as_object_mut() {
+            members.remove("lastObservedTime");
+        }
+        status
+    };
+    let pass = call.policy.clone().and_then(|key| ledger.passes.get(&(call.process, key)));
+    call.key.ends_with("/status")
+        && pass.is_some_and(|pass| {
+            let before = &pass.object["status"];
+            let time = |status: &Value| text(&status["lastObservedTime"]).parse::<jiff::Timestamp>().ok();
+            let hour = match (time(before), time(&call.body["status"])) {
+                (Some(before), Some(now)) => now.duration_since(before) >= jiff::SignedDuration::from_hours(1),
+                _ => false,
+            };
+            hour && without_time(before) == without_time(&call.body["status"])
+        })
+}
+
+/// L1 and L2, by what is there now.
+fn unfinished(run: &Run, policy: &Value) -> Vec<(&'static str, String)> {
+    let mut unfinished = Vec::new();
+    let (metadata, status) = (&policy["metadata"], &policy["status"]);
+    if metadata["deletionTimestamp"].is_string() {
+        unfinished.push(("L2", "is being deleted and does not go".to_owned()));
+        return unfinished;
+    }
+    if status["observedGeneration"] != metadata["generation"] {
+        let what = format!("generation {} was never looked at", metadata["generation"]);
+        unfinished.push(("L1", what));
+    }
+    if !run.stage.unhindered {
+        return unfinished;
+    }
+    let reason = condition(status, "Ready").map(|ready| text(&ready["reason"])).unwrap_or_default();
+    if matches!(reason, "DuplicateTarget" | "OutsideBoundary") {
+        return unfinished;
+    }
+    let lacking = lacking(run, policy);
+    if reason == "Compliant" && !lacking.is_empty() {
+        unfinished.push(("L1", format!("is Compliant and lacks {:?}", lacking[0].0)));
+    }
+    if let Some((what, _)) = lacking.iter().find(|(_, repairable)| *repairable) {
+        unfinished.push(("L1", format!("{what} could be put right and is not ({reason})")));
+    }
+    if lacking.is_empty() && matches!(reason, "DriftReported" | "DriftDetected" | "Held" | "Remediating") {
+        let codes: Vec<_> =
+            status["findings"].as_array().into_iter().flatten().map(|finding| text(&finding["code"])).collect();
+        // What is not lacking may be wrong otherwise: an old copy of a principal, a vault's mode.
+        if codes
+            .iter()
+            .all(|code| matches!(*code, "role-missing" | "system-identity-disabled" | "user-identity-not-attached"))
+        {
+            unfinished.push(("L1", format!("lacks nothing and is {reason} with {codes:?}")));
+        }
+    }
+    unfinished
+}
+
+/// What is declared and not there, each with whether policy and boundaries let us put it right.
+fn lacking(run: &Run, policy: &Value) -> Vec<(String, bool)> {
+    let target = facts::target(policy);
+    let Some(site) = run.arm.document(&target) else { return vec![("the app".to_owned(), false)] };
+    let namespace = text(&policy["metadata"]["namespace"]);
+    let by_name = |kind: &str| {
+        let objects = run.kube.list(kind).into_iter();
+        objects.map(|object| (text(&object["metadata"]["name"]).to_owned(), object)).collect()
+    };
+    let rules = facts::Rules { boundaries: by_name("IdentityBoundary"), namespaces: by_name("Namespace") };
+    let may = |change: &str, role: Option<&str>, scopes: &[&str]| {
+        facts::asks_for(policy, change) && rules.allow(namespace, change, role, scopes) && max_changes(policy) > 0
+    };
+    let mut lacking = Vec::new();
+    if facts::requires_system(policy) && !facts::has_system(&site["identity"]) {
+        let may = may("EnableSystemIdentity", None, &[&target]);
+        lacking.push(("the system-assigned identity".to_owned(), may));
+    }
+    let attached = facts::attached(&site["identity"]);
+    for id in facts::declared_identities(policy).iter().filter(|id| !attached.contains(id)) {
+        let may = run.arm.document(id).is_some() && may("AttachUserIdentity", None, &[&target, id]);
+        lacking.push((format!("identity {id}"), may));
+    }
+    let grants = facts::assignments(&run.arm.snapshot());
+    for need in facts::needs(policy) {
+        let identity = match &need.who {
+            Who::System => None,
+            Who::User(id) => run.arm.document(id),
+        };
+        let Some(principal) = facts::principal(&need.who, Some(&site), identity.as_ref()) else { continue };
+        if !uses_roles(run, &need) || grants.iter().any(|grant| grant.meets(&principal, &need)) {
+            continue;
+        }
+        // One with a condition is in the way: writing it again would erase the condition.
+        let in_the_way = |grant: &Assignment| grant.principal == principal && grant.conditioned;
+        let free = !grants.iter().any(|grant| in_the_way(grant) && facts::reaches(&grant.scope, &need.scope));
+        let may = free && may("GrantRole", Some(&need.role), &[&need.scope]);
+        lacking.push((format!("{} at {}", need.role, need.scope), may));
+    }
+    lacking
+}
+
+fn max_changes(policy: &Value) -> i64 {
+    policy["spec"]["remediation"]["maxChanges"].as_i64().unwrap_or(10)
+}
+
+/// Whether roles decide there: on a vault only in one of its modes.
+fn uses_roles(run: &Run, need: &Need) -> bool {
+    if !need.scope.contains("/providers/microsoft.keyvault/") {
+        return true;
+    }
+    run.arm.document(&need.scope).is_some_and(|vault| vault["properties"]["enableRbacAuthorization"] == true)
+}

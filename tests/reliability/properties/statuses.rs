@@ -1,0 +1,228 @@
+//! S8, S9 and S10: what is said in the cluster, on what evidence, and to whom.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::{
+    super::{
+        facts::{self, Assignment, Who, condition, lower, text},
+        ledger::{Call, Ledger, Pass},
+        process::SURVEY_AGE,
+        run::Run,
+        stage::Key,
+    },
+    grants::whole_lists,
+    heard_document,
+};
+
+/// What each finding confirms: the playbook's table, once more.
+const CONFIRMS: [(&str, &str); 12] = [
+    ("system-identity-disabled", "H1"),
+    ("system-identity-forbidden", "H1"),
+    ("user-identity-not-attached", "H1"),
+    ("user-identity-not-found", "H1"),
+    ("principal-missing", "H1"),
+    ("stale-attachment", "H1"),
+    ("host-not-recycled", "H1"),
+    ("role-missing", "H2"),
+    ("propagating", "H3"),
+    ("vault-mode-mismatch", "H4"),
+    ("references-denied", "H4"),
+    ("access-denied", "H6"),
+];
+/// Findings that leave something open instead.
+const OPEN: [&str; 3] = ["unreadable", "access-undecided", "role-unknown"];
+
+pub(super) fn at_sending(ledger: &mut Ledger, run: &Run, call: &Call) {
+    if !call.mutating {
+        return;
+    }
+    tells_nothing_foreign(ledger, run, call);
+    if !call.key.ends_with("/status") {
+        return;
+    }
+    let status = &call.body["status"];
+    let Some(key) = call.policy.clone() else { return };
+    let mut broken = contradictions(status).into_iter().map(|what| ("S10", what)).collect::<Vec<_>>();
+    if let Some(pass) = ledger.passes.get(&(call.process, key.clone()))
+        && !is_offered_again(ledger, call)
+    {
+        broken.extend(unfounded(ledger, run.clock.now(), call, &key, pass));
+    }
+    for (property, what) in broken {
+        ledger.is_broken(property, call.number, what);
+    }
+}
+
+/// S8 at rest in the cluster: what was accepted speaks of the generation that it names.
+pub(super) fn at_effect(ledger: &mut Ledger, run: &Run, call: &Call) {
+    if !call.key.ends_with("/status") {
+        return;
+    }
+    let Some((namespace, name)) = call.policy.as_deref() else { return };
+    let Some(object) = run.kube.get("FunctionIdentityPolicy", Some(namespace), name) else { return };
+    let ready = condition(&call.body["status"], "Ready").unwrap_or(&Value::Null);
+    let (told, is) = (&call.body["status"]["observedGeneration"], &object["metadata"]["generation"]);
+    if ready["reason"] == "Compliant" && told != is {
+        ledger.is_broken("S8", call.number, format!("Compliant at generation {told} over generation {is}"));
+    }
+}
+
+/// Whether the process has offered the same status before: then it rests on an earlier pass, which was judged.
+fn is_offered_again(ledger: &Ledger, call: &Call) -> bool {
+    let same = |other: &Call| {
+        other.number < call.number && other.key == call.key && other.body["status"] == call.body["status"]
+    };
+    ledger.of_process(call.process).any(same)
+}
+
+/// S10: the status does not contradict itself.
+fn contradictions(status: &Value) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let conditions = status["conditions"].as_array().cloned().unwrap_or_default();
+    for one in &conditions {
+        if one["observedGeneration"] != status["observedGeneration"] {
+            wrong.push(format!("{} speaks of another generation than the status", one["type"]));
+        }
+    }
+    let of = |kind: &str| condition(status, kind).map(|one| text(&one["status"]).to_owned());
+    let reason = condition(status, "Ready").map(|ready| text(&ready["reason"]).to_owned()).unwrap_or_default();
+    if of("Reconciling").is_some() && of("Stalled").is_some() {
+        wrong.push("both Reconciling and Stalled".to_owned());
+    }
+    let codes: Vec<&str> =
+        status["findings"].as_array().into_iter().flatten().map(|finding| text(&finding["code"])).collect();
+    let confirmed: BTreeSet<_> =
+        CONFIRMS.iter().filter(|(code, _)| codes.contains(code)).map(|(_, hypothesis)| *hypothesis).collect();
+    // A vault that is gone is H6 as well.
+    let confirmed: BTreeSet<_> =
+        confirmed.into_iter().chain(codes.contains(&"vault-not-found").then_some("H6")).collect();
+    let named = text(&status["hypothesis"]);
+    // Earlier links of the chain dominate.
+    if named != confirmed.first().copied().unwrap_or_default() {
+        wrong.push(format!("names the hypothesis `{named}` over the findings {codes:?}"));
+    }
+    let drift = codes.iter().any(|code| *code != "propagating" && !OPEN.contains(code));
+    match of("Drifted").as_deref() {
+        Some("True") if !drift => wrong.push(format!("Drifted over the findings {codes:?}")),
+        Some("False") if codes.iter().any(|code| *code != "propagating") => {
+            wrong.push(format!("not Drifted over the findings {codes:?}"));
+        }
+        _ => {}
+    }
+    let compliant = reason == "Compliant";
+    if compliant && (!codes.is_empty() || of("Ready").as_deref() != Some("True")) {
+        wrong.push(format!("Compliant over the findings {codes:?}"));
+    }
+    if reason == "Propagating" && !codes.contains(&"propagating") {
+        wrong.push("Propagating without such a finding".to_owned());
+    }
+    wrong
+}
+
+/// How long Azure's request for silence is obeyed.
+const LONGEST_SILENCE: SignedDuration = SignedDuration::from_mins(5);
+
+/// S8: `Compliant` rests on lists that show it, read for this generation. S10: a finding that a role is missing does not
+/// rest on lists in which nothing is.
+fn unfounded(ledger: &Ledger, now: Timestamp, call: &Call, key: &Key, pass: &Pass) -> Option<(&'static str, String)> {
+    let status = &call.body["status"];
+    let ready = condition(status, "Ready")?;
+    let codes = status["findings"].as_array().into_iter().flatten().map(|finding| text(&finding["code"]));
+    let missing = codes.into_iter().any(|code| code == "role-missing");
+    let compliant = ready["reason"] == "Compliant";
+    if !missing && !compliant {
+        return None;
+    }
+    let policy = &pass.object;
+    if compliant && status["observedGeneration"] != policy["metadata"]["generation"] {
+        return Some(("S8", format!("{}/{} is Compliant at a generation that was not looked at", key.0, key.1)));
+    }
+    let throttled = ledger.of_process(call.process).any(|other| {
+        matches!(other.heard_status(), Some(429 | 503)) && now.duration_since(other.at) <= LONGEST_SILENCE
+    });
+    // While Azure asks for silence, a survey is not read again.
+    let age = if throttled { LONGEST_SILENCE } else { SignedDuration::try_from(SURVEY_AGE).expect("a minute") };
+    let not_before = oldest_evidence(policy, pass.began);
+    let lists = whole_lists(ledger, call.process);
+    let mut lists = lists.iter().filter(|(_, begun, ended)| {
+        let begun_late_enough = not_before.is_none_or(|earliest| begun.at >= earliest);
+        pass.began.duration_since(*ended) <= age && begun_late_enough
+    });
+    let shown = |grants: &Vec<Assignment>| shows_everything(ledger, call.process, policy, grants, now, compliant);
+    if compliant {
+        let confirmed = lists.any(|(grants, _, _)| shown(grants));
+        return (!confirmed).then(|| ("S8", "Compliant without a list that shows it".to_owned()));
+    }
+    let contradicted =
+        lists.next().is_some_and(|(grants, _, _)| shown(grants)) && lists.all(|(grants, _, _)| shown(grants));
+    contradicted.then(|| ("S10", "a role is said to be missing, and every list shows it".to_owned()))
+}
+
+/// Before which moment nothing counts that was read: an edit is answered from a look ten seconds before it at most,
+/// and whoever asks for a pass gets a new one.
+fn oldest_evidence(policy: &Value, began: Timestamp) -> Option<Timestamp> {
+    let (status, metadata) = (&policy["status"], &policy["metadata"]);
+    let requested = &metadata["annotations"]["reconcile.fluxcd.io/requestedAt"];
+    if requested.is_string() && *requested != status["lastHandledReconcileAt"] {
+        return Some(began);
+    }
+    let observed = status["observedGeneration"].as_i64().unwrap_or(-1);
+    let edited = observed >= 0 && Some(observed) != metadata["generation"].as_i64();
+    edited.then(|| began - SignedDuration::from_secs(10))
+}
+
+/// Whether these grants, and the latest documents that the process heard of, show all that the policy declares.
+fn shows_everything(
+    ledger: &Ledger,
+    process: u32,
+    policy: &Value,
+    grants: &[Assignment],
+    now: Timestamp,
+    acting: bool,
+) -> bool {
+    let Some(site) = heard_document(ledger, process, &facts::target(policy)) else { return false };
+    let attached = facts::attached(&site["identity"]);
+    let identities = facts::declared_identities(policy).iter().all(|id| attached.contains(id))
+        && (!facts::requires_system(policy) || facts::has_system(&site["identity"]));
+    identities
+        && facts::needs(policy).iter().all(|need| {
+            let identity = match &need.who {
+                Who::System => None,
+                Who::User(id) => heard_document(ledger, process, id),
+            };
+            let principal = facts::principal(&need.who, Some(&site), identity.as_ref());
+            principal.is_some_and(|principal| {
+                grants.iter().any(|grant| grant.meets(&principal, need) && (!acting || grant.acts(need, now)))
+            })
+        })
+}
+
+/// S9, the telling half: a status or an event names nothing that lies outside of the namespace's boundaries, unless its
+/// own policy names it.
+fn tells_nothing_foreign(ledger: &mut Ledger, run: &Run, call: &Call) {
+    let Some(key) = &call.policy else { return };
+    let Some(pass) = ledger.passes.get(&(call.process, key.clone())) else { return };
+    let now = ledger.views.get(&call.operator).map(|view| view.rules.scopes(&key.0)).unwrap_or_default();
+    let scopes: Vec<&String> = now.iter().chain(&pass.scopes).collect();
+    let told = call.body.to_string().to_lowercase();
+    let is_near = |id: &str| {
+        let at = id.split("/providers/microsoft.authorization/").next().unwrap_or_default();
+        scopes.iter().any(|scope| facts::reaches(scope, id) || facts::reaches(at, scope))
+    };
+    let foreign = run.stage.words.iter().filter(|(id, _)| !is_near(id)).flat_map(|(_, words)| words);
+    let mut named = foreign.filter(|word| told.contains(word.as_str())).peekable();
+    if named.peek().is_none() {
+        return;
+    }
+    let mut known = pass.object["spec"].to_string().to_lowercase();
+    for document in run.arm.snapshot().iter().filter(|document| is_near(&lower(&document["id"]))) {
+        known.push_str(&document.to_string().to_lowercase());
+    }
+    if let Some(word) = named.find(|word| !known.contains(word.as_str())) {
+        let what = format!("{}/{} is told of `{word}`, which lies outside of its boundaries", key.0, key.1);
+        ledger.is_broken("S9", call.number, what);
+    }
+}
