@@ -55,6 +55,8 @@ pub(super) struct Call {
     pub(super) body: Value,
     pub(super) mutating: bool,
     pub(super) fault: Option<Fault>,
+    /// A status that moves the time of the last look and nothing else.
+    pub(super) heartbeat: bool,
     /// Its place among everything that took effect; none while it has not been served.
     pub(super) served: Option<u64>,
     /// What the process heard: the status and the body.
@@ -219,6 +221,7 @@ impl Ledger {
             body,
             mutating,
             fault: None,
+            heartbeat: false,
             served: None,
             heard: None,
             heard_at: None,

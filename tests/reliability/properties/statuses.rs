@@ -45,6 +45,7 @@ pub(super) fn at_sending(ledger: &mut Ledger, run: &Run, call: &Call) {
     }
     let status = &call.body["status"];
     let Some(key) = call.policy.clone() else { return };
+    ledger.call_mut(call.number).heartbeat = is_heartbeat(ledger, call, &key);
     let mut broken = contradictions(status).into_iter().map(|what| ("S10", what)).collect::<Vec<_>>();
     if let Some(pass) = ledger.passes.get(&(call.process, key.clone()))
         && !is_offered_again(ledger, call)
@@ -76,6 +77,22 @@ fn is_offered_again(ledger: &Ledger, call: &Call) -> bool {
         other.number < call.number && other.key == call.key && other.body["status"] == call.body["status"]
     };
     ledger.of_process(call.process).any(same)
+}
+
+/// Whether the status only moves the time of the last look, which it does hourly, or offers such a one again.
+fn is_heartbeat(ledger: &Ledger, call: &Call, key: &Key) -> bool {
+    let without_time = |status: &Value| {
+        let mut status = status.clone();
+        status.as_object_mut().map(|members| members.remove("lastObservedTime"));
+        status
+    };
+    let time = |status: &Value| text(&status["lastObservedTime"]).parse::<Timestamp>().ok();
+    let Some(pass) = ledger.passes.get(&(call.process, key.clone())) else { return false };
+    let (before, now) = (&pass.object["status"], &call.body["status"]);
+    let hour = time(before)
+        .zip(time(now))
+        .is_some_and(|(before, now)| now.duration_since(before) >= SignedDuration::from_hours(1));
+    (hour || is_offered_again(ledger, call)) && without_time(before) == without_time(now)
 }
 
 /// S10: the status does not contradict itself.
