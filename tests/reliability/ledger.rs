@@ -278,7 +278,7 @@ impl Ledger {
     }
 
     /// The look before a write: what the pass asked of Azure just before the call `number`, the latest first. Not what
-    /// it asked when it observed; tries of one request count as one.
+    /// it asked when it observed; tries and pages of one request count as one, by the last.
     pub(super) fn look_before(&self, number: u32) -> Vec<&Call> {
         let call = self.call(number);
         let (process, policy) = (call.process, &call.policy);
@@ -291,7 +291,8 @@ impl Ledger {
             .filter(|other| other.process == process && other.policy == *policy && other.service == Service::Azure);
         let mut look: Vec<&Call> = Vec::new();
         for other in own.take_while(|other| !other.mutating) {
-            if look.last().is_some_and(|later| later.path == other.path && later.query == other.query) {
+            // Tries and pages of one request.
+            if look.last().is_some_and(|later| later.path == other.path) {
                 continue;
             }
             if look.len() == LOOK {
