@@ -67,8 +67,8 @@ pub fn status(
         truncated,
         pending_restart: pass
             .and_then(|pass| pass.aftermath.pending_restart)
-            .map(|(since, restarted)| PendingRestart { since: Time(since), restarted }),
-        references_refreshed_time: pass.and_then(|pass| pass.aftermath.references_refreshed).map(Time),
+            .map(|(since, restarted)| PendingRestart { since: in_whole_seconds(since), restarted }),
+        references_refreshed_time: pass.and_then(|pass| pass.aftermath.references_refreshed).map(in_whole_seconds),
         plan: pass.and_then(|pass| plan(pass)),
     };
     // The time moves with another change, or hourly: a status that changes at every pass is a write at every pass.
@@ -79,6 +79,11 @@ pub fn status(
         status.last_observed_time = Some(Time(now));
     }
     status
+}
+
+/// A moment as Kubernetes stores it. What a process remembers more finely would differ from its own status at every pass.
+fn in_whole_seconds(moment: Timestamp) -> Time {
+    Time(Timestamp::from_second(moment.as_second()).unwrap_or(moment))
 }
 
 /// A request for a pass as status echoes it: as much of it as the schema has room for.

@@ -34,7 +34,11 @@ const LONGEST_PASS: Duration = Duration::from_secs(15 * 60);
 /// More passes than any run may take.
 const MOST_PASSES: u32 = 600;
 
+/// The longest that two operators act at once, in seconds: when a lease has failed to tell them apart.
+const OVERLAP: u64 = 120;
+
 /// One operator: its process, while it has one, and what it is to pass.
+#[derive(Default)]
 struct Operator {
     process: Option<Process>,
     starts: Option<Instant>,
@@ -49,6 +53,8 @@ struct Turn {
     under_way: bool,
     /// Something called for a pass while one was under way.
     again: bool,
+    /// What the last pass came to could not be written, and is offered again without another look.
+    unwritten: bool,
     /// What the last pass of this process was about, when it was published: the book's `version` at its beginning.
     version: Option<u64>,
     began_at: u64,
@@ -61,6 +67,8 @@ pub(super) struct Driver {
     run: Arc<Run>,
     inner: kube::Client,
     operators: Vec<Operator>,
+    /// When the first of two operators ends for good.
+    overlap_ends: Option<Instant>,
     processes: u32,
     passes: u32,
 }
@@ -74,12 +82,20 @@ pub(super) enum Rest {
     Restless,
 }
 
+impl Operator {
+    fn starting(starts: Option<Instant>) -> Self {
+        Self { starts, ..Self::default() }
+    }
+}
+
 impl Driver {
     pub(super) fn new(run: Arc<Run>, operators: u8) -> Self {
         let inner = run.kube.client();
         let now = Instant::now();
-        let operator = |_| Operator { process: None, starts: Some(now), hears: None, passes: BTreeMap::new() };
-        Self { run, inner, operators: (0..operators).map(operator).collect(), processes: 0, passes: 0 }
+        let overlap = Duration::from_secs(5 + run.drawn(3_000_000) % OVERLAP);
+        let overlap_ends = (operators > 1).then(|| now + overlap);
+        let operators = (0..operators).map(|_| Operator::starting(Some(now))).collect();
+        Self { run, inner, operators, overlap_ends, processes: 0, passes: 0 }
     }
 
     /// Goes on until everything is at rest.
@@ -109,9 +125,8 @@ impl Driver {
 
     /// Every process ends, and another one takes its place.
     pub(super) fn restart(&mut self) {
-        for operator in &mut self.operators {
-            *operator = Operator { process: None, starts: Some(Instant::now()), hears: None, passes: BTreeMap::new() };
-        }
+        let operator = self.operators.last_mut().expect("there is an operator");
+        *operator = Operator::starting(Some(Instant::now()));
     }
 
     /// Crashes and changes of the cluster become something to do.
@@ -121,10 +136,15 @@ impl Driver {
             let mut ledger = self.run.ledger();
             (std::mem::take(&mut ledger.crashed), std::mem::take(&mut ledger.cluster_changed))
         };
+        let last = self.operators.len() - 1;
+        if self.overlap_ends.is_some_and(|ends| ends <= now) {
+            self.overlap_ends = None;
+            self.operators[0] = Operator::default();
+            self.run.ledger().views.remove(&0);
+        }
         for operator in crashed {
-            let starts = Some(now + RESTART);
-            self.operators[usize::from(operator)] =
-                Operator { process: None, starts, hears: None, passes: BTreeMap::new() };
+            let is_over = self.overlap_ends.is_none() && usize::from(operator) < last;
+            self.operators[usize::from(operator)] = Operator::starting((!is_over).then(|| now + RESTART));
         }
         for number in 0..self.operators.len() {
             if changed && self.operators[number].process.is_some() {
@@ -163,7 +183,7 @@ impl Driver {
             ledger.deaf_until.remove(&id.operator);
         }
         let operator = &mut self.operators[number];
-        *operator = Operator { process: Some(process), starts: None, hears: None, passes: BTreeMap::new() };
+        *operator = Operator { process: Some(process), ..Operator::default() };
         self.hear(number);
         let now = Instant::now();
         self.operators[number].passes.values_mut().for_each(|turn| turn.due = Some(now));
@@ -280,11 +300,13 @@ impl Driver {
         }
         let wait = match result {
             Ok(action) => {
-                turn.version = Some(turn.began_at);
+                let looked = !std::mem::take(&mut turn.unwritten);
+                turn.version = looked.then_some(turn.began_at);
                 requeue_after(action)
             }
             Err(error) => {
                 turn.version = None;
+                turn.unwritten = true;
                 Some(wait_after(error))
             }
         };
@@ -299,14 +321,15 @@ impl Driver {
             let due = operator.passes.values().filter(|turn| !turn.under_way).filter_map(|turn| turn.due).min();
             [operator.starts, operator.hears, due].into_iter().flatten().min()
         };
-        self.operators.iter().filter_map(of_operator).min()
+        self.operators.iter().filter_map(of_operator).chain(self.overlap_ends).min()
     }
 
     /// Whether nothing is under way, everybody knows the latest, and each policy was passed since the last thing that
     /// could make a difference, or waits for a change.
     fn is_at_rest(&self) -> bool {
         let ledger = self.run.ledger();
-        if ledger.stragglers > 0 || ledger.cluster_changed || !ledger.crashed.is_empty() {
+        if self.overlap_ends.is_some() || ledger.stragglers > 0 || ledger.cluster_changed || !ledger.crashed.is_empty()
+        {
             return false;
         }
         let resting: BTreeSet<&Key> = ledger
@@ -317,7 +340,8 @@ impl Driver {
             .map(|(key, _)| key)
             .collect();
         (0_u8..).zip(&self.operators).all(|(number, operator)| {
-            operator.process.is_some()
+            let is_over = usize::from(number) + 1 < self.operators.len();
+            (operator.process.is_some() || is_over)
                 && operator.hears.is_none()
                 && operator.passes.iter().all(|(key, turn)| {
                     let waits = turn.due.is_none() && !turn.under_way;

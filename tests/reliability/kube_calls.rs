@@ -94,7 +94,8 @@ async fn serve(run: &Arc<Run>, number: u32, inner: &kube::Client, request: Reque
     let moment = ledger.effect();
     ledger.call_mut(number).served = Some(moment);
     if ledger.call(number).mutating {
-        ledger.cluster_changed = true;
+        // Nobody watches events.
+        ledger.cluster_changed |= !ledger.call(number).path.ends_with("/events");
         properties::at_publishing(&mut ledger, run, number, status);
         drop(ledger);
         run.stirred.notify_one();

@@ -55,6 +55,8 @@ pub(super) struct Call {
     pub(super) body: Value,
     pub(super) mutating: bool,
     pub(super) fault: Option<Fault>,
+    /// A status that moves the time of the last look and nothing else.
+    pub(super) heartbeat: bool,
     /// Its place among everything that took effect; none while it has not been served.
     pub(super) served: Option<u64>,
     /// What the process heard: the status and the body.
@@ -219,6 +221,7 @@ impl Ledger {
             body,
             mutating,
             fault: None,
+            heartbeat: false,
             served: None,
             heard: None,
             heard_at: None,
@@ -275,7 +278,7 @@ impl Ledger {
     }
 
     /// The look before a write: what the pass asked of Azure just before the call `number`, the latest first. Not what
-    /// it asked when it observed; tries of one request count as one.
+    /// it asked when it observed; tries and pages of one request count as one, by the last.
     pub(super) fn look_before(&self, number: u32) -> Vec<&Call> {
         let call = self.call(number);
         let (process, policy) = (call.process, &call.policy);
@@ -288,7 +291,8 @@ impl Ledger {
             .filter(|other| other.process == process && other.policy == *policy && other.service == Service::Azure);
         let mut look: Vec<&Call> = Vec::new();
         for other in own.take_while(|other| !other.mutating) {
-            if look.last().is_some_and(|later| later.path == other.path && later.query == other.query) {
+            // Tries and pages of one request.
+            if look.last().is_some_and(|later| later.path == other.path) {
                 continue;
             }
             if look.len() == LOOK {

@@ -1,6 +1,10 @@
 //! Crashes, lost answers, refusals, lies and other people at every call of a run, with the properties that must hold
 //! all the same. `docs/reliability.md` says how to read it and what it found.
 
+/// A third of the work of a schedule is memory, and there are a hundred thousand of them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 mod arm_calls;
 mod chance;
 mod deeds;

@@ -81,14 +81,18 @@ async fn run(schedule: &Schedule, undisturbed: Option<&End>) -> Played {
         ledger.calls.len()
     };
     let end = End::of(&run);
-    // Once more by the same processes, when all that they remember is old, and by new ones. Of a drawn schedule one of
-    // both.
-    if rest == Rest::Settled && schedule.order % 2 == 0 {
+    // Once more by the same processes, when all that they remember is old, and by new ones. Of drawn schedules every
+    // other one, one way or the other.
+    let (same, new) = match schedule.order {
+        0 => (true, true),
+        order => (order % 4 == 0, order % 4 == 1),
+    };
+    if rest == Rest::Settled && same {
         tokio::time::sleep(2 * super::process::SURVEY_AGE).await;
         driver.ask_for_passes();
         rest = driver.settle().await;
     }
-    if rest == Rest::Settled && (schedule.order == 0 || schedule.order % 2 == 1) {
+    if rest == Rest::Settled && new {
         driver.restart();
         rest = driver.settle().await;
     }

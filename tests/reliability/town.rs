@@ -122,7 +122,7 @@ pub(super) fn build(seed: u64, policies: u8) -> Stage {
         if !documents.iter().any(|document| document["id"] == site["id"]) {
             documents.push(site);
         }
-        let needs_blobs = chance.one_in(2);
+        let needs_blobs = chance.one_in(3);
         if needs_blobs && chance.one_in(2) {
             documents.push(grant(10 + u64::from(position), &team.account(), &principal, BLOB_CONTRIBUTOR));
         }

@@ -457,3 +457,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_left_open_reads_the_same_when_it_was_stored() {
+    let mut report = matching(&in_mode(Mode::Enforce));
+    let finely = now() + SignedDuration::from_millis(123);
+    if let PassResult::Evaluated(pass) = &mut report.finding {
+        pass.aftermath.pending_restart = Some((finely, false));
+        pass.aftermath.references_refreshed = Some(finely);
+    }
+    let first = status(None, &report, None, now());
+    let stored: FunctionIdentityPolicyStatus =
+        serde_json::from_value(serde_json::to_value(&first).unwrap()).expect("a status is read as it is written");
+    assert_eq!(status(Some(&stored), &report, None, now()), stored, "or it is written at every pass");
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{
@@ -81,7 +81,9 @@ fn looked_closely(
     match held.and_then(|look| look.answer(200)) {
         Some(page) => {
             let held = facts::assignments(page["value"].as_array().into_iter().flatten());
-            if let Some(same) = held.iter().find(|other| other.is_for(&wanted.principal, need)) {
+            // Under our own name, what was asked later decides.
+            let same = |other: &&Assignment| other.is_for(&wanted.principal, need) && other.id != wanted.id;
+            if let Some(same) = held.iter().find(same) {
                 broken.push(("S2", format!("grants what it has just seen: {}", same.id)));
             }
         }
@@ -98,16 +100,15 @@ fn looked_closely(
 /// said that we may read such lists.
 fn saw_it_missing(ledger: &Ledger, call: &Call, need: &Need, wanted: &Assignment) -> Option<(&'static str, String)> {
     let began = call.policy.clone().and_then(|key| ledger.passes.get(&(call.process, key)))?;
-    let age = SignedDuration::try_from(SURVEY_AGE).expect("a minute");
+    let age = evidence_age(ledger, call.process, call.at);
     let earlier = ledger.calls[..began.calls]
         .iter()
         .rev()
         .find(|other| other.process == call.process && other.policy == call.policy && is_write_to_azure(other));
-    let shows = whole_lists(ledger, call.process).into_iter().any(|(list, begun, ended)| {
-        let fresh = began.began.duration_since(ended) <= age;
+    let shows = whole_lists(ledger, call.process, began.began - age).into_iter().any(|(list, begun, _)| {
         let after_own_write = earlier.is_none_or(|write| begun.number > write.number);
         let plausible = list.iter().any(|grant| grant.scope.split('/').count() <= 3);
-        fresh && after_own_write && plausible && !list.iter().any(|grant| grant.meets(&wanted.principal, need))
+        after_own_write && plausible && !list.iter().any(|grant| grant.meets(&wanted.principal, need))
     });
     if !shows {
         return Some(("S2", format!("grants {} at {} without a whole list that lacks it", need.role, need.scope)));
@@ -120,6 +121,20 @@ fn saw_it_missing(ledger: &Ledger, call: &Call, need: &Need, wanted: &Assignment
     });
     (!witness).then(|| ("S2", format!("grants at {} without knowing that it may see grants there", need.scope)))
 }
+
+/// How old a list may be when a pass begins that rests on it. The age of a survey counts from the end of its slowest
+/// part, which may be given up after a minute; and while Azure asks for silence, none is read.
+pub(super) fn evidence_age(ledger: &Ledger, process: u32, now: Timestamp) -> SignedDuration {
+    let throttled = ledger.of_process(process).any(|other| {
+        matches!(other.heard_status(), Some(429 | 503)) && now.duration_since(other.at) <= LONGEST_SILENCE
+    });
+    let survey = SignedDuration::try_from(SURVEY_AGE).expect("a minute");
+    (if throttled { LONGEST_SILENCE } else { survey }) + SLOWEST_LIST
+}
+
+/// How long Azure's request for silence is obeyed.
+const LONGEST_SILENCE: SignedDuration = SignedDuration::from_mins(5);
+const SLOWEST_LIST: SignedDuration = SignedDuration::from_secs(62);
 
 fn reads_grants(entry: &Value) -> bool {
     let actions = entry["actions"].as_array().into_iter().flatten();
@@ -136,17 +151,18 @@ fn is_write_to_azure(call: &Call) -> bool {
     call.mutating && call.service == super::Service::Azure
 }
 
-/// The subscription's lists of role assignments that a process heard to their end, the latest first: what was in them,
-/// their first call, and when the last page was there.
-pub(super) fn whole_lists(ledger: &Ledger, process: u32) -> Vec<(Vec<Assignment>, &Call, jiff::Timestamp)> {
+/// The subscription's lists of role assignments that a process heard to their end since then, the latest first: what was
+/// in them, their first call, and when the last page was there.
+pub(super) fn whole_lists(ledger: &Ledger, process: u32, since: Timestamp) -> Vec<(Vec<Assignment>, &Call, Timestamp)> {
     let is_list = |call: &&Call| {
         call.key.split('/').nth(3) == Some("providers")
             && call.key.ends_with("/roleassignments")
             && !call.query.contains("filter")
     };
     let mut whole = Vec::new();
-    let mut open: Option<(Vec<Assignment>, jiff::Timestamp)> = None;
-    for call in ledger.of_process(process).filter(is_list) {
+    let mut open: Option<(Vec<Assignment>, Timestamp)> = None;
+    let recent = ledger.of_process(process).filter(|call| call.heard_at.is_some_and(|heard| heard >= since));
+    for call in recent.filter(is_list) {
         let (Some(page), Some(heard)) = (call.answer(200), call.heard_at) else {
             continue;
         };

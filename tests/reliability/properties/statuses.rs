@@ -9,11 +9,10 @@ use super::{
     super::{
         facts::{self, Assignment, Who, condition, lower, text},
         ledger::{Call, Ledger, Pass},
-        process::SURVEY_AGE,
         run::Run,
         stage::Key,
     },
-    grants::whole_lists,
+    grants::{evidence_age, whole_lists},
     heard_document,
 };
 
@@ -45,6 +44,7 @@ pub(super) fn at_sending(ledger: &mut Ledger, run: &Run, call: &Call) {
     }
     let status = &call.body["status"];
     let Some(key) = call.policy.clone() else { return };
+    ledger.call_mut(call.number).heartbeat = is_heartbeat(ledger, call, &key);
     let mut broken = contradictions(status).into_iter().map(|what| ("S10", what)).collect::<Vec<_>>();
     if let Some(pass) = ledger.passes.get(&(call.process, key.clone()))
         && !is_offered_again(ledger, call)
@@ -76,6 +76,22 @@ fn is_offered_again(ledger: &Ledger, call: &Call) -> bool {
         other.number < call.number && other.key == call.key && other.body["status"] == call.body["status"]
     };
     ledger.of_process(call.process).any(same)
+}
+
+/// Whether the status only moves the time of the last look, which it does hourly, or offers such a one again.
+fn is_heartbeat(ledger: &Ledger, call: &Call, key: &Key) -> bool {
+    let time = |status: &Value| text(&status["lastObservedTime"]).parse::<Timestamp>().ok();
+    let Some(pass) = ledger.passes.get(&(call.process, key.clone())) else { return false };
+    let (before, now) = (&pass.object["status"], &call.body["status"]);
+    let hour = time(before)
+        .zip(time(now))
+        .is_some_and(|(before, now)| now.duration_since(before) >= SignedDuration::from_hours(1));
+    members(before).eq(members(now)) && (hour || is_offered_again(ledger, call))
+}
+
+/// The members of a status, without the time of the last look.
+fn members(status: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    status.as_object().into_iter().flatten().filter(|(name, _)| *name != "lastObservedTime")
 }
 
 /// S10: the status does not contradict itself.
@@ -122,9 +138,6 @@ fn contradictions(status: &Value) -> Vec<String> {
     wrong
 }
 
-/// How long Azure's request for silence is obeyed.
-const LONGEST_SILENCE: SignedDuration = SignedDuration::from_mins(5);
-
 /// S8: `Compliant` rests on lists that show it, read for this generation. S10: a finding that a role is missing does not
 /// rest on lists in which nothing is.
 fn unfounded(ledger: &Ledger, now: Timestamp, call: &Call, key: &Key, pass: &Pass) -> Option<(&'static str, String)> {
@@ -140,20 +153,14 @@ fn unfounded(ledger: &Ledger, now: Timestamp, call: &Call, key: &Key, pass: &Pas
     if compliant && status["observedGeneration"] != policy["metadata"]["generation"] {
         return Some(("S8", format!("{}/{} is Compliant at a generation that was not looked at", key.0, key.1)));
     }
-    let throttled = ledger.of_process(call.process).any(|other| {
-        matches!(other.heard_status(), Some(429 | 503)) && now.duration_since(other.at) <= LONGEST_SILENCE
-    });
-    // While Azure asks for silence, a survey is not read again.
-    let age = if throttled { LONGEST_SILENCE } else { SignedDuration::try_from(SURVEY_AGE).expect("a minute") };
+    let age = evidence_age(ledger, call.process, now);
     let not_before = oldest_evidence(policy, pass.began);
-    let lists = whole_lists(ledger, call.process);
-    let mut lists = lists.iter().filter(|(_, begun, ended)| {
-        let begun_late_enough = not_before.is_none_or(|earliest| begun.at >= earliest);
-        pass.began.duration_since(*ended) <= age && begun_late_enough
-    });
+    let lists = whole_lists(ledger, call.process, pass.began - age);
+    let mut lists = lists.iter().filter(|(_, begun, _)| not_before.is_none_or(|earliest| begun.at >= earliest));
     let shown = |grants: &Vec<Assignment>| shows_everything(ledger, call.process, policy, grants, now, compliant);
     if compliant {
-        let confirmed = lists.any(|(grants, _, _)| shown(grants));
+        let needless = facts::needs(policy).is_empty() && shown(&Vec::new());
+        let confirmed = needless || lists.any(|(grants, _, _)| shown(grants));
         return (!confirmed).then(|| ("S8", "Compliant without a list that shows it".to_owned()));
     }
     let contradicted =
