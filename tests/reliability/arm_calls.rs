@@ -175,7 +175,9 @@ async fn ask(arm: &ArmSim, request: &Request) -> azure_core::Result<Answer> {
         Ok([whole]) => whole,
         Err(chunks) => {
             let mut whole = BytesMut::new();
-            chunks.iter().for_each(|chunk| whole.extend_from_slice(chunk));
+            for chunk in &chunks {
+                whole.extend_from_slice(chunk);
+            }
             whole.freeze()
         }
     };

@@ -84,7 +84,7 @@ pub(super) fn act(run: &Run, deed: Deed) {
         | Act::PassRequested
         | Act::PolicyDeleted
         | Act::PolicyRecreated
-        | Act::TwinCreated => policy(run, key).and_then(|policy| to_policy(run, deed, key, policy)),
+        | Act::TwinCreated => policy(run, key).and_then(|policy| to_policy(run, deed, key, &policy)),
     };
     if done.is_some() {
         ledger.deeds += 1;
@@ -124,7 +124,7 @@ fn in_azure(run: &Run, ledger: &mut Ledger, deed: Deed, policy: &Value) -> Optio
             let grant = picked(grants(arm, policy), deed)?;
             change(ledger, &grant.id, &|arm| {
                 arm.edit(&grant.id, |grant| {
-                    grant["properties"]["condition"] = json!("@Resource[name] StringEquals 'a'")
+                    grant["properties"]["condition"] = json!("@Resource[name] StringEquals 'a'");
                 });
             });
         }
@@ -155,7 +155,7 @@ fn in_azure(run: &Run, ledger: &mut Ledger, deed: Deed, policy: &Value) -> Optio
             site.filter(|site| !facts::has_system(&site["identity"]))?;
             let principal = "5e57e300-0000-4000-8000-0000000000ee";
             change(ledger, &target, &|arm| {
-                arm.edit(&target, |site| set_system(&mut site["identity"], Some(principal)))
+                arm.edit(&target, |site| set_system(&mut site["identity"], Some(principal)));
             });
         }
         Act::OtherAttached => {
@@ -292,7 +292,7 @@ fn to_boundaries(run: &Run, act: Act, namespace: &str) -> Option<()> {
     (!first.is_empty()).then_some(())
 }
 
-fn to_policy(run: &Run, deed: Deed, key: &Key, policy: Value) -> Option<()> {
+fn to_policy(run: &Run, deed: Deed, key: &Key, policy: &Value) -> Option<()> {
     let (namespace, name) = &**key;
     let mut object = json!({
         "apiVersion": policy["apiVersion"], "kind": POLICY, "spec": policy["spec"],

@@ -68,7 +68,7 @@ impl Call {
     /// Whether the path names a collection: an odd number of segments behind the last provider.
     pub(super) fn is_list(&self) -> bool {
         let below = self.path.rsplit("/providers/").next().unwrap_or_default();
-        below.split('/').count() % 2 == 0
+        below.split('/').count().is_multiple_of(2)
     }
 
     /// The body that was heard with this status.

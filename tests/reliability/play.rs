@@ -31,7 +31,7 @@ pub(super) struct Played {
 impl Played {
     /// Every call, as text.
     pub(super) fn journal(&self) -> String {
-        self.calls.iter().map(|call| format!("{call}\n")).collect()
+        self.calls.iter().flat_map(|call| [call.to_string(), "\n".to_owned()]).collect()
     }
 }
 

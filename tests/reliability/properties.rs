@@ -151,7 +151,7 @@ fn may_write(ledger: &mut Ledger, call: &Call) {
     });
     // The revocation of a policy that goes is the exception.
     let goes = policy.is_none_or(|policy| policy["metadata"]["deletionTimestamp"].is_string());
-    if !enforces && !(goes && kind(call) == Some(Write::Revocation)) {
+    if !(enforces || goes && kind(call) == Some(Write::Revocation)) {
         let state = policy.map_or_else(
             || "gone".to_owned(),
             |policy| format!("mode {}, suspend {}", policy["spec"]["mode"], policy["spec"]["suspend"]),

@@ -3,7 +3,7 @@
 use super::{many::play_all, schedule::Schedule};
 
 /// How many are played: enough to find in a debug build what is badly broken, and all of them in the profile `fast`.
-const SCHEDULES: usize = if cfg!(debug_assertions) { 300 } else { 100_000 };
+const SCHEDULES: usize = if cfg!(debug_assertions) { 100 } else { 100_000 };
 
 /// How many schedules: another number is a question of patience, not of the code.
 #[expect(clippy::disallowed_methods, reason = "whoever has more time asks for more in the environment")]

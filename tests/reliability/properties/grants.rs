@@ -90,7 +90,7 @@ fn looked_closely(
         None => broken.push(("S2", "grants without having looked at what is held there".to_owned())),
     }
     let name = ledger.look_before(call.number).into_iter().find(|look| look.key == call.key);
-    if name.and_then(|look| look.heard_status()) != Some(404) {
+    if name.and_then(super::super::ledger::Call::heard_status) != Some(404) {
         broken.push(("S7", "writes a name that it has not just seen free".to_owned()));
     }
     broken
@@ -167,9 +167,9 @@ pub(super) fn whole_lists(ledger: &Ledger, process: u32, since: Timestamp) -> Ve
             continue;
         };
         let grants = facts::assignments(page["value"].as_array().into_iter().flatten());
-        let is_last = page["nextLink"].as_str().is_none_or(str::is_empty);
+        let ends_here = page["nextLink"].as_str().is_none_or(str::is_empty);
         let is_first = !call.query.contains("skiptoken");
-        if is_last {
+        if ends_here {
             open = Some((grants, heard));
         } else if let Some((known, _)) = &mut open {
             known.extend(grants);

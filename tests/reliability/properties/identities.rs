@@ -69,7 +69,9 @@ pub(super) fn at_sending(ledger: &mut Ledger, call: &Call) {
             broken.push(("S3", "enables the system-assigned identity against boundary or policy".to_owned()));
         }
     }
-    broken.into_iter().for_each(|(property, what)| ledger.is_broken(property, call.number, what));
+    for (property, what) in broken {
+        ledger.is_broken(property, call.number, what);
+    }
 }
 
 /// Whoever took an identity off does nothing else before trying to put it back.
@@ -106,7 +108,7 @@ pub(super) fn at_restarting(ledger: &mut Ledger, call: &Call) {
     let app = call.key.trim_end_matches("/restart");
     let written = ledger.identity_written.get(app).copied().unwrap_or_default();
     let restarted = ledger.restarted.get(app).copied().unwrap_or_default();
-    let lied_to = ledger.calls.iter().any(|other| other.is_lie());
+    let lied_to = ledger.calls.iter().any(super::super::ledger::Call::is_lie);
     if written <= restarted && !lied_to {
         ledger.is_broken("S2", call.number, "restarts an app whose identities nobody has written since".to_owned());
     }

@@ -28,7 +28,9 @@ pub(super) fn at_sending(ledger: &mut Ledger, run: &Run, call: &Call) {
         .and_then(|document| Some((Assignment::of(&document)?, document)))
         .map(|(grant, document)| (document, grant))
     else {
-        broken.into_iter().for_each(|(property, what)| ledger.is_broken(property, call.number, what));
+        for (property, what) in broken {
+            ledger.is_broken(property, call.number, what);
+        }
         return;
     };
     let description = text(&document["properties"]["description"]);
@@ -53,7 +55,9 @@ pub(super) fn at_sending(ledger: &mut Ledger, run: &Run, call: &Call) {
     if let Some(name) = needed_by(ledger, run, call, &grant) {
         broken.push(("S12", format!("deletes {}, which {name} needs", grant.id)));
     }
-    broken.into_iter().for_each(|(property, what)| ledger.is_broken(property, call.number, what));
+    for (property, what) in broken {
+        ledger.is_broken(property, call.number, what);
+    }
 }
 
 /// The live policy that would lack something without the grant, as the operator knows the policies.
