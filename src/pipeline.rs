@@ -360,7 +360,7 @@ impl Pipeline {
         let Some(principal) = self.azure.own_principal().await? else { return Ok(Vec::new()) };
         let owner = Owner { installation: installation.clone(), principal };
         let mut claims = observe::claims(&self.azure, &self.surveys, policy, observed, &live.policies).await;
-        claims.unparsed = live.unparsed;
+        claims.unparsed.clone_from(&live.unparsed);
         let may_tell = |scope: &Scope| verdict.may_tell(scope);
         Ok(evaluate::unneeded(policy, &owner, &claims, observed, self.clock.now(), may_tell))
     }

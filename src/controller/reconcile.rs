@@ -148,7 +148,10 @@ impl Reconciler {
         let since = policy.metadata.deletion_timestamp.as_ref().map(|time| time.0);
         let lasted = since.map(|since| self.clock.now().duration_since(since)).unwrap_or_default();
         let end = report::farewell(policy, &farewell, lasted);
-        let Some((kind, reason, note)) = end.event else { return Ok(Action::requeue(end.again)) };
+        let Some((kind, reason, note)) = end.event else {
+            tracing::info!(?farewell, "policy stays for now");
+            return Ok(Action::requeue(end.again));
+        };
         tracing::info!(reason, note, "policy leaves");
         self.publisher.event(policy, kind, reason, &note).await;
         self.finalize(policy, false).await?;

@@ -78,8 +78,8 @@ pub fn unneeded(
                 Some(Kept::Required { by, elsewhere: needing.iter().any(|other| !same_namespace(other)) })
             } else if answers.iter().any(|(_, answer)| *answer == Answer::CannotTell) {
                 Some(Kept::Undecided("whether a policy needs it cannot be told from what was read"))
-            } else if claims.unparsed > 0 {
-                Some(Kept::Undecided("a policy of this cluster is invalid, so what it needs is not known"))
+            } else if grant.scope.subscription().is_some_and(|id| claims.unparsed.contains(id)) {
+                Some(Kept::Undecided("a policy about that subscription is invalid, so what it needs is not known"))
             } else {
                 None
             };

@@ -7,8 +7,8 @@ use crate::{api::FunctionIdentityPolicy, pipeline::Leave, policy::Policy};
 /// The live policies, parsed, and what tells this moment from another.
 pub(super) struct Live {
     pub(super) policies: Vec<Policy>,
-    /// How many could not be parsed.
-    pub(super) unparsed: usize,
+    /// The subscriptions that those speak of which could not be parsed.
+    pub(super) unparsed: BTreeSet<String>,
     /// Uid and generation of each.
     pub(super) seen: BTreeSet<(Option<String>, Option<i64>)>,
     /// The one that is being deleted and does not count.
@@ -23,8 +23,21 @@ impl Live {
         };
         let objects = leave.policies()?;
         let alive: Vec<_> = objects.iter().filter(is_alive).collect();
-        let policies: Vec<_> = alive.iter().filter_map(|object| Policy::parse(object).ok()).collect();
+        let (mut policies, mut unparsed) = (Vec::new(), BTreeSet::new());
+        for object in &alive {
+            match Policy::parse(object) {
+                Ok(policy) => policies.push(policy),
+                Err(_) => unparsed.extend(subscriptions(object)),
+            }
+        }
         let seen = alive.iter().map(|object| (object.metadata.uid.clone(), object.metadata.generation)).collect();
-        Some(Self { unparsed: alive.len() - policies.len(), policies, seen, leaving })
+        Some(Self { policies, unparsed, seen, leaving })
     }
+}
+
+/// Every subscription that a policy names, valid or not: nothing that it declares can lie elsewhere.
+fn subscriptions(object: &FunctionIdentityPolicy) -> impl Iterator<Item = String> + '_ {
+    let base = std::iter::once(object.spec.scope.subscription_id.as_str());
+    let named = object.spec.resources.values().filter_map(|id| id.split('/').filter(|part| !part.is_empty()).nth(1));
+    base.chain(named).map(str::to_ascii_lowercase)
 }

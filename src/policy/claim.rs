@@ -21,6 +21,7 @@ pub struct Claims {
     pub needs: Vec<Claim>,
     /// The names of all live policies, as `namespace/name`, also of those that need nothing.
     pub live: std::collections::BTreeSet<String>,
-    /// Live policies that cannot be parsed: what they need is not known.
-    pub unparsed: usize,
+    /// The subscriptions, in lower case, that live policies speak of which cannot be parsed: what they need there is not
+    /// known.
+    pub unparsed: std::collections::BTreeSet<String>,
 }

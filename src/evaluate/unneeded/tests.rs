@@ -6,7 +6,7 @@ use crate::{
     model::{Mark, grant_name},
     policy::{
         Policy,
-        fixtures::{host_account, own, policy, queue},
+        fixtures::{OTHER_SUBSCRIPTION, SUBSCRIPTION, host_account, own, policy, queue},
     },
 };
 
@@ -174,12 +174,13 @@ fn a_principal_that_is_not_known_may_be_anybody() {
 }
 
 #[test]
-fn an_invalid_policy_may_need_anything() {
+fn an_invalid_policy_may_need_anything_in_the_subscriptions_that_it_speaks_of() {
     let leaving = called("leaving", "payments");
     let mut world = World::without_grants(&leaving);
     ours(&mut world, SHARED, RECEIVER, &queue(), "payments/leaving");
-    let claims = Claims { unparsed: 1, ..Claims::default() };
-    assert!(matches!(&found(&leaving, &world, &claims)[..], [(_, Some(Kept::Undecided(_)))]));
+    let about = |subscription: &str| Claims { unparsed: [subscription.to_owned()].into(), ..Claims::default() };
+    assert!(matches!(&found(&leaving, &world, &about(SUBSCRIPTION))[..], [(_, Some(Kept::Undecided(_)))]));
+    assert!(matches!(&found(&leaving, &world, &about(OTHER_SUBSCRIPTION))[..], [(_, None)]));
 }
 
 #[test]

@@ -42,6 +42,8 @@ pub fn kubeconfig(server: &Server) -> PathBuf {
     let contexts = kubeconfig["contexts"].as_array_mut().expect("a list");
     contexts.retain(|context| context["name"] == current);
     contexts[0]["context"]["user"] = json!(RELEASE);
+    // Where the lease is: in a pod it is the pod's own.
+    contexts[0]["context"]["namespace"] = json!(RELEASE);
     let file = server.folder.join("operator.kubeconfig");
     fs::write(text(&file), kubeconfig.to_string()).expect("the folder can be written");
     file

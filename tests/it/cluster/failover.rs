@@ -23,7 +23,7 @@ use super::{
 };
 
 const NAMESPACE: &str = "payments";
-const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/default/leases/rolecall";
+const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/rolecall/leases/rolecall";
 
 /// A cluster and a simulated Azure whose requests we can read.
 struct Place {
@@ -134,7 +134,7 @@ fn a_leader_that_is_killed_while_it_writes_is_followed_within_twenty_seconds_and
     assert!(written.iter().all(|(_, effective)| *effective == 1), "each grant is made once: {written:?}");
     assert_eq!(place.writes().len(), APPS + 1, "and only the write without an answer was sent again: {written:?}");
     if let Some(kubectl) = Kubectl::of(&place.server.kubeconfig) {
-        let shown = kubectl.ok(&["get", "lease", "rolecall", "-n", "default"]);
+        let shown = kubectl.ok(&["get", "lease", "rolecall", "-n", "rolecall"]);
         assert!(shown.contains(" second_"), "{shown}");
     }
     assert_eq!(second.terminate().0, Some(0));

@@ -16,7 +16,7 @@ use super::{
 };
 
 /// How many subscriptions the simulated Azure has: one a test.
-const SUBSCRIPTIONS: usize = 40;
+const SUBSCRIPTIONS: usize = 64;
 /// The subscription of `examples/orders`.
 const EXAMPLE: &str = "11111111-aaaa-4bbb-8ccc-000000000001";
 /// What tells `requestedAt` from any other annotation.

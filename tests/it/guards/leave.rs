@@ -94,7 +94,7 @@ async fn assert_lost(bench: impl Fn(Mode) -> Bench, path: &str, nth: u32, losses
                 now.set_authority(authority);
                 now.store(stored);
             });
-            let seen = bench.act().await;
+            let seen = Box::pin(bench.act()).await;
             bench.assert_happened();
             if said == TOLD_NOTHING {
                 assert_eq!((seen.outcomes(), seen.codes()), (Vec::new(), Vec::new()), "{number} {mode:?}");
