@@ -6,7 +6,10 @@ mod farewell;
 mod live;
 mod memory;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -368,6 +371,7 @@ impl Pipeline {
         permit: Permit,
         live: Option<&Live>,
     ) -> Execution {
+        let sent = Mutex::new(BTreeMap::new());
         let refused = |step: &Step| {
             if !leave.is_current(object) {
                 return Some(Outcome::Moved("the policy was changed or deleted".to_owned()));
@@ -383,13 +387,17 @@ impl Pipeline {
                 plan::refuse_step(policy, &leave.authority().verdict(policy), plan.mode, step).map(Outcome::Held);
             held.or_else(|| self.identity_writes.settling(step, self.clock.now())).or_else(|| {
                 let room = if permit == Permit::Write { self.budget.take(self.clock.now()) } else { Ok(()) };
+                // What is not refused is sent now.
+                sent.lock().unwrap_or_else(PoisonError::into_inner).insert(step.request.path.clone(), self.clock.now());
                 room.err().map(|until| Outcome::Held(HoldReason::WriteBudget(until)))
             })
         };
         let execution = apply::apply(&self.azure, plan, permit, &self.locks, refused).await;
         self.count(&execution);
         if permit == Permit::Write {
-            self.identity_writes.remember(&execution, self.clock.now());
+            let sent = sent.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let sent_at = |step: &Step| sent.get(&step.request.path).copied().unwrap_or_else(|| self.clock.now());
+            self.identity_writes.remember(&execution, sent_at);
             for entry in execution.outcomes.iter().filter(|entry| entry.outcome == Outcome::Applied) {
                 if let Change::Revoke(revoke) = &entry.step.change {
                     self.breaker.forgive_one_grant(revoke.grant.scope.subscription().unwrap_or_default());

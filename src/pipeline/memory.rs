@@ -47,11 +47,13 @@ impl IdentityWrites {
         self.entries().remove(target);
     }
 
-    pub(super) fn remember(&self, execution: &Execution, now: Timestamp) {
+    /// `sent_at`: when the step's request was sent. Not when all steps were done: a later one may take a minute, and the
+    /// host that this write recycled would look older than the write.
+    pub(super) fn remember(&self, execution: &Execution, sent_at: impl Fn(&Step) -> Timestamp) {
         for entry in &execution.outcomes {
             let may_have_acted = entry.may_have_acted();
             if let (Some(target), true) = (written_block(&entry.step.change), may_have_acted) {
-                self.entries().insert(target.clone(), Written { at: now, restarted: false });
+                self.entries().insert(target.clone(), Written { at: sent_at(&entry.step), restarted: false });
             }
             // Also when the answer got lost: once is enough.
             if let (Change::Restart(target), true) = (&entry.step.change, may_have_acted)
