@@ -6,7 +6,11 @@ mod farewell;
 mod live;
 mod memory;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -376,6 +380,7 @@ impl Pipeline {
         live: Option<&Live>,
     ) -> Execution {
         let may_write = || leave.may_write(self.azure.longest_write());
+        let sent = Mutex::new(BTreeMap::new());
         let refused = |step: &Step| {
             if !leave.is_current(object) {
                 return Some(Outcome::Moved("the policy was changed or deleted".to_owned()));
@@ -397,12 +402,19 @@ impl Pipeline {
             if !may_write() {
                 return Some(Outcome::Held(HoldReason::LeaseUncertain));
             }
-            self.budget.take(self.clock.now()).err().map(|until| Outcome::Held(HoldReason::WriteBudget(until)))
+            let now = self.clock.now();
+            if let Err(until) = self.budget.take(now) {
+                return Some(Outcome::Held(HoldReason::WriteBudget(until)));
+            }
+            sent.lock().unwrap_or_else(PoisonError::into_inner).insert(step.request.path.clone(), now);
+            None
         };
         let execution = apply::apply(&self.azure, plan, permit, &self.locks, refused, may_write).await;
         self.count(&execution);
         if permit == Permit::Write {
-            self.identity_writes.remember(&execution, self.clock.now());
+            let sent = sent.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let sent_at = |step: &Step| sent.get(&step.request.path).copied().unwrap_or_else(|| self.clock.now());
+            self.identity_writes.remember(&execution, sent_at);
             for entry in execution.outcomes.iter().filter(|entry| entry.outcome == Outcome::Applied) {
                 if let Change::Revoke(revoke) = &entry.step.change {
                     self.breaker.forgive_one_grant(revoke.grant.scope.subscription().unwrap_or_default());

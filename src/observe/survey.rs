@@ -203,7 +203,14 @@ async fn access(azure: &Azure, subscription: &str) -> Result<SubscriptionAccess,
         .filter(|grant| !access.roles.contains_key(&grant.role))
         .map(|grant| (grant.role, grant.scope.clone()))
         .collect();
-    let found = stream::iter(undefined).map(|(role, scope)| async move { azure.role(&scope, role).await });
+    let found = stream::iter(undefined).map(|(role, scope)| async move {
+        // The grant may be another team's, and what is said of a survey is said to everybody.
+        azure.role(&scope, role).await.map_err(|failure| {
+            let text =
+                format!("the definition of role {role}, which is granted here, could not be read: {}", failure.code);
+            Failure { text, ..failure }
+        })
+    });
     for role in found.buffer_unordered(4).try_collect::<Vec<_>>().await?.into_iter().flatten() {
         access.roles.insert(role.id, role);
     }

@@ -47,13 +47,15 @@ impl IdentityWrites {
         self.entries().remove(target);
     }
 
-    pub(super) fn remember(&self, execution: &Execution, now: Timestamp) {
+    /// `sent_at`: when the step's request was sent. Not when all steps were done: a later one may take a minute, and the
+    /// host that this write recycled would look older than the write.
+    pub(super) fn remember(&self, execution: &Execution, sent_at: impl Fn(&Step) -> Timestamp) {
         for entry in &execution.outcomes {
             let may_have_acted = entry.may_have_acted();
             // What may be half done is not left alone: the app must not stay without its identity.
             let half_done = matches!(entry.step.change, Change::Reattach(_)) && entry.outcome != Outcome::Applied;
             if let (Some(target), true) = (written_block(&entry.step.change), may_have_acted && !half_done) {
-                self.entries().insert(target.clone(), Written { at: now, restarted: false });
+                self.entries().insert(target.clone(), Written { at: sent_at(&entry.step), restarted: false });
             }
             // Also when the answer got lost: once is enough.
             if let (Change::Restart(target), true) = (&entry.step.change, may_have_acted)

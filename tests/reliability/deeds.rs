@@ -71,6 +71,7 @@ pub(super) fn act(run: &Run, deed: Deed) {
         | Act::DeclaredDetached
         | Act::AppDeleted => policy(run, key).and_then(|policy| in_azure(run, &mut ledger, deed, &policy)),
         Act::BoundaryDeleted | Act::BoundaryToReport | Act::BoundaryWithoutRoles | Act::BoundaryRestored => {
+            ledger.rules_version += 1;
             to_boundaries(run, deed.act, &key.0)
         }
         Act::PolicyEdited

@@ -196,8 +196,9 @@ impl Driver {
         operator.hears = None;
         let Some(process) = &mut operator.process else { return };
         let mut ledger = self.run.ledger();
+        let rules_version = ledger.rules_version;
         let view = ledger.views.entry(process.id.operator).or_default();
-        let news = process.tell(&self.run, view);
+        let news = process.tell(&self.run, view, rules_version);
         properties::at_hearing(&mut ledger, self.run.clock.now(), process.id.operator);
         let view = ledger.views.get(&process.id.operator).expect("just told");
         operator.passes.retain(|key, turn| view.policies.contains_key(key) || turn.under_way);

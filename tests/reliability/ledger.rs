@@ -7,12 +7,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{
     facts::{Rules, lower},
     fault::Fault,
+    process::SURVEY_AGE,
     stage::Key,
 };
 
@@ -129,6 +130,8 @@ impl fmt::Display for Broken {
 pub(super) struct View {
     pub(super) policies: BTreeMap<Key, Value>,
     pub(super) rules: Rules,
+    /// Which of their changes it knows.
+    pub(super) rules_version: Option<u32>,
 }
 
 /// A pass that is under way, or the last one.
@@ -169,6 +172,8 @@ pub(super) struct Ledger {
     pub(super) passes: BTreeMap<(u32, Key), Pass>,
     /// Something in the cluster is other than the operators know.
     pub(super) cluster_changed: bool,
+    /// Moves with boundaries and namespaces.
+    pub(super) rules_version: u32,
     /// Until when each operator hears nothing from the cluster.
     pub(super) deaf_until: BTreeMap<u8, Timestamp>,
     /// Requests that will still take effect although nobody waits for them.
@@ -237,6 +242,16 @@ impl Ledger {
         if let Some(fault) = fault {
             self.met += 1;
             self.version += 1;
+            if call.service == Service::Azure && !mutating {
+                // What came of it is shared with the passes of other policies until the survey is old.
+                let told = match fault {
+                    Fault::Refused { retry_after: Some(seconds), .. } => i64::from(seconds),
+                    _ => 0,
+                };
+                let settled = at + SignedDuration::try_from(SURVEY_AGE).expect("a minute") * 2;
+                let known = self.changed_by_others.entry(operator).or_insert(settled);
+                *known = (*known).max(settled + SignedDuration::from_secs(told));
+            }
             if let Some(again) = fault.again() {
                 self.again.push((process, call.method.clone(), call.path.clone(), again));
             }

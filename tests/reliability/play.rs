@@ -82,10 +82,10 @@ async fn run(schedule: &Schedule, undisturbed: Option<&End>) -> Played {
     };
     let end = End::of(&run);
     // Once more by the same processes, when all that they remember is old, and by new ones. Of drawn schedules every
-    // other one, one way or the other.
+    // fourth, one way or the other.
     let (same, new) = match schedule.order {
         0 => (true, true),
-        order => (order % 4 == 0, order % 4 == 1),
+        order => (order % 8 == 0, order % 8 == 1),
     };
     if rest == Rest::Settled && same {
         tokio::time::sleep(2 * super::process::SURVEY_AGE).await;

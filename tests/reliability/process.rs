@@ -103,7 +103,7 @@ impl Process {
     }
 
     /// Tells it what the cluster holds now; `view` is what it was told before.
-    pub(super) fn tell(&mut self, run: &Run, view: &mut View) -> News {
+    pub(super) fn tell(&mut self, run: &Run, view: &mut View, rules_version: u32) -> News {
         let mut news = News::default();
         let now = by_key(run.kube.list("FunctionIdentityPolicy"));
         for (key, before, after) in differences(&view.policies, &now) {
@@ -115,6 +115,10 @@ impl Process {
             }
             apply(&mut self.policies, before, after);
         }
+        view.policies = now;
+        if view.rules_version.replace(rules_version) == Some(rules_version) {
+            return news;
+        }
         let boundaries = by_name(run.kube.list("IdentityBoundary"));
         for (_, before, after) in differences(&view.rules.boundaries, &boundaries) {
             news.all = true;
@@ -125,7 +129,6 @@ impl Process {
             news.all |= before.map(labels) != after.map(labels);
             apply(&mut self.namespaces, before, after);
         }
-        view.policies = now;
         view.rules.boundaries = boundaries;
         view.rules.namespaces = namespaces;
         news

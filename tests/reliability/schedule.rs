@@ -33,7 +33,7 @@ pub(super) enum Place {
 const TOWNS: u64 = 256;
 
 /// Faults at a later call than this are never met by most schedules.
-const LATEST: u64 = 48;
+const LATEST: u64 = 36;
 
 /// What is drawn from: what one meets most in the beginning of the list more often.
 const FAULTS: [Fault; 26] = [
@@ -79,9 +79,9 @@ impl Schedule {
     /// One of many: a town with one to three policies, one or two operators, one to four faults.
     pub(super) fn random(seed: u64) -> Self {
         let mut chance = Chance::new(seed);
-        let policies = chance.pick(&[1, 1, 1, 1, 1, 2, 2, 3]);
+        let policies = chance.pick(&[1, 1, 1, 1, 1, 1, 1, 1, 2, 3]);
         let place = Place::Town { seed: chance.below(TOWNS), policies };
-        let operators = if chance.one_in(5) { 2 } else { 1 };
+        let operators = if chance.one_in(8) { 2 } else { 1 };
         let order = 1 + chance.below(u64::from(u32::MAX));
         let mut faults = BTreeMap::new();
         for _ in 0..=chance.below(4) {

@@ -163,8 +163,11 @@ fn unfounded(ledger: &Ledger, now: Timestamp, call: &Call, key: &Key, pass: &Pas
         let confirmed = needless || lists.any(|(grants, _, _)| shown(grants));
         return (!confirmed).then(|| ("S8", "Compliant without a list that shows it".to_owned()));
     }
-    let contradicted =
-        lists.next().is_some_and(|(grants, _, _)| shown(grants)) && lists.all(|(grants, _, _)| shown(grants));
+    // Documents that were lied about need not fit together.
+    let lied_to = ledger.of_process(call.process).any(Call::is_lie);
+    let contradicted = !lied_to
+        && lists.next().is_some_and(|(grants, _, _)| shown(grants))
+        && lists.all(|(grants, _, _)| shown(grants));
     contradicted.then(|| ("S10", "a role is said to be missing, and every list shows it".to_owned()))
 }
 
