@@ -151,10 +151,19 @@ impl Bucket {
         self.closed_until.map(|until| until.saturating_duration_since(now)).filter(|left| !left.is_zero())
     }
 
-    /// A token that was not used.
-    pub(super) fn give_back(&mut self) {
+    /// Whether a request that holds this ticket came too late: Azure has asked for silence since, and it is not
+    /// over. The one that goes to find out holds a younger ticket than the refusal.
+    pub(super) fn outdated(&self, ticket: Ticket, now: Instant) -> Option<Duration> {
+        self.closed_for(now).filter(|_| ticket.0 < self.refused_before)
+    }
+
+    /// A token that was not used. Where it was the one that should find out, another may.
+    pub(super) fn give_back(&mut self, ticket: Ticket, now: Instant) {
         if let Some(limit) = &mut self.limit {
             limit.level = (limit.level + 1.0).min(limit.size);
+        }
+        if ticket.0 >= self.refused_before && ticket.0 + 1 == self.next {
+            self.closed_until = self.closed_until.map(|until| until.min(now));
         }
     }
 

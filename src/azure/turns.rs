@@ -142,7 +142,7 @@ impl Turn {
     /// Why not to send after all: Azure has refused another request since the turn was given.
     pub(super) fn void(&self) -> Option<NotYet> {
         let now = Instant::now();
-        let closed = |place: &Place| locked(&place.line.bucket).closed_for(now);
+        let closed = |place: &Place| locked(&place.line.bucket).outdated(place.ticket, now);
         closed(&self.provider).max(closed(&self.subscription)).map(|wait| NotYet { wait, refused: true })
     }
 
@@ -195,7 +195,7 @@ struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if !self.used {
-            locked(&self.line.bucket).give_back();
+            locked(&self.line.bucket).give_back(self.ticket, Instant::now());
         }
     }
 }

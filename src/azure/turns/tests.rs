@@ -144,6 +144,26 @@ async fn a_turn_that_is_held_is_void_when_azure_has_refused_since() {
     assert_eq!(held.void(), Some(not_before(17)));
 }
 
+/// A write takes its turn before its confirming look: were the turn after the silence void as well, none would go again.
+#[tokio::test(start_paused = true)]
+async fn the_turn_after_the_silence_is_good_and_goes_to_another_when_it_is_not_used() {
+    let turns = turns();
+    let writes = Counted::at(Operation::Writes, GRANT);
+    let mut first = turns.next(&writes, Urgency::Confirming).await.expect("the first");
+    first.use_up();
+    first.answered(&refusal(false, 4));
+    sleep(Duration::from_secs(4)).await;
+    let unused = turns.next(&writes, Urgency::Confirming).await.expect("the silence is over");
+    assert_eq!(unused.void(), None);
+    drop(unused);
+    let began = Instant::now();
+    let mut used = turns.next(&writes, Urgency::Confirming).await.expect("nobody finds out");
+    assert_eq!((began.elapsed(), used.void()), (Duration::ZERO, None));
+    used.use_up();
+    used.answered(&refusal(false, 4));
+    assert!(used.void().is_some(), "and it is refused as well");
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_gives_up_waiting_keeps_nobody_back() {
     let (turns, reads) = (turns(), reads());
