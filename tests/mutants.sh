@@ -35,7 +35,7 @@ for patch in "$root"/tests/mutants/*.patch; do
     verdict='DOES NOT BUILD'
   else
     cargo test --locked $target -- "$catcher" >target.log 2>&1
-    if grep -qE "^test .*${catcher##*::} \.\.\. FAILED" target.log; then verdict=$catcher; else verdict="SURVIVED $catcher"; fi
+    if grep -qE "^test (.*::)?${catcher}(::.*)? \.\.\. FAILED" target.log; then verdict=$catcher; else verdict="SURVIVED $catcher"; fi
   fi
   case $verdict in "$catcher") ;; *) missed=$((missed + 1)) ;; esac
   printf '%-9s %-34s %-74s %s\n' "$property" "$name" "$verdict" "$((SECONDS - from))"
