@@ -222,7 +222,7 @@ impl Arm {
             body.extend_from_slice(&chunk);
         }
         let status = u16::from(status);
-        let header = |name: &'static str| headers.get_optional_str(&HeaderName::from_static(name)).map(str::to_owned);
+        let header = |name: &'static str| envelope::header(&headers, &HeaderName::from_static(name)).map(str::to_owned);
         tracing::debug!(operation = what, status, "azure answered");
         if (200..300).contains(&status) {
             turn.answered(&Told::of(turn.operation(), status, &headers, None));

@@ -9,6 +9,7 @@ use azure_core::http::{
     policies::{Policy, PolicyResult},
 };
 
+use super::envelope::header;
 use crate::metrics::{Metrics, operation};
 
 /// Comes last before the transport, so that neither the wait for a token nor a pause between tries is in the time.
@@ -23,7 +24,7 @@ impl Policy for Counting {
         let counted = self.metrics.arm_request(operation(request.method().as_str(), request.url().path()));
         let result = next[0].send(ctx, request, &next[1..]).await;
         if let Ok(response) = &result {
-            let told_to_wait = response.headers().get_optional_str(&RETRY_AFTER).is_some();
+            let told_to_wait = header(response.headers(), &RETRY_AFTER).is_some();
             counted.answered(u16::from(response.status()), told_to_wait);
         }
         result

@@ -6,7 +6,10 @@
 
 use std::time::Duration;
 
-use azure_core::error::ErrorKind;
+use azure_core::{
+    error::ErrorKind,
+    http::headers::{HeaderName, Headers},
+};
 use serde_json::Value;
 
 use crate::model::{Failure, FailureClass, innermost};
@@ -46,6 +49,12 @@ pub fn failure_of(what: &str, facts: &ErrorFacts, body: &[u8]) -> Failure {
         correlation_id: correlation_id.clone(),
         retry_after,
     }
+}
+
+/// What a header of an answer says, if it is there. `Headers::get_optional_str` makes an error of each that is not, and
+/// a backtrace with it where those are on: with nine names asked for, most of the work of an answer.
+pub(super) fn header<'a>(headers: &'a Headers, name: &HeaderName) -> Option<&'a str> {
+    headers.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str())
 }
 
 /// The failure behind a request that got no answer.

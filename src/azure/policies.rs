@@ -13,6 +13,7 @@ use azure_core::{
     },
 };
 
+use super::envelope::header;
 use crate::metrics::{Metrics, operation};
 
 /// Sends reads again after a passing fault. Writes are never repeated here: whether a write took effect is found out
@@ -37,7 +38,7 @@ impl Policy for ReadRetry {
             let pause = Duration::from_millis(200 * u64::from(tried) * u64::from(tried));
             let wait = match &result {
                 Ok(response) => {
-                    let told = response.headers().get_optional_str(&RETRY_AFTER);
+                    let told = header(response.headers(), &RETRY_AFTER);
                     match (u16::from(response.status()), told.and_then(|text| text.trim().parse().ok())) {
                         // A 429 is not for this policy: everybody's next request depends on it (`turns`).
                         (503, Some(seconds)) => Duration::from_secs(seconds),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use azure_core::http::headers::{HeaderName, Headers};
 
-use super::turns::Operation;
+use super::{envelope::header, turns::Operation};
 use crate::model::{Failure, FailureClass};
 
 /// What an answer says of limits.
@@ -29,7 +29,7 @@ pub(super) enum Told {
 impl Told {
     /// Reads an answer. `failure` is what was made of one that is no success.
     pub(super) fn of(operation: Operation, status: u16, headers: &Headers, failure: Option<&Failure>) -> Self {
-        let text = |name: &'static str| headers.get_optional_str(&HeaderName::from_static(name));
+        let text = |name: &'static str| header(headers, &HeaderName::from_static(name));
         // A lock of App Service is a 429 too, and of another class; a 503 with a time says nothing of limits.
         if let Some(failure) = failure.filter(|it| status == 429 && it.class == FailureClass::Throttled) {
             let by_provider = match failure.code.as_str() {

@@ -9,7 +9,7 @@ use azure_core::{
 };
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt as _;
-use rolecall::sandbox::arm::{ArmSim, Fault as ArmFault};
+use rolecall::sandbox::arm::ArmSim;
 use serde_json::{Value, json};
 
 use super::{
@@ -72,13 +72,8 @@ impl HttpClient for ArmWay {
             Some(Fault::Stale) => Some(ask(&run.past(false), request).await?),
             Some(Fault::StaleOldest) => Some(ask(&run.past(true), request).await?),
             Some(Fault::Empty) => Some(serve(run, number, request, Lie::Empty).await?),
-            Some(Fault::HalfList) => {
-                let words = json!({
-                    "method": "GET", "path": request.url().path(), "times": 3, "answer": "fail-second-page",
-                });
-                run.arm.add_fault(serde_json::from_value::<ArmFault>(words).expect("a fault"));
-                Some(serve(run, number, request, Lie::None).await?)
-            }
+            // The pages behind the first are refused by what the fault does `again`.
+            Some(Fault::HalfList) => Some(serve(run, number, request, Lie::Half).await?),
             Some(Fault::Reversed) => Some(serve(run, number, request, Lie::Reversed).await?),
             Some(Fault::Deaf(seconds)) => {
                 deeds::deafen(run, id.operator, seconds);
@@ -108,6 +103,8 @@ impl HttpClient for ArmWay {
 enum Lie {
     None,
     Empty,
+    /// The first half, with a link to the rest.
+    Half,
     Reversed,
 }
 
@@ -140,7 +137,7 @@ async fn serve(run: &Arc<Run>, number: u32, request: &Request, lie: Lie) -> azur
         let moment = ledger.effect();
         ledger.call_mut(number).served = Some(moment);
         if lie != Lie::None {
-            falsify(&mut answer, lie);
+            falsify(&mut answer, lie, request);
         }
         return Ok(answer);
     }
@@ -184,12 +181,18 @@ async fn ask(arm: &ArmSim, request: &Request) -> azure_core::Result<Answer> {
     Ok(Answer { status: status.into(), headers, body })
 }
 
-fn falsify(answer: &mut Answer, lie: Lie) {
+fn falsify(answer: &mut Answer, lie: Lie, request: &Request) {
     let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body) else { return };
     let Some(items) = body["value"].as_array_mut() else { return };
     match lie {
         Lie::None => {}
         Lie::Empty => items.clear(),
+        Lie::Half => {
+            items.truncate(items.len().div_ceil(2));
+            let mut rest = request.url().clone();
+            rest.query_pairs_mut().append_pair("$skiptoken", &format!("after-{}", items.len()));
+            body["nextLink"] = rest.as_str().into();
+        }
         Lie::Reversed => items.reverse(),
     }
     answer.body = body.to_string().into();

@@ -155,6 +155,7 @@ impl Fault {
             Self::Refused { status, retry_after, times } => {
                 (times > 1).then(|| Self::Refused { status, retry_after, times: times - 1 })
             }
+            Self::HalfList => Some(Self::Refused { status: 500, retry_after: None, times: 3 }),
             _ => None,
         }
     }
