@@ -420,13 +420,17 @@ impl Pipeline {
                     self.breaker.forgive_one_grant(revoke.grant.scope.subscription().unwrap_or_default());
                 }
             }
-            if execution.outdates_the_survey() && execution.only_adds() {
-                for subscription in policy.subscriptions() {
-                    self.surveys.outdate_for(subscription, &policy.target).await;
-                }
-            } else if execution.outdates_the_survey() {
-                self.outdate(policy).await;
+        }
+        let outdated = match permit {
+            Permit::Write => execution.outdates_the_survey(),
+            Permit::Rehearse => execution.found_another_world(),
+        };
+        if outdated && execution.only_adds() {
+            for subscription in policy.subscriptions() {
+                self.surveys.outdate_for(subscription, &policy.target).await;
             }
+        } else if outdated {
+            self.outdate(policy).await;
         }
         execution
     }

@@ -80,6 +80,12 @@ impl Execution {
         })
     }
 
+    /// Whether a look found the world changed since the survey.
+    #[must_use]
+    pub fn found_another_world(&self) -> bool {
+        self.outcomes.iter().any(|entry| matches!(entry.outcome, Outcome::AlreadyDone | Outcome::Moved(_)))
+    }
+
     /// The steps whose request took effect, or may have.
     pub fn acted(&self) -> impl Iterator<Item = &Step> {
         self.outcomes.iter().filter(|entry| entry.may_have_acted()).map(|entry| &entry.step)

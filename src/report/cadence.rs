@@ -29,6 +29,10 @@ pub(super) fn next_pass(report: &Report, unsettled_since: Option<Timestamp>, now
         .and_then(|lasted| Duration::try_from(lasted).ok())
         .unwrap_or_default();
     let wait = match report.situation() {
+        // A rehearsal found that the drift is none any more.
+        Situation::DriftReported | Situation::DriftGated if pass.execution.found_another_world() => {
+            interval.min(lasted.clamp(AFTER_A_CHANGE, 5 * MINUTE))
+        }
         Situation::Compliant | Situation::CompliantWithFindings | Situation::DriftReported | Situation::DriftGated => {
             interval
         }
@@ -227,6 +231,11 @@ mod tests {
         let lease = Outcome::Held(HoldReason::LeaseUncertain);
         let uncertain = acted(&policy, &World::without_grants(&policy), |_| Some(lease.clone()));
         assert_eq!(wait(&uncertain), Some(AFTER_A_CHANGE), "by then it is renewed, or somebody else leads");
+        let rehearsing = Policy { mode: Mode::DryRun, ..policy.clone() };
+        let world = World::without_grants(&rehearsing);
+        assert_eq!(wait(&acted(&rehearsing, &world, |_| Some(Outcome::Rehearsed))), Some(10 * MINUTE));
+        let made_meanwhile = acted(&rehearsing, &world, |_| Some(Outcome::AlreadyDone));
+        assert_eq!(wait(&made_meanwhile), Some(AFTER_A_CHANGE), "what is told is known to be out of date");
         let mut world = World::matching(&policy);
         world.each_list(|access| access.grants[1].changed = Some(minutes_ago(3)));
         assert_eq!(wait(&looked(&policy, &world)), Some(2 * MINUTE + SECOND), "just after it is certain to act");

@@ -146,8 +146,9 @@ async fn serve(run: &Arc<Run>, number: u32, request: &Request, lie: Lie) -> azur
     let answer = ask(&run.arm, request).await?;
     let after = run.arm.snapshot();
     if before != after {
-        let by = run.ledger().call(number).operator;
-        run.ledger().others_will_see(Some(by), run.when_surveys_are_old());
+        let mut ledger = run.ledger();
+        let (operator, policy) = (ledger.call(number).operator, ledger.call(number).policy.clone());
+        ledger.others_will_see(Some((operator, policy)), run.when_surveys_are_old());
     }
     properties::at_effect(&mut run.ledger(), number, answer.status, &before, &after);
     Ok(answer)

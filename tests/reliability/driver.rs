@@ -348,7 +348,7 @@ impl Driver {
                     let waits = turn.due.is_none() && !turn.under_way;
                     let is_latest = turn.version == Some(ledger.version) && resting.contains(key);
                     // A pass may rest on a survey that is as old as one may be.
-                    let others = ledger.changed_by_others.get(&number).copied().unwrap_or(self.run.stage.start);
+                    let others = ledger.knows_of_all(number, key).unwrap_or(self.run.stage.start);
                     let is_latest = is_latest && turn.began_when.is_some_and(|began| began > others);
                     !turn.under_way && (waits || is_latest)
                 })

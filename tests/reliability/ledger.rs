@@ -167,6 +167,8 @@ pub(super) struct Ledger {
     pub(super) version: u64,
     /// From when on a pass of each operator rests on readings that know of every change that others made to Azure.
     pub(super) changed_by_others: BTreeMap<u8, Timestamp>,
+    /// The same of what an operator's own passes wrote, by operator and policy: its other policies' surveys may be older.
+    pub(super) changed_by_passes: BTreeMap<(u8, Key), Timestamp>,
     /// By operator.
     pub(super) views: BTreeMap<u8, View>,
     pub(super) passes: BTreeMap<(u32, Key), Pass>,
@@ -267,11 +269,23 @@ impl Ledger {
         self.effects
     }
 
-    /// Notes that somebody changed Azure, whose other users may not see it before their survey is old.
-    pub(super) fn others_will_see(&mut self, by: Option<u8>, from: Timestamp) {
-        for operator in (0..2).filter(|operator| Some(*operator) != by) {
+    /// Notes that somebody changed Azure, whose other users may not see it before their survey is old. `by`: the operator
+    /// and the policy whose pass did it.
+    pub(super) fn others_will_see(&mut self, by: Option<(u8, Option<Key>)>, from: Timestamp) {
+        let by_operator = by.as_ref().map(|(operator, _)| *operator);
+        for operator in (0..2).filter(|operator| Some(*operator) != by_operator) {
             self.changed_by_others.insert(operator, from);
         }
+        if let Some((operator, Some(policy))) = by {
+            self.changed_by_passes.insert((operator, policy), from);
+        }
+    }
+
+    /// When a pass over a policy must have begun to know of everything that was written for others.
+    pub(super) fn knows_of_all(&self, operator: u8, policy: &Key) -> Option<Timestamp> {
+        let passes = self.changed_by_passes.iter();
+        let of_others = passes.filter(|((by, key), _)| *by == operator && key != policy).map(|(_, moment)| *moment);
+        of_others.chain(self.changed_by_others.get(&operator).copied()).max()
     }
 
     /// Notes that a document is another one now.
