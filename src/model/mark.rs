@@ -49,12 +49,13 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Whether a grant is ours, by all three proofs: our derived name, our mark, created by our principal.
+    /// Whether a grant is ours as we made it, by all proofs: our derived name, our mark, created by our principal, and no
+    /// condition, which we never set.
     #[must_use]
     pub fn owns(&self, grant: &Grant) -> bool {
         let marked = grant.mark.as_ref().and_then(|mark| mark.installation.as_deref()) == Some(&self.installation);
         let named = grant.id.name() == grant_name(&grant.scope, grant.principal, grant.role).to_string();
-        marked && named && grant.created_by == Some(self.principal)
+        marked && named && grant.created_by == Some(self.principal) && !grant.conditioned
     }
 }
 

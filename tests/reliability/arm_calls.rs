@@ -136,6 +136,13 @@ async fn serve(run: &Arc<Run>, number: u32, request: &Request, lie: Lie) -> azur
         let mut ledger = run.ledger();
         let moment = ledger.effect();
         ledger.call_mut(number).served = Some(moment);
+        // A fault of the scenario's own, which passes like one of the schedule's.
+        if answer.status == 429 || answer.status >= 500 {
+            let operator = ledger.call(number).operator;
+            let told = answer.headers.get_optional_string(&"retry-after".into());
+            let told = told.and_then(|seconds| seconds.parse().ok()).unwrap_or_default();
+            ledger.is_disturbed(operator, run.clock.now(), told);
+        }
         if lie != Lie::None {
             falsify(&mut answer, lie, request);
         }

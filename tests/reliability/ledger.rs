@@ -245,14 +245,11 @@ impl Ledger {
             self.met += 1;
             self.version += 1;
             if call.service == Service::Azure && !mutating {
-                // What came of it is shared with the passes of other policies until the survey is old.
                 let told = match fault {
                     Fault::Refused { retry_after: Some(seconds), .. } => i64::from(seconds),
                     _ => 0,
                 };
-                let settled = at + SignedDuration::try_from(SURVEY_AGE).expect("a minute") * 2;
-                let known = self.changed_by_others.entry(operator).or_insert(settled);
-                *known = (*known).max(settled + SignedDuration::from_secs(told));
+                self.is_disturbed(operator, at, told);
             }
             if let Some(again) = fault.again() {
                 self.again.push((process, call.method.clone(), call.path.clone(), again));
@@ -261,6 +258,14 @@ impl Ledger {
         call.fault = fault;
         self.calls.push(call);
         number
+    }
+
+    /// Notes that a read did not get its answer, after which it was told to wait for so many seconds. What came of it is
+    /// shared with the passes of other policies until the survey is old.
+    pub(super) fn is_disturbed(&mut self, operator: u8, at: Timestamp, told: i64) {
+        let settled = at + SignedDuration::try_from(SURVEY_AGE).expect("a minute") * 2;
+        let known = self.changed_by_others.entry(operator).or_insert(settled);
+        *known = (*known).max(settled + SignedDuration::from_secs(told));
     }
 
     /// Notes that a call was served, or that somebody did something.

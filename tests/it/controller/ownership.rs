@@ -92,23 +92,21 @@ async fn what_the_operator_granted_carries_its_mark_and_is_taken_back() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_taken_back_that_somebody_else_made_or_touched() {
-    // By hand; and by us, with a description that somebody has edited since.
-    for edited in [false, true] {
+    let touch: [(&str, fn(&mut Value)); 3] = [
+        ("made by hand", |grant| grant["properties"]["createdBy"] = json!("99999999-0000-4000-8000-000000000099")),
+        ("described anew", |grant| grant["properties"]["description"] = json!("kept for the migration")),
+        ("narrowed", |grant| grant["properties"]["condition"] = json!("@Resource[name] StringEquals 'orders'")),
+    ];
+    for (how, touch) in touch {
         let mut run = run();
         run.kube.put(policy("orders", true));
         run.start();
         run.wait(20 * MINUTE).await;
         let id = receivers(&run)[0]["id"].as_str().expect("an id").to_owned();
-        run.arm.edit(&id, |grant| {
-            if edited {
-                grant["properties"]["description"] = json!("kept for the migration");
-            } else {
-                grant["properties"]["createdBy"] = json!("99999999-0000-4000-8000-000000000099");
-            }
-        });
+        run.arm.edit(&id, touch);
         run.kube.put(policy("orders", false));
         run.wait(20 * MINUTE).await;
-        assert_eq!((receivers(&run).len(), deletions(&run)), (1, 0), "edited: {edited}");
+        assert_eq!((receivers(&run).len(), deletions(&run)), (1, 0), "{how}");
         assert_eq!(run.reason("orders"), "Compliant");
     }
 }

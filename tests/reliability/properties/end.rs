@@ -12,6 +12,7 @@ use super::super::{
     run::Run,
     stage::Key,
 };
+use super::statuses::members;
 
 /// How a run ended, without what another run may have otherwise: times, and who made what.
 #[derive(Clone, Debug, PartialEq)]
@@ -117,7 +118,7 @@ pub(in super::super) fn judge(ledger: &mut Ledger, run: &Run, rest: Rest, calls:
     let is_refused =
         |call: &Call| !run.stage.unhindered && call.service == Service::Azure && call.heard_status() == Some(403);
     let writes = ledger.calls[calls..].iter().filter(|call| call.mutating);
-    let writes = writes.filter(|call| !call.heartbeat && !is_refused(call));
+    let writes = writes.filter(|call| !call.heartbeat && !is_refused(call) && !owns_up(ledger, calls, call));
     for call in writes.cloned().collect::<Vec<_>>() {
         ledger.is_broken("S6", call.number, format!("at rest, and sends {} {}", call.method, call.path));
     }
@@ -128,6 +129,22 @@ pub(in super::super) fn judge(ledger: &mut Ledger, run: &Run, rest: Rest, calls:
             ledger.is_broken(property, last, format!("{name}: {what}"));
         }
     }
+}
+
+/// What a new process holds for want of what the one before it remembered: status does not vouch for it.
+const FORGOTTEN: [&str; 2] = ["NotOurWrite", "NoBaseline"];
+
+/// Whether a process that began at rest says that it does not remember, or says again what was said before that.
+fn owns_up(ledger: &Ledger, calls: usize, call: &Call) -> bool {
+    let before = &ledger.calls[..calls];
+    if before.iter().any(|earlier| earlier.process == call.process) {
+        return false;
+    }
+    let held = call.body["status"]["plan"]["held"].as_array();
+    let forgotten = held.into_iter().flatten().any(|held| FORGOTTEN.contains(&text(&held["reason"])));
+    let last = before.iter().rfind(|earlier| earlier.mutating && earlier.key == call.key);
+    let as_before = |last: &Call| members(&last.body["status"]).eq(members(&call.body["status"]));
+    forgotten || last.is_some_and(as_before)
 }
 
 /// L1 and L2, by what is there now.

@@ -90,7 +90,7 @@ fn is_heartbeat(ledger: &Ledger, call: &Call, key: &Key) -> bool {
 }
 
 /// The members of a status, without the time of the last look.
-fn members(status: &Value) -> impl Iterator<Item = (&String, &Value)> {
+pub(super) fn members(status: &Value) -> impl Iterator<Item = (&String, &Value)> {
     status.as_object().into_iter().flatten().filter(|(name, _)| *name != "lastObservedTime")
 }
 
