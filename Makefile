@@ -3,7 +3,7 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help bench demo test reliability lint verify generate cluster cluster-down cluster-binary
+.PHONY: help bench demo test reliability mutants lint verify generate cluster cluster-down cluster-binary
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,8 +24,11 @@ generate: ## Write crds/ and everything else that is generated
 verify: generate ## Generated files are up to date: leaves a clean tree
 	git diff --exit-code -- crds charts docs tests/cluster/rbac.yaml
 
-reliability: ## Every fault at every call, and 100,000 random schedules (optimised build: minutes, once)
-	$(CARGO) test --locked --profile fast --test reliability -- --nocapture
+reliability: ## Every fault at every call, and 100,000 random schedules (ten minutes, and once as many to build)
+	RUST_LIB_BACKTRACE=0 $(CARGO) test --locked --profile fast --test reliability -- --nocapture
+
+mutants: ## Break the shipped code in one way after another, and want the tests to notice (seven minutes)
+	tests/mutants.sh
 
 bench: ## Print the figures of docs/performance.md, and fail when a bound is broken (optimised build: minutes, once)
 	$(CARGO) bench --locked --profile fast --bench figures -- --large

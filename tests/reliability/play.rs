@@ -82,10 +82,10 @@ async fn run(schedule: &Schedule, undisturbed: Option<&End>) -> Played {
     };
     let end = End::of(&run);
     // Once more by the same processes, when all that they remember is old, and by new ones. Of drawn schedules every
-    // fourth, one way or the other.
+    // eighth, one way or the other.
     let (same, new) = match schedule.order {
         0 => (true, true),
-        order => (order % 8 == 0, order % 8 == 1),
+        order => (order % 16 == 0, order % 16 == 1),
     };
     if rest == Rest::Settled && same {
         tokio::time::sleep(2 * super::process::SURVEY_AGE).await;

@@ -79,7 +79,7 @@ impl Schedule {
     /// One of many: a town with one to three policies, one or two operators, one to four faults.
     pub(super) fn random(seed: u64) -> Self {
         let mut chance = Chance::new(seed);
-        let policies = chance.pick(&[1, 1, 1, 1, 1, 1, 1, 1, 2, 3]);
+        let policies = if chance.one_in(8) { chance.pick(&[2, 3]) } else { 1 };
         let place = Place::Town { seed: chance.below(TOWNS), policies };
         let operators = if chance.one_in(8) { 2 } else { 1 };
         let order = 1 + chance.below(u64::from(u32::MAX));

@@ -27,6 +27,8 @@ pub fn boundary() -> Value {
     boundary
 }
 
+/// What somebody does to a grant.
+type Touch = fn(&mut Value);
 type SwitchOff = fn(&Run, &mut Value);
 
 /// The example, enforced, allowed to revoke, with its triggers or without the one of the bus.
@@ -92,12 +94,12 @@ async fn what_the_operator_granted_carries_its_mark_and_is_taken_back() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_taken_back_that_somebody_else_made_or_touched() {
-    let touch: [(&str, fn(&mut Value)); 3] = [
+    let touches: [(&str, Touch); 3] = [
         ("made by hand", |grant| grant["properties"]["createdBy"] = json!("99999999-0000-4000-8000-000000000099")),
         ("described anew", |grant| grant["properties"]["description"] = json!("kept for the migration")),
         ("narrowed", |grant| grant["properties"]["condition"] = json!("@Resource[name] StringEquals 'orders'")),
     ];
-    for (how, touch) in touch {
+    for (how, touch) in touches {
         let mut run = run();
         run.kube.put(policy("orders", true));
         run.start();
