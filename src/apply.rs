@@ -59,13 +59,20 @@ async fn attempt(
 ) -> Result<Outcome, Failure> {
     // Before the looks: nothing waits between them and the write.
     let azure = &match permit {
-        Permit::Write => azure.confirming().with_turn(azure.await_write_turn(&step.request).await?),
+        Permit::Write => {
+            let mut turns = vec![azure.await_write_turn(&step.request).await?];
+            // Nothing is taken off that could not be put back at once.
+            if let Some(then) = &step.then {
+                turns.push(azure.await_write_turn(then).await?);
+            }
+            azure.confirming().with_turns(turns)
+        }
         Permit::Rehearse => azure.confirming(),
     };
     let confirmed = match &step.change {
         Change::Identity(change) => confirm::identity(azure, change).await?,
         Change::Grant(grant) => confirm::grant(azure, grant, plan).await?,
-        Change::Revoke(revoke) => confirm::revocation(azure, &revoke.grant).await?,
+        Change::Revoke(revoke) => confirm::revocation(azure, revoke).await?,
         Change::Reattach(reattach) => confirm::reattach(azure, reattach).await?,
         // Both rest on a reading of this very pass, and do no harm when the world has moved on.
         Change::Restart(_) | Change::Refresh { .. } => None,
@@ -86,23 +93,37 @@ async fn attempt(
     }
 }
 
+/// How often what must follow is tried.
+const TRIES: u32 = 3;
+
 /// Sends what is planned, and what must follow at once. The second closes a gap that the first may have made, so it is sent
-/// also when the first has no answer: an identity that was taken off by a request whose answer got lost is an outage too.
-/// It is sent again after a passing failure, but never when another operator may act.
+/// also when the first failed in passing: an identity that was taken off by a request whose answer got lost is an outage
+/// too, and putting on what is on changes nothing. It is sent again after a passing failure, but never when another
+/// operator may act.
 async fn send(azure: &Azure, step: &Step, may_write: &impl Fn() -> bool) -> Result<Outcome, Failure> {
     let first = azure.write(&step.request).await;
     let Some(then) = &step.then else { return first.map(|()| Outcome::Applied) };
-    if first.as_ref().is_err_and(|failure| !failure.is_unanswered()) {
+    if first.as_ref().is_err_and(|failure| failure.class != FailureClass::Transient) {
         return first.map(|()| Outcome::Applied);
     }
-    let mut result =
-        Err(Failure::new(FailureClass::Transient, "LeaseUncertain", "the lease ran out between two writes"));
-    for _ in 0..3 {
+    let mut result = Ok(());
+    for tried in 0..TRIES {
+        // The first try has its turn. Others wait for theirs before the permit, which is for the write alone.
+        let azure = match tried {
+            0 => azure.clone(),
+            _ => match azure.await_write_turn(then).await {
+                Ok(turn) => azure.with_turns(vec![turn]),
+                Err(_) => break,
+            },
+        };
         if !may_write() {
+            let text = "the lease ran out between two writes";
+            result = Err(Failure::new(FailureClass::Transient, "LeaseUncertain", text));
             break;
         }
         result = azure.write(then).await;
-        if !result.as_ref().is_err_and(|failure| failure.class == FailureClass::Transient) {
+        let passes = |failure: &Failure| matches!(failure.class, FailureClass::Transient | FailureClass::Throttled);
+        if !result.as_ref().is_err_and(passes) {
             break;
         }
     }

@@ -105,9 +105,10 @@ impl Azure {
         self.arm.write_turn(operation, &request.path).await.map(WriteTurn)
     }
 
-    /// The same client, whose next write of that kind uses the turn and does not wait.
+    /// The same client, whose next writes of that kind use the turns and do not wait.
     #[must_use]
-    pub fn with_turn(&self, turn: WriteTurn) -> Self {
-        Self { arm: self.arm.holding(turn.0), caller: self.caller.clone() }
+    pub fn with_turns(&self, turns: Vec<WriteTurn>) -> Self {
+        let turns = turns.into_iter().map(|turn| turn.0).collect();
+        Self { arm: self.arm.holding(turns), caller: self.caller.clone() }
     }
 }

@@ -1,7 +1,8 @@
 //! The operator: watches policies and boundaries, passes each through the pipeline and publishes the result.
 //!
-//! Chooses nothing about Azure; that is the pipeline's. Kubernetes is written to by `publish` only.
+//! Chooses nothing about Azure; that is the pipeline's. Policies are written to by `publish` only, leases by `lease`.
 
+mod departures;
 mod health;
 mod lease;
 mod publish;

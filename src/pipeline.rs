@@ -403,7 +403,8 @@ impl Pipeline {
                 return Some(Outcome::Held(HoldReason::LeaseUncertain));
             }
             let now = self.clock.now();
-            if let Err(until) = self.budget.take(now) {
+            let writes = 1 + usize::from(step.then.is_some());
+            if let Err(until) = self.budget.take(writes, now) {
                 return Some(Outcome::Held(HoldReason::WriteBudget(until)));
             }
             sent.lock().unwrap_or_else(PoisonError::into_inner).insert(step.request.path.clone(), now);

@@ -5,7 +5,7 @@
 use crate::{
     azure::Azure,
     model::{Failure, FailureClass, Grant, Scope, grant_name},
-    plan::{GrantRole, HoldReason, IdentityChange, Outcome, Plan, Reattach},
+    plan::{GrantRole, HoldReason, IdentityChange, Outcome, Plan, Reattach, RevokeRole},
     policy::Identity,
 };
 
@@ -69,8 +69,17 @@ pub(super) async fn grant(azure: &Azure, grant: &GrantRole, plan: &Plan) -> Resu
     }))
 }
 
-/// What is deleted must still be what was planned: ours, and unchanged since, which a person's edit would show.
-pub(super) async fn revocation(azure: &Azure, seen: &Grant) -> Result<Option<Outcome>, Failure> {
+/// What is deleted must still be what was planned: ours, and unchanged since, which a person's edit would show. And what
+/// may make it needless must still be there.
+pub(super) async fn revocation(azure: &Azure, revoke: &RevokeRole) -> Result<Option<Outcome>, Failure> {
+    let RevokeRole { grant: seen, role: _, beside } = revoke;
+    if !beside.is_empty() {
+        let held = azure.grants_at(&seen.scope, seen.principal).await?;
+        let stays = |id: &&Scope| held.iter().any(|other| other.id == **id && !other.conditioned);
+        if let Some(gone) = beside.iter().find(|id| !stays(id)) {
+            return Ok(Some(Outcome::Moved(format!("role assignment {} is gone, or narrowed", gone.name()))));
+        }
+    }
     let Some(now) = azure.grant(&seen.scope, seen.id.name()).await? else { return Ok(Some(Outcome::AlreadyDone)) };
     // Not by its times, which two answers about the same grant may give differently.
     let facts = |grant: &Grant| {

@@ -55,7 +55,7 @@ pub(super) struct Arm {
     turns: Arc<Turns>,
     urgency: Urgency,
     /// A turn for the next write.
-    held: Option<Arc<Mutex<Option<Turn>>>>,
+    held: Option<Arc<Mutex<Vec<Turn>>>>,
 }
 
 impl Arm {
@@ -96,8 +96,8 @@ impl Arm {
         Self { urgency: Urgency::Confirming, ..self.clone() }
     }
 
-    pub(super) fn holding(&self, turn: Turn) -> Self {
-        Self { held: Some(Arc::new(Mutex::new(Some(turn)))), ..self.clone() }
+    pub(super) fn holding(&self, turns: Vec<Turn>) -> Self {
+        Self { held: Some(Arc::new(Mutex::new(turns))), ..self.clone() }
     }
 
     /// A turn for a write at that path.
@@ -160,7 +160,8 @@ impl Arm {
     async fn turn(&self, counted: &Counted, what: &str) -> Result<Turn, Failure> {
         let held = self.held.as_ref().and_then(|held| {
             let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
-            held.take_if(|turn| turn.is_for(counted))
+            let own = held.iter().position(|turn| turn.is_for(counted))?;
+            Some(held.remove(own))
         });
         let Some(turn) = held else {
             let next = self.turns.next(counted, self.urgency).await;

@@ -26,6 +26,8 @@ pub(super) enum Verb {
     /// Exit codes: 0 compliant, 1 error, 2 drift, 3 undetermined.
     Check(CheckArguments),
     /// Like `check`, and print the changes that would be made and those that are held. Never writes.
+    ///
+    /// Exit codes: as for `check`.
     Plan(PlanArguments),
     /// Print the custom resource definitions.
     Crd,
@@ -49,7 +51,7 @@ pub(super) struct AzureArguments {
     /// Another Resource Manager endpoint, such as a simulator's. Plain HTTP only to this machine.
     #[arg(long, value_name = "URL", env = "ROLECALL_ARM_ENDPOINT")]
     pub(super) arm_endpoint: Option<String>,
-    /// Another authority for tokens.
+    /// Another authority for tokens. Without it, that of `AZURE_AUTHORITY_HOST`, or the cloud's.
     #[arg(long, value_name = "URL", env = "ROLECALL_AUTHORITY_HOST")]
     pub(super) authority_host: Option<String>,
     /// Where tokens come from.
@@ -69,8 +71,6 @@ pub(super) enum CloudName {
 
 #[derive(Args)]
 pub(super) struct RunArguments {
-    #[command(flatten)]
-    pub(super) azure: AzureArguments,
     /// Where `/healthz` and `/readyz` answer.
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8081", env = "ROLECALL_HEALTH_LISTEN")]
     pub(super) health_listen: std::net::SocketAddr,
@@ -107,12 +107,15 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "NAMESPACE", env = "ROLECALL_LEASE_NAMESPACE")]
     pub(super) lease_namespace: Option<String>,
     /// How long the operator relies on the lease after a renewal: how long an outage of the API server it survives, and
-    /// how long another one waits when it dies. At least 15s.
+    /// how long another one waits when it dies. 15s to 10m.
     #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = lease_duration)]
     pub(super) lease_duration: std::time::Duration,
     /// How to log.
     #[arg(long, value_enum, default_value = "human", env = "ROLECALL_LOG_FORMAT")]
     pub(super) log: LogFormat,
+    // Last: its heading would count for all that follows.
+    #[command(flatten)]
+    pub(super) azure: AzureArguments,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -125,19 +128,19 @@ pub(super) enum LogFormat {
 
 #[derive(Args)]
 pub(super) struct CheckArguments {
-    #[command(flatten)]
-    pub(super) azure: AzureArguments,
-    /// Policies and boundaries in YAML or JSON; `-` is stdin. Without it, policies come from the cluster.
+    /// Policies and boundaries in YAML or JSON, as often as there are files; `-` is stdin. Without it, policies come from
+    /// the cluster.
     #[arg(short, long, value_name = "FILE")]
     pub(super) file: Vec<PathBuf>,
-    /// A file of boundaries to hold the policies to. Without any, the caller's own Azure rights count.
+    /// A file of boundaries to hold the policies to. Without any, the cluster's count, or for policies from files the
+    /// caller's own Azure rights.
     #[arg(long, value_name = "FILE")]
     pub(super) boundary: Vec<PathBuf>,
     /// The policy in the cluster. Without a name, all of the namespace.
     #[arg(value_name = "NAME", conflicts_with = "file")]
     pub(super) name: Option<String>,
-    /// The namespace in the cluster.
-    #[arg(short, long, value_name = "NAMESPACE", conflicts_with = "file")]
+    /// The namespace in the cluster; for policies from files, that of those which name none.
+    #[arg(short, long, value_name = "NAMESPACE")]
     pub(super) namespace: Option<String>,
     /// All namespaces of the cluster.
     #[arg(short = 'A', long, conflicts_with_all = ["file", "namespace", "name"])]
@@ -148,15 +151,18 @@ pub(super) struct CheckArguments {
     /// Count grants that may not act yet as compliant.
     #[arg(long)]
     pub(super) allow_propagating: bool,
+    // Last: its heading would count for all that follows.
+    #[command(flatten)]
+    pub(super) azure: AzureArguments,
 }
 
 #[derive(Args)]
 pub(super) struct PlanArguments {
-    #[command(flatten)]
-    pub(super) check: CheckArguments,
     /// Plan as if the policies had this mode. Shows what `Enforce` would send before it is switched on.
     #[arg(long, value_enum, value_name = "MODE", ignore_case = true)]
     pub(super) mode: Option<ModeName>,
+    #[command(flatten)]
+    pub(super) check: CheckArguments,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -203,7 +209,7 @@ pub(super) struct ReleaseArguments {
 #[cfg(feature = "sandbox")]
 #[derive(Args)]
 pub(super) struct DemoArguments {
-    /// Only the scenarios whose name contains this.
+    /// Only the scenarios whose name contains this; a name that none has lists them.
     #[arg(value_name = "NAME")]
     pub(super) name: Option<String>,
     /// How to print.

@@ -42,7 +42,7 @@ async fn compare(verb: CheckArguments, mode: Option<Mode>, with_plan: bool) -> R
         });
     }
     if matches!(authority, Authority::Boundaries { .. }) && policies.iter().any(|policy| policy.namespace().is_none()) {
-        eprintln!("note: boundaries select by namespace, and a policy of these files names none");
+        eprintln!("note: boundaries select by namespace, and a policy of these files names none: give it with `-n`");
     }
     if let Some(mode) = mode {
         for policy in &mut policies {
@@ -105,11 +105,22 @@ struct Subjects {
 
 fn from_files(verb: &CheckArguments) -> Result<Subjects, CliError> {
     let mut found = files::read(&verb.file)?;
+    for policy in &mut found.policies {
+        if policy.metadata.namespace.is_none() {
+            policy.metadata.namespace.clone_from(&verb.namespace);
+        }
+    }
     let given = files::read(&verb.boundary)?.boundaries;
     if given.is_empty() && !verb.boundary.is_empty() {
         return Err(CliError::new("the files given by `--boundary` hold no IdentityBoundary"));
     }
     found.boundaries.extend(given);
+    for boundary in found.boundaries.iter().filter(|boundary| !boundary.spec.namespaces.match_labels.is_empty()) {
+        let name = boundary.name_any();
+        eprintln!(
+            "note: boundary `{name}` selects by labels, which files do not tell: by those it selects nothing here"
+        );
+    }
     let authority = if found.boundaries.is_empty() {
         Authority::Caller
     } else {
@@ -123,8 +134,13 @@ fn from_files(verb: &CheckArguments) -> Result<Subjects, CliError> {
 async fn from_cluster(verb: &CheckArguments) -> Result<Subjects, CliError> {
     let client = connect::cluster("set KUBECONFIG, or give policies with `-f FILE`").await?;
     let unreadable = |what: &str, error: kube::Error| {
-        CliError::new(format!("cannot read {what} from the cluster: {}", innermost(&error)))
-            .with_hint("is the API server of KUBECONFIG running, and are the CRDs installed?")
+        let hint = match &error {
+            kube::Error::Api(response) if response.code == 403 => {
+                "policies, boundaries and namespaces are listed over the whole cluster; `-f` needs none of it"
+            }
+            _ => "is the API server of KUBECONFIG running, and are the CRDs installed?",
+        };
+        CliError::new(format!("cannot read {what} from the cluster: {}", innermost(&error))).with_hint(hint)
     };
     let everything = ListParams::default();
     let all: Api<FunctionIdentityPolicy> = Api::all(client.clone());

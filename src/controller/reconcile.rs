@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use kube::{Client, ResourceExt, runtime::controller::Action};
 
 use super::{
+    departures::Departures,
     publish::{FINALIZER, Publisher, set_finalizer},
     sights::Sights,
     stores::Stores,
@@ -32,6 +33,7 @@ pub struct Reconciler {
     publisher: Publisher,
     unpublished: Unpublished,
     sights: Sights,
+    departures: Departures,
 }
 
 /// Why a pass was not published. Everything about Azure is in the report instead.
@@ -80,8 +82,8 @@ impl Reconciler {
     #[must_use]
     pub fn new(client: Client, pipeline: Pipeline, clock: Clock, stores: Stores, instance: String) -> Self {
         let publisher = Publisher { client, clock, instance };
-        let (unpublished, sights) = (Unpublished::default(), Sights::default());
-        Self { pipeline, clock, stores, publisher, unpublished, sights }
+        let (unpublished, sights, departures) = (Unpublished::default(), Sights::default(), Departures::default());
+        Self { pipeline, clock, stores, publisher, unpublished, sights, departures }
     }
 
     /// What all policies come to now.
@@ -145,9 +147,10 @@ impl Reconciler {
     /// The last pass: revokes, and lets the policy go.
     async fn take_leave(&self, policy: &Arc<FunctionIdentityPolicy>) -> Result<Action, PassError> {
         let farewell = self.pipeline.farewell(policy, &self.stores).await;
-        let since = policy.metadata.deletion_timestamp.as_ref().map(|time| time.0);
-        let lasted = since.map(|since| self.clock.now().duration_since(since)).unwrap_or_default();
-        let end = report::farewell(policy, &farewell, lasted);
+        let now = self.clock.now();
+        let asked = policy.metadata.deletion_timestamp.as_ref().map(|time| now.duration_since(time.0));
+        let waited = || self.departures.waited(policy, now);
+        let end = report::farewell(policy, &farewell, asked.unwrap_or_default(), waited);
         let Some((kind, reason, note)) = end.event else {
             tracing::info!(?farewell, "policy stays for now");
             return Ok(Action::requeue(end.again));
@@ -155,6 +158,7 @@ impl Reconciler {
         tracing::info!(reason, note, "policy leaves");
         self.publisher.event(policy, kind, reason, &note).await;
         self.finalize(policy, false).await?;
+        self.departures.forget(policy);
         self.unpublished.forget(policy);
         Ok(Action::await_change())
     }

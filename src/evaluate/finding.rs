@@ -167,6 +167,8 @@ pub enum Finding {
         grant: Box<Grant>,
         /// The role's name.
         role: String,
+        /// What the same principal holds there and above besides, and keeps.
+        beside: Vec<Scope>,
         /// Why it stays all the same; none when nobody needs it.
         kept: Option<Kept>,
     },

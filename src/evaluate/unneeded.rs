@@ -85,7 +85,10 @@ pub fn unneeded(
             };
             let role = access.roles.get(&grant.role);
             let role = role.map_or_else(|| grant.role.to_string(), |role| role.name.clone());
-            findings.push(Finding::UnneededGrant { grant: Box::new(grant.clone()), role, kept });
+            let beside = remaining.grants.held_by(grant.principal).filter(|other| other.id != grant.id);
+            let beside = beside.filter(|other| !other.conditioned && other.scope.reaches(&grant.scope));
+            let beside = beside.map(|other| other.id.clone()).collect();
+            findings.push(Finding::UnneededGrant { grant: Box::new(grant.clone()), role, beside, kept });
         }
     }
     findings

@@ -92,16 +92,16 @@ impl WriteBudget {
         Self { most: most.map(|most| usize::try_from(most).unwrap_or(usize::MAX)), sent: Mutex::default() }
     }
 
-    /// Takes one write, or says from when on there is one.
-    pub(super) fn take(&self, now: Timestamp) -> Result<(), Timestamp> {
+    /// Takes so many writes, or says from when on there may be as many.
+    pub(super) fn take(&self, writes: usize, now: Timestamp) -> Result<(), Timestamp> {
         let Some(most) = self.most else { return Ok(()) };
         let hour = SignedDuration::from_hours(1);
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         while sent.front().is_some_and(|at| now.duration_since(*at) >= hour) {
             sent.pop_front();
         }
-        if sent.len() < most {
-            sent.push_back(now);
+        if sent.len() + writes <= most {
+            sent.extend(std::iter::repeat_n(now, writes));
             return Ok(());
         }
         let oldest = sent.front().copied().unwrap_or(now);
@@ -120,15 +120,16 @@ mod tests {
     #[test]
     fn the_hour_rolls() {
         let budget = WriteBudget::new(Some(2));
-        assert_eq!([budget.take(at(0)), budget.take(at(10))], [Ok(()), Ok(())]);
-        assert_eq!(budget.take(at(20)), Err(at(3600)));
-        assert_eq!(budget.take(at(3600)), Ok(()));
-        assert_eq!(budget.take(at(3601)), Err(at(3610)));
+        assert_eq!([budget.take(1, at(0)), budget.take(1, at(10))], [Ok(()), Ok(())]);
+        assert_eq!(budget.take(1, at(20)), Err(at(3600)));
+        assert_eq!(budget.take(1, at(3600)), Ok(()));
+        assert_eq!(budget.take(1, at(3601)), Err(at(3610)));
+        assert_eq!(budget.take(2, at(3611)), Err(at(7200)), "not one of two");
     }
 
     #[test]
     fn none_means_no_cap_and_zero_means_no_write() {
-        assert_eq!(WriteBudget::new(None).take(at(0)), Ok(()));
-        assert!(WriteBudget::new(Some(0)).take(at(0)).is_err());
+        assert_eq!(WriteBudget::new(None).take(1, at(0)), Ok(()));
+        assert!(WriteBudget::new(Some(0)).take(1, at(0)).is_err());
     }
 }

@@ -16,7 +16,7 @@ pub struct Step {
     pub change: Change,
     /// The exact request.
     pub request: Request,
-    /// What must follow at once when that was answered with yes: detaching alone would be an outage.
+    /// What must follow at once, unless that was refused: detaching alone would be an outage.
     pub then: Option<Request>,
 }
 
@@ -85,6 +85,8 @@ pub struct RevokeRole {
     pub grant: Grant,
     /// The role's name.
     pub role: String,
+    /// What the same principal holds there and above besides, and keeps: it may be why the grant is not needed.
+    pub beside: Vec<Scope>,
 }
 
 /// An identity to take off and put back.

@@ -114,8 +114,9 @@ pub(super) fn wishes(
                     })),
                 }
             }
-            Finding::UnneededGrant { grant, role, kept: None } => {
-                let revoke = Box::new(RevokeRole { grant: (**grant).clone(), role: role.clone() });
+            Finding::UnneededGrant { grant, role, beside, kept: None } => {
+                let (grant, role, beside) = ((**grant).clone(), role.clone(), beside.clone());
+                let revoke = Box::new(RevokeRole { grant, role, beside });
                 wishes.push(Ok(Wish { kind: ChangeKind::RevokeRole, change: WishedChange::Revoke(revoke) }));
             }
             Finding::UnneededGrant { kept: Some(kept), .. } => {

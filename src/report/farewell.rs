@@ -7,8 +7,10 @@ use kube::ResourceExt as _;
 
 use crate::{api::FunctionIdentityPolicy, plan::Farewell};
 
-/// How long Azure may stand in the way before the policy is let go all the same: deletion always ends.
+/// How long one operator tries before the policy is let go all the same: deletion always ends.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
+/// The same since the deletion, whoever tried: operators that never run for so long are no reason to stay for ever.
+const LIMIT: SignedDuration = SignedDuration::from_hours(1);
 const SOONEST: Duration = Duration::from_secs(15);
 const LATEST: Duration = Duration::from_secs(120);
 
@@ -21,9 +23,16 @@ pub struct FarewellEnd {
     pub again: Duration,
 }
 
-/// What follows from the last pass, when the deletion was asked for `lasted` ago.
+/// What follows from the last pass, when the deletion was asked for `asked` ago. `waited`: for how long this operator has
+/// tried in vain, asked only when it did so again.
 #[must_use]
-pub fn farewell(policy: &FunctionIdentityPolicy, farewell: &Farewell, lasted: SignedDuration) -> FarewellEnd {
+pub fn farewell(
+    policy: &FunctionIdentityPolicy,
+    farewell: &Farewell,
+    asked: SignedDuration,
+    waited: impl FnOnce() -> SignedDuration,
+) -> FarewellEnd {
+    let waited = if matches!(farewell, Farewell::Waiting { .. }) { waited() } else { SignedDuration::ZERO };
     let event = match farewell {
         Farewell::Skipped(why) => {
             let note = format!("nothing was revoked: {why}; what was granted stays. {}", find(policy));
@@ -35,18 +44,19 @@ pub fn farewell(policy: &FunctionIdentityPolicy, farewell: &Farewell, lasted: Si
                 format!("{} revoked; {} kept, because other policies need them", grants(*revoked), grants(*kept));
             Some(("Normal", "StillRequired", note))
         }
-        Farewell::Waiting { left, because } if lasted >= PATIENCE => {
+        Farewell::Waiting { left, because } if waited >= PATIENCE || asked >= LIMIT => {
             let left = match left.as_slice() {
                 [] => format!("what is left could not be read. {}", find(policy)),
                 left => format!("left: {}", left.join(", ")),
             };
-            Some(("Warning", "RevokeAbandoned", format!("given up after 15 minutes: {because}; {left}")))
+            let when = if waited >= PATIENCE { "after 15 minutes" } else { "an hour after the deletion" };
+            Some(("Warning", "RevokeAbandoned", format!("given up {when}: {because}; {left}")))
         }
         // A second look decides, and Azure being away then counts as what it is.
         Farewell::FirstSight | Farewell::Waiting { .. } => None,
     };
     // As long again as it has lasted: a backoff that needs no counter and survives restarts.
-    let again = Duration::try_from(lasted).unwrap_or_default().clamp(SOONEST, LATEST);
+    let again = Duration::try_from(asked).unwrap_or_default().clamp(SOONEST, LATEST);
     FarewellEnd { event, again }
 }
 

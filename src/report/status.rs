@@ -276,6 +276,8 @@ fn evaluated_message(pass: &Pass, situation: &Situation) -> String {
                 .find(|finding| matches!(finding, Finding::Propagating { until: own, .. } if own == until));
             format!("{}{more}", last.map(words::finding).unwrap_or_default())
         }
+        // Only looked at.
+        Situation::Remediating if pass.execution.outcomes.is_empty() => format!("{first}{more}"),
         Situation::Remediating => {
             let changed = pass.execution.outcomes.iter().filter(|entry| entry.outcome == Outcome::Applied).count();
             format!("{first}{more}; {changed} of {} steps applied", pass.execution.outcomes.len())

@@ -75,7 +75,7 @@ pub(super) fn finding(finding: &Finding) -> String {
                 first.join(", ")
             )
         }
-        Finding::UnneededGrant { grant, role, kept } => {
+        Finding::UnneededGrant { grant, role, beside: _, kept } => {
             let kept = kept.as_ref().map(|kept| format!("; it stays: {}", why_kept(kept))).unwrap_or_default();
             format!(
                 "Rolecall granted `{role}` to principal {} at {}, and the policy does not need it any more{kept}",

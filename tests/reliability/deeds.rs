@@ -88,7 +88,6 @@ pub(super) fn act(run: &Run, deed: Deed) {
         | Act::TwinCreated => policy(run, key).and_then(|policy| to_policy(run, deed, key, &policy)),
     };
     if done.is_some() {
-        ledger.deeds += 1;
         ledger.version += 1;
         ledger.cluster_changed = true;
         drop(ledger);

@@ -193,8 +193,6 @@ pub(super) struct Ledger {
     /// When the identities of an app were last written, and when it was last restarted, in `effects`.
     pub(super) identity_written: BTreeMap<String, u64>,
     pub(super) restarted: BTreeMap<String, u64>,
-    /// Deeds that found something to do.
-    pub(super) deeds: u32,
     /// Faults that could happen where they were to.
     pub(super) met: u32,
 }

@@ -162,13 +162,17 @@ fn may_write(ledger: &mut Ledger, call: &Call) {
 }
 
 /// S9, the using half: nothing is asked about by name that the namespace's boundaries do not reach. Lists of whole
-/// subscriptions, and definitions of roles, are shared readings.
+/// subscriptions, and definitions of roles, are shared readings of whoever may see something in that subscription.
 fn stays_inside(ledger: &mut Ledger, call: &Call) {
     let is_shared = call.key.split('/').nth(3) == Some("providers") || call.key.contains("/roledefinitions");
-    let Some(key) = call.policy.clone().filter(|_| !is_shared) else { return };
+    let Some(key) = call.policy.clone() else { return };
     let began = ledger.passes.get(&(call.process, key.clone())).map(|pass| pass.scopes.clone()).unwrap_or_default();
     let now = ledger.views.get(&call.operator).map(|view| view.rules.scopes(&key.0)).unwrap_or_default();
-    let inside = |scope: &String| super::facts::reaches(scope, &call.key);
+    let subscription = call.key.split('/').take(3).collect::<Vec<_>>().join("/");
+    let inside = |scope: &String| {
+        let shares = is_shared && facts::reaches(&subscription, scope);
+        shares || facts::reaches(scope, &call.key)
+    };
     if !began.iter().chain(&now).any(inside) {
         let what = format!("{}/{} reads {} outside of its boundaries", key.0, key.1, call.path);
         ledger.is_broken("S9", call.number, what);

@@ -35,6 +35,16 @@ const TOWNS: u64 = 256;
 /// Faults at a later call than this are never met by most schedules.
 const LATEST: u64 = 36;
 
+/// The scenarios in which something is taken back, put back, restarted or refreshed. Towns have the rest.
+const SCENARIOS: [&str; 6] = [
+    "trigger-dropped",
+    "policy-deleted",
+    "deleted-while-azure-is-away",
+    "stale-attachment-put-back",
+    "host-keeps-running",
+    "references-hold-a-refusal",
+];
+
 /// What is drawn from: what one meets most in the beginning of the list more often.
 const FAULTS: [Fault; 26] = [
     Fault::CrashBefore,
@@ -76,11 +86,12 @@ impl Schedule {
         Self { faults: BTreeMap::from([(call, fault)]), ..Self::undisturbed(place.clone()) }
     }
 
-    /// One of many: a town with one to three policies, one or two operators, one to four faults.
+    /// One of many: a town with one to three policies or a scenario, one or two operators, one to four faults.
     pub(super) fn random(seed: u64) -> Self {
         let mut chance = Chance::new(seed);
         let policies = if chance.one_in(8) { chance.pick(&[2, 3]) } else { 1 };
-        let place = Place::Town { seed: chance.below(TOWNS), policies };
+        let town = Place::Town { seed: chance.below(TOWNS), policies };
+        let place = if chance.one_in(8) { Place::Scenario(chance.pick(&SCENARIOS).to_owned()) } else { town };
         let operators = if chance.one_in(8) { 2 } else { 1 };
         let order = 1 + chance.below(u64::from(u32::MAX));
         let mut faults = BTreeMap::new();

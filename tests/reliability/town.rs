@@ -16,6 +16,10 @@ const READER: &str = "acdd72a7-3385-48ef-bd42-f606fba81ae7";
 const RECEIVER: &str = "4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0";
 const BLOB_CONTRIBUTOR: &str = "ba92f5b4-2d11-453d-a403-e96b0029c9fe";
 
+/// What boundaries list, and policies: all of it, or the first three.
+const CHANGES: [&str; 6] =
+    ["EnableSystemIdentity", "AttachUserIdentity", "GrantRole", "RevokeRole", "RestartHost", "ReattachUserIdentity"];
+
 /// A team: its namespace, and what its resources are called after.
 struct Team {
     namespace: &'static str,
@@ -83,7 +87,7 @@ impl Team {
                 "maxMode": if chance.one_in(10) { "DryRun" } else { "Enforce" },
                 "scopes": [{ "id": self.group() }],
                 "roles": roles,
-                "changes": ["EnableSystemIdentity", "AttachUserIdentity", "GrantRole"],
+                "changes": CHANGES,
             },
         })
     }
@@ -161,6 +165,7 @@ fn site(id: &str, team: &Team, principal: &str, chance: &mut Chance) -> Value {
 fn policy(team: &Team, name: &str, app: &str, needs_blobs: bool, chance: &mut Chance) -> Value {
     let mode = ["Enforce", "Enforce", "Enforce", "Enforce", "Enforce", "Enforce", "DryRun", "Report"];
     let grants = json!([{ "role": "Storage Blob Data Contributor", "resource": "account", "identity": "system" }]);
+    let takes_back = chance.one_in(3);
     json!({
         "apiVersion": "rolecall.dev/v1alpha1", "kind": "FunctionIdentityPolicy",
         "metadata": { "name": name, "namespace": team.namespace },
@@ -181,9 +186,11 @@ fn policy(team: &Team, name: &str, app: &str, needs_blobs: bool, chance: &mut Ch
             }],
             "grants": if needs_blobs { grants } else { json!([]) },
             "remediation": {
-                "allow": ["EnableSystemIdentity", "AttachUserIdentity", "GrantRole"],
+                "allow": &CHANGES[..if takes_back { CHANGES.len() } else { 3 }],
                 "maxChanges": if chance.one_in(4) { 1 } else { 10 },
             },
+            "prune": if takes_back { "Owned" } else { "Never" },
+            "deletionPolicy": if takes_back { "Revoke" } else { "Retain" },
         },
     })
 }

@@ -232,3 +232,44 @@ async fn a_policy_that_comes_to_need_the_grant_just_before_it_goes_keeps_it() {
     assert_eq!((receivers(&run).len(), deletions(&run)), (1, 0));
     run.wait(SETTLED).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_stays_when_what_made_it_needless_goes_just_before_it() {
+    const GROUP_GRANT: &str = "/subscriptions/11111111-aaaa-4bbb-8ccc-000000000001/resourceGroups/rg-functions-prod/\
+                               providers/Microsoft.Authorization/roleAssignments/a5516e00-00aa-4000-8000-000000000000";
+    for goes in [false, true] {
+        let mut run = run();
+        let whole_bus = |whole: bool| {
+            let mut policy = policy("orders", true);
+            for binding in policy["spec"]["bindings"].as_array_mut().expect("a list") {
+                if whole && binding["name"] == "incoming" {
+                    binding.as_object_mut().expect("an object").remove("entity");
+                }
+            }
+            policy
+        };
+        run.kube.put(whole_bus(true));
+        run.start();
+        run.wait(20 * MINUTE).await;
+        // Somebody grants the same on the whole group, so that ours on the bus is needless once only the queue is used.
+        let mut broad = receivers(&run)[0].clone();
+        let scope = GROUP_GRANT.split("/providers/").next();
+        broad["id"] = json!(GROUP_GRANT);
+        broad["name"] = json!("a5516e00-00aa-4000-8000-000000000000");
+        broad["properties"]["scope"] = json!(scope);
+        broad["properties"]["description"] = Value::Null;
+        run.arm.insert(broad);
+        let busy = json!({
+            "method": "GET", "path": "namespaces/sb-orders/providers/Microsoft.Authorization/roleAssignments",
+            "answer": { "status": 503, "headers": { "retry-after": "2" } },
+        });
+        run.arm.add_fault(serde_json::from_value(busy).expect("a fault"));
+        run.kube.put(whole_bus(false));
+        run.wait(Duration::from_secs(1)).await;
+        if goes {
+            run.arm.remove(GROUP_GRANT);
+        }
+        run.wait(40 * MINUTE).await;
+        assert_eq!((receivers(&run).len(), deletions(&run)), (1, usize::from(!goes)), "goes: {goes}");
+    }
+}

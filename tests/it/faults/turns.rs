@@ -17,7 +17,7 @@ async fn a_write_with_a_turn_waits_for_nothing() {
         bench.azure.write(&planned_identity()).await.expect("within the budget");
     }
     let began = tokio::time::Instant::now();
-    bench.azure.with_turn(turn).create_grant(&uploads(), &name, &request).await.expect("its turn");
+    bench.azure.with_turns(vec![turn]).create_grant(&uploads(), &name, &request).await.expect("its turn");
     assert_eq!(began.elapsed(), Duration::ZERO);
     bench.azure.write(&planned_identity()).await.expect("later");
     assert!(began.elapsed() > Duration::ZERO, "the next one waits");
@@ -33,7 +33,7 @@ async fn after_a_refusal_no_write_is_sent_before_its_time_not_even_with_a_turn()
     bench.sim.add_fault(fault(&json!({"method": "PATCH", "answer": slow_down})));
     bench.azure.write(&planned_identity()).await.expect_err("refused");
     let failures = [
-        bench.azure.with_turn(turn).create_grant(&uploads(), &name, &request).await.expect_err("void"),
+        bench.azure.with_turns(vec![turn]).create_grant(&uploads(), &name, &request).await.expect_err("void"),
         bench.azure.write(&planned_identity()).await.expect_err("too early"),
         bench.azure.await_write_turn(&request).await.map(drop).expect_err("too early"),
     ];

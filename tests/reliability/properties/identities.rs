@@ -17,6 +17,9 @@ use super::{
 
 /// How soon an identity that was taken off must be on its way back: a request may take a minute to be given up.
 const AT_ONCE: SignedDuration = SignedDuration::from_secs(62);
+/// How many writes taking off and putting back come to at most, and within which time.
+const TRIES: usize = 4;
+const TRIED_WITHIN: SignedDuration = SignedDuration::from_mins(3);
 
 pub(super) fn at_sending(ledger: &mut Ledger, call: &Call) {
     let Some(policy) = policy_of(ledger, call).cloned() else { return };
@@ -93,8 +96,13 @@ pub(super) fn puts_back(ledger: &mut Ledger, call: &Call) -> bool {
     let own = |other: &&Call| other.number < call.number && other.policy == call.policy && other.key == call.key;
     let before = ledger.of_process(call.process).find(own).cloned();
     let Some(before) = before.filter(|before| before.mutating) else { return false };
-    let is_another_try = before.body == call.body;
-    let puts_back = sent.iter().any(|id| takes_off(&before.body["identity"], id));
+    // Whatever is written to an app after that and with the same body is another try, for as long as it is at once.
+    let is_another_try = before.body == call.body
+        && ledger.of_process(call.process).filter(own).take(TRIES).any(|earlier| {
+            call.at.duration_since(earlier.at) <= TRIED_WITHIN
+                && sent.iter().any(|id| takes_off(&earlier.body["identity"], id))
+        });
+    let puts_back = call.method == "PATCH" && sent.iter().any(|id| takes_off(&before.body["identity"], id));
     if puts_back && !is_another_try && call.at.duration_since(before.at) > AT_ONCE {
         let what = format!("what was taken off at {} is put back only now", before.at);
         ledger.is_broken("S5", call.number, what);
@@ -108,7 +116,7 @@ pub(super) fn at_restarting(ledger: &mut Ledger, call: &Call) {
     let app = call.key.trim_end_matches("/restart");
     let written = ledger.identity_written.get(app).copied().unwrap_or_default();
     let restarted = ledger.restarted.get(app).copied().unwrap_or_default();
-    let lied_to = ledger.calls.iter().any(super::super::ledger::Call::is_lie);
+    let lied_to = ledger.of_process(call.process).any(Call::is_lie);
     if written <= restarted && !lied_to {
         ledger.is_broken("S2", call.number, "restarts an app whose identities nobody has written since".to_owned());
     }
