@@ -22,3 +22,27 @@ fn a_schedule_goes_the_same_way_twice() {
         assert_eq!((once.broken, once.end), (twice.broken, twice.end), "{schedule}");
     }
 }
+
+/// Schedules that broke something once.
+const BROKE_ONCE: [&str; 6] = [
+    // The write that would have found out whether a refusal was over was outdated by it.
+    "scenario=system-identity-disabled operators=1 order=0 10=429/7x3",
+    // A grant of ours was taken back although somebody had narrowed it.
+    "scenario=trigger-dropped operators=1 order=0 12=grant-conditioned@0.1",
+    // A dry run told of drift that its own look had found repaired.
+    "town=129/3 operators=1 order=3544934636 22=boundary-restored@2.2",
+    // An identity stayed off when the answer to taking it off was lost.
+    "scenario=stale-attachment-put-back operators=1 order=0 18=answer-lost",
+    // The same, when the gateway failed or putting it back was refused for a moment.
+    "scenario=stale-attachment-put-back operators=1 order=0 19=429/7",
+    "scenario=user-identity-recreated operators=1 order=0 3=429/240",
+];
+
+#[test]
+fn what_broke_once_holds() {
+    for text in BROKE_ONCE {
+        let schedule: Schedule = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
+        let broken: Vec<String> = play(&schedule).broken.iter().map(ToString::to_string).collect();
+        assert!(broken.is_empty(), "{text}\n{}", broken.join("\n"));
+    }
+}
