@@ -73,7 +73,11 @@ impl Report {
     pub fn drifted(&self) -> Option<bool> {
         match &self.finding {
             PassResult::Evaluated(pass) => match pass.evaluation.standing() {
-                Standing::Compliant | Standing::Propagating => Some(false),
+                Standing::Compliant => Some(false),
+                // An advisory finding is drift also beside a grant that may not act yet.
+                Standing::Propagating => {
+                    Some(pass.evaluation.findings.iter().any(|finding| finding.effect() == Effect::Advisory))
+                }
                 Standing::Drifted | Standing::CompliantWithFindings => Some(true),
                 Standing::Undetermined | Standing::TargetNotFound => None,
             },

@@ -140,7 +140,10 @@ impl Driver {
         if self.overlap_ends.is_some_and(|ends| ends <= now) {
             self.overlap_ends = None;
             self.operators[0] = Operator::default();
-            self.run.ledger().views.remove(&0);
+            let mut ledger = self.run.ledger();
+            ledger.views.remove(&0);
+            // Its last word may be about less than the other one knows.
+            ledger.version += 1;
         }
         for operator in crashed {
             let is_over = self.overlap_ends.is_none() && usize::from(operator) < last;

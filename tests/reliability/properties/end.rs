@@ -79,7 +79,9 @@ pub(in super::super) fn compare(ledger: &mut Ledger, end: &End, undisturbed: &En
         | Fault::Deaf(_)
         | Fault::Somebody(_) => false,
     };
-    let may_hold = ledger.calls.iter().any(|call| call.fault.is_some_and(unknown));
+    // Of two operators the one that stays may be the one that did not do it.
+    let several = ledger.calls.iter().any(|call| call.operator > 0);
+    let may_hold = several || ledger.calls.iter().any(|call| call.fault.is_some_and(unknown));
     let mut documents: Vec<_> = end.documents.keys().chain(undisturbed.documents.keys()).collect();
     let is_excepted = |key: &Key| may_hold && end.verdicts.get(key).is_some_and(is_held_for_good);
     if may_hold && end.verdicts.values().any(|verdict| verdict["findings"][0].is_array()) {

@@ -229,7 +229,11 @@ fn tells_nothing_foreign(ledger: &mut Ledger, run: &Run, call: &Call) {
     if named.peek().is_none() {
         return;
     }
+    // What the app itself named when it was looked at is its owner's to know, also when the app is gone since.
     let mut known = pass.object["spec"].to_string().to_lowercase();
+    if let Some(site) = heard_document(ledger, call.process, &facts::target(&pass.object)) {
+        known.push_str(&site.to_string().to_lowercase());
+    }
     for document in run.arm.snapshot().iter().filter(|document| is_near(&lower(&document["id"]))) {
         known.push_str(&document.to_string().to_lowercase());
     }
