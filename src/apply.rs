@@ -21,8 +21,8 @@ pub enum Permit {
 }
 
 /// Applies the plan's steps in order. `refused` is asked just before each: whether there is a reason by now not to make
-/// it. `may_write` is asked before the second request of a step. A failed step does not stop those that do not depend on it: steps of one plan
-/// never depend on each other, because what needs an earlier one is held for the next pass.
+/// it. `may_write` is asked before the second request of a step. A failed step does not stop those that do not depend on
+/// it: steps of one plan never depend on each other, because what needs an earlier one is held for the next pass.
 pub async fn apply(
     azure: &Azure,
     plan: &Plan,
@@ -36,8 +36,14 @@ pub async fn apply(
         // From the look before the write to its answer.
         let _writing = locks.lock(&step.request.path.to_ascii_lowercase()).await;
         let mut sent = false;
-        let outcome =
-            attempt(azure, plan, step, permit, (&refused, &may_write), &mut sent).await.unwrap_or_else(Outcome::Failed);
+        // All of a plan rests on one survey. When another step's look has found that wrong, as with an identity that was
+        // made anew, nothing is taken away on its word.
+        let outcome = if matches!(step.change, Change::Revoke(_)) && execution.found_another_world() {
+            Outcome::Moved("another step has found the world changed".to_owned())
+        } else {
+            let attempt = attempt(azure, plan, step, permit, (&refused, &may_write), &mut sent);
+            attempt.await.unwrap_or_else(Outcome::Failed)
+        };
         tracing::info!(
             change = ?step.kinds(),
             subject = step.subject(),

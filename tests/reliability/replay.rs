@@ -24,7 +24,7 @@ fn a_schedule_goes_the_same_way_twice() {
 }
 
 /// Schedules that broke something once.
-const BROKE_ONCE: [&str; 6] = [
+const BROKE_ONCE: [&str; 8] = [
     // The write that would have found out whether a refusal was over was outdated by it.
     "scenario=system-identity-disabled operators=1 order=0 10=429/7x3",
     // A grant of ours was taken back although somebody had narrowed it.
@@ -36,6 +36,10 @@ const BROKE_ONCE: [&str; 6] = [
     // The same, when the gateway failed or putting it back was refused for a moment.
     "scenario=stale-attachment-put-back operators=1 order=0 19=429/7",
     "scenario=user-identity-recreated operators=1 order=0 3=429/240",
+    // A grant was taken from an identity that had been made anew, on the word of an old list.
+    "town=233/2 operators=1 order=1934902090 2=user-identity-recreated@0.2 23=stale-oldest",
+    // Drift was said to be none beside a finding of drift.
+    "town=130/3 operators=1 order=0 29=binding-dropped@0.1",
 ];
 
 #[test]
