@@ -359,8 +359,8 @@ impl Driver {
     }
 }
 
-/// Holds that end by themselves.
-const PASSING_HOLDS: [&str; 2] = ["NoBaseline", "AnotherIdentityWrite"];
+/// Holds that end by themselves: after a look, and after a write, where there are writes.
+const PASSING_HOLDS: [(&str, bool); 2] = [("NoBaseline", false), ("AnotherIdentityWrite", true)];
 
 /// Whether the status is one that stays: not on the way to somewhere.
 fn is_resting(policy: &Value) -> bool {
@@ -372,7 +372,9 @@ fn is_resting(policy: &Value) -> bool {
     let has = |code: &str| status["findings"].as_array().into_iter().flatten().any(|finding| finding["code"] == code);
     let propagates = has("propagating");
     let held = status["plan"]["held"].as_array();
-    let passes = held.into_iter().flatten().any(|held| PASSING_HOLDS.contains(&facts::text(&held["reason"])));
+    let writes = policy["spec"]["mode"] == "Enforce" && policy["spec"]["suspend"] != true;
+    let passing = |reason: &str| PASSING_HOLDS.iter().any(|(own, by_write)| *own == reason && (writes || !by_write));
+    let passes = held.into_iter().flatten().any(|held| passing(facts::text(&held["reason"])));
     // Until the host was asked. One that is found old stays so.
     let recycles = status["pendingRestart"].is_object() && !has("host-not-recycled");
     !propagates && !passes && !recycles && (is_there("Stalled") || (is_there("Ready") && !is_there("Reconciling")))
