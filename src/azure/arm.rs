@@ -54,7 +54,7 @@ pub(super) struct Arm {
     metrics: Metrics,
     turns: Arc<Turns>,
     urgency: Urgency,
-    /// A turn for the next write.
+    /// Turns for the next writes.
     held: Option<Arc<Mutex<Vec<Turn>>>>,
 }
 

@@ -372,7 +372,7 @@ fn is_resting(policy: &Value) -> bool {
     let has = |code: &str| status["findings"].as_array().into_iter().flatten().any(|finding| finding["code"] == code);
     let propagates = has("propagating");
     let held = status["plan"]["held"].as_array();
-    let writes = policy["spec"]["mode"] == "Enforce" && policy["spec"]["suspend"] != true;
+    let writes = facts::enforces(policy);
     let passing = |reason: &str| PASSING_HOLDS.iter().any(|(own, by_write)| *own == reason && (writes || !by_write));
     let passes = held.into_iter().flatten().any(|held| passing(facts::text(&held["reason"])));
     // Until the host was asked. One that is found old stays so.

@@ -285,11 +285,14 @@ impl Rules {
     }
 }
 
+/// Whether the policy wants anything written.
+pub(super) fn enforces(policy: &Value) -> bool {
+    policy["spec"]["mode"] == "Enforce" && policy["spec"]["suspend"] != true
+}
+
 /// Whether the policy itself asks for that kind of change to be made.
 pub(super) fn asks_for(policy: &Value, change: &str) -> bool {
-    policy["spec"]["mode"] == "Enforce"
-        && policy["spec"]["suspend"] != true
-        && list(&policy["spec"]["remediation"]["allow"]).any(|own| own == change)
+    enforces(policy) && list(&policy["spec"]["remediation"]["allow"]).any(|own| own == change)
 }
 
 /// A condition of a status.

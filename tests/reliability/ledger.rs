@@ -304,6 +304,11 @@ impl Ledger {
         }
     }
 
+    /// The pass that makes a call.
+    pub(super) fn pass_of(&self, call: &Call) -> Option<&Pass> {
+        self.passes.get(&(call.process, call.policy.clone()?))
+    }
+
     /// Calls of a process, the latest first.
     pub(super) fn of_process(&self, process: u32) -> impl Iterator<Item = &Call> {
         self.calls.iter().rev().filter(move |call| call.process == process)
@@ -314,8 +319,7 @@ impl Ledger {
     pub(super) fn look_before(&self, number: u32) -> Vec<&Call> {
         let call = self.call(number);
         let (process, policy) = (call.process, &call.policy);
-        let began =
-            policy.as_ref().and_then(|key| self.passes.get(&(process, key.clone()))).map_or(0, |pass| pass.calls);
+        let began = self.pass_of(call).map_or(0, |pass| pass.calls);
         let before = &self.calls[began.min(number as usize - 1)..number as usize - 1];
         let own = before
             .iter()

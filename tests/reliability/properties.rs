@@ -144,11 +144,8 @@ const DELETION: SignedDuration = SignedDuration::from_mins(30);
 /// S1: nothing is written for a policy that does not ask for it, as far as its operator can know.
 fn may_write(ledger: &mut Ledger, call: &Call) {
     let policy = policy_of(ledger, call);
-    let enforces = policy.is_some_and(|policy| {
-        policy["spec"]["mode"] == "Enforce"
-            && policy["spec"]["suspend"] != true
-            && policy["metadata"]["deletionTimestamp"].is_null()
-    });
+    let enforces =
+        policy.is_some_and(|policy| facts::enforces(policy) && policy["metadata"]["deletionTimestamp"].is_null());
     // The revocation of a policy that goes is the exception.
     let goes = policy.is_none_or(|policy| policy["metadata"]["deletionTimestamp"].is_string());
     if !(enforces || goes && kind(call) == Some(Write::Revocation)) {
@@ -166,7 +163,7 @@ fn may_write(ledger: &mut Ledger, call: &Call) {
 fn stays_inside(ledger: &mut Ledger, call: &Call) {
     let is_shared = call.key.split('/').nth(3) == Some("providers") || call.key.contains("/roledefinitions");
     let Some(key) = call.policy.clone() else { return };
-    let began = ledger.passes.get(&(call.process, key.clone())).map(|pass| pass.scopes.clone()).unwrap_or_default();
+    let began = ledger.pass_of(call).map(|pass| pass.scopes.clone()).unwrap_or_default();
     let now = ledger.views.get(&call.operator).map(|view| view.rules.scopes(&key.0)).unwrap_or_default();
     let subscription = call.key.split('/').take(3).collect::<Vec<_>>().join("/");
     let inside = |scope: &String| {

@@ -99,7 +99,7 @@ fn looked_closely(
 /// S2: a whole, plausible list shows the need unmet, and it was begun after this policy's last write; and somebody
 /// said that we may read such lists.
 fn saw_it_missing(ledger: &Ledger, call: &Call, need: &Need, wanted: &Assignment) -> Option<(&'static str, String)> {
-    let began = call.policy.clone().and_then(|key| ledger.passes.get(&(call.process, key)))?;
+    let began = ledger.pass_of(call)?;
     let age = evidence_age(ledger, call.process, call.at);
     let earlier = ledger.calls[..began.calls]
         .iter()

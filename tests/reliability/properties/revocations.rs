@@ -40,8 +40,7 @@ pub(super) fn at_sending(ledger: &mut Ledger, run: &Run, call: &Call) {
         broken.push(("S12", format!("deletes {}, which is not ours", grant.id)));
     }
     // One that the operator does not know any more counts as its pass had it.
-    let pass = call.policy.clone().and_then(|key| ledger.passes.get(&(call.process, key)));
-    if let Some(policy) = policy_of(ledger, call).or(pass.map(|pass| &pass.object)) {
+    if let Some(policy) = policy_of(ledger, call).or(ledger.pass_of(call).map(|pass| &pass.object)) {
         let namespace = call.policy.as_ref().map(|key| key.0.as_str()).unwrap_or_default();
         let rules = &ledger.views[&call.operator].rules;
         if !facts::asks_for(policy, "RevokeRole") || !rules.allow(namespace, "RevokeRole", None, &[&grant.scope]) {

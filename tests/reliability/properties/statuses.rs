@@ -44,9 +44,9 @@ pub(super) fn at_sending(ledger: &mut Ledger, run: &Run, call: &Call) {
     }
     let status = &call.body["status"];
     let Some(key) = call.policy.clone() else { return };
-    ledger.call_mut(call.number).heartbeat = is_heartbeat(ledger, call, &key);
+    ledger.call_mut(call.number).heartbeat = is_heartbeat(ledger, call);
     let mut broken = contradictions(status).into_iter().map(|what| ("S10", what)).collect::<Vec<_>>();
-    if let Some(pass) = ledger.passes.get(&(call.process, key.clone()))
+    if let Some(pass) = ledger.pass_of(call)
         && !is_offered_again(ledger, call)
     {
         broken.extend(unfounded(ledger, run.clock.now(), call, &key, pass));
@@ -79,9 +79,9 @@ fn is_offered_again(ledger: &Ledger, call: &Call) -> bool {
 }
 
 /// Whether the status only moves the time of the last look, which it does hourly, or offers such a one again.
-fn is_heartbeat(ledger: &Ledger, call: &Call, key: &Key) -> bool {
+fn is_heartbeat(ledger: &Ledger, call: &Call) -> bool {
     let time = |status: &Value| text(&status["lastObservedTime"]).parse::<Timestamp>().ok();
-    let Some(pass) = ledger.passes.get(&(call.process, key.clone())) else { return false };
+    let Some(pass) = ledger.pass_of(call) else { return false };
     let (before, now) = (&pass.object["status"], &call.body["status"]);
     let hour = time(before)
         .zip(time(now))
@@ -214,7 +214,7 @@ fn shows_everything(
 /// own policy names it.
 fn tells_nothing_foreign(ledger: &mut Ledger, run: &Run, call: &Call) {
     let Some(key) = &call.policy else { return };
-    let Some(pass) = ledger.passes.get(&(call.process, key.clone())) else { return };
+    let Some(pass) = ledger.pass_of(call) else { return };
     let now = ledger.views.get(&call.operator).map(|view| view.rules.scopes(&key.0)).unwrap_or_default();
     let scopes: Vec<&String> = now.iter().chain(&pass.scopes).collect();
     let told = call.body.to_string().to_lowercase();
