@@ -9,9 +9,9 @@ mod status;
 
 pub use boundary::{BoundaryRole, BoundaryScope, IdentityBoundary, IdentityBoundarySpec, NamespaceSelection};
 pub use policy::{
-    BaseScope, Binding, BindingType, ChangeKind, DeclaredGrant, DeletionPolicy, FunctionIdentityPolicy,
-    FunctionIdentityPolicySpec, Gate, HostStorage, Identities, Mode, Platform, Prune, Remediation, SystemIdentity,
-    Target, UserIdentityRef, VaultAccess, VaultExpectation, VaultMode, VaultSecretPermission,
+    BaseScope, Binding, ChangeKind, DeclaredGrant, DeletionPolicy, FunctionIdentityPolicy, FunctionIdentityPolicySpec,
+    Gate, HostStorage, Identities, Leases, Mode, Platform, PlatformResource, Prune, Remediation, RoleSet, StorageAuth,
+    SystemIdentity, Target, UserIdentityRef, VaultAccess, VaultExpectation, VaultMode,
 };
 pub use status::{FindingStatus, FunctionIdentityPolicyStatus, HeldStatus, PendingRestart, PlanStatus, StepStatus};
 

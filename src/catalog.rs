@@ -1,14 +1,17 @@
-//! Facts about Azure that decide something, each with its source: which rights a trigger needs, which role gives
-//! them, how long a grant takes to act, which rights may never be handed out.
+//! Facts about Azure that decide something, each with its source: which rights a binding needs, which role gives them, how
+//! long a grant takes to act, which rights may never be handed out.
 
-mod bindings;
+pub mod binding;
 pub mod clocks;
 pub mod clouds;
+mod entities;
 mod forbidden;
 mod roles;
+pub mod services;
+pub mod storage;
+pub mod vault;
 
-pub use bindings::{
-    Account, NeedRow, binding_needs, entity_example, entity_kinds, entity_scope, host_storage_needs, vault_secret_need,
-};
+pub use binding::Need;
+pub use entities::{entity_example, entity_scope};
 pub use forbidden::{FORBIDDEN_ACTIONS, NAMED_ONLY_ACTIONS};
-pub use roles::{BuiltInRole, built_in, built_in_roles};
+pub use roles::{BuiltInRole, CosmosRole, built_in, built_in_roles, cosmos_role, cosmos_roles, role_sources};

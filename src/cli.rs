@@ -2,6 +2,7 @@
 //! talk.
 
 mod args;
+mod catalog;
 mod check;
 mod connect;
 pub mod crd;
@@ -61,6 +62,7 @@ pub fn main() -> ExitCode {
         Verb::Run(verb) => block_on(run::run(verb)),
         Verb::Check(verb) => block_on(check::check(verb)).map(code),
         Verb::Plan(verb) => block_on(check::plan(verb)).map(code),
+        Verb::Catalog(verb) => catalog::print(&verb).map(|()| 0),
         Verb::Crd => crd::print().map(|()| 0),
         Verb::ReleaseFinalizers(verb) => block_on(release::release(verb)).map(|()| 0),
         #[cfg(feature = "sandbox")]

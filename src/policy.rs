@@ -11,6 +11,6 @@ mod rival;
 
 pub use boundary::{Authority, Boundary, Refusal, Verdict};
 pub use claim::{Claim, Claims};
-pub use declared::{Identity, Origin, Policy, Requirement, RoleName, VaultRequirement, Wanted, subject_of};
+pub use declared::{Identity, Origin, Policy, Requirement, RoleName, Unchecked, VaultRequirement, Wanted, subject_of};
 pub use parse::{PolicyError, Violation};
 pub use rival::acts_instead;

@@ -2,6 +2,7 @@
 
 mod az;
 mod cadence;
+pub mod catalog;
 mod farewell;
 #[cfg(test)]
 pub(crate) mod fixtures;

@@ -3,6 +3,11 @@
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 
+use crate::catalog::{
+    binding,
+    vault::{self, Contents},
+};
+
 /// The name of an entry of `resources`, of an identity or of a binding.
 pub(super) fn name(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
@@ -11,6 +16,61 @@ pub(super) fn name(_: &mut SchemaGenerator) -> Schema {
         "maxLength": 63,
         "pattern": "^[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$",
     })
+}
+
+/// Such a name, or nothing.
+pub(super) fn optional_name(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "maxLength": 63, "pattern": "^([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$" })
+}
+
+/// A type of binding that the catalog knows.
+pub(super) fn binding_type(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "enum": binding::types().collect::<Vec<_>>() })
+}
+
+/// What tells one row of the catalog from another of the same type.
+fn told(field: &str) -> Schema {
+    json_schema!({ "type": "string", "enum": std::iter::once("").chain(binding::values(field)).collect::<Vec<_>>() })
+}
+
+pub(super) fn direction(_: &mut SchemaGenerator) -> Schema {
+    told("direction")
+}
+
+pub(super) fn source(_: &mut SchemaGenerator) -> Schema {
+    told("source")
+}
+
+pub(super) fn scaling(_: &mut SchemaGenerator) -> Schema {
+    told("scaling")
+}
+
+pub(super) fn provider(_: &mut SchemaGenerator) -> Schema {
+    told("provider")
+}
+
+/// Permissions of access policies.
+fn permissions(kind: Contents) -> Schema {
+    let rows = vault::permissions().iter().filter(|row| row.kind == kind);
+    let names: Vec<_> = rows.map(|row| row.permission.as_str()).collect();
+    json_schema!({
+        "type": "array",
+        "default": [],
+        "maxItems": names.len(),
+        "items": { "type": "string", "enum": names },
+    })
+}
+
+pub(super) fn secret_permissions(_: &mut SchemaGenerator) -> Schema {
+    permissions(Contents::Secrets)
+}
+
+pub(super) fn key_permissions(_: &mut SchemaGenerator) -> Schema {
+    permissions(Contents::Keys)
+}
+
+pub(super) fn certificate_permissions(_: &mut SchemaGenerator) -> Schema {
+    permissions(Contents::Certificates)
 }
 
 /// Names → ARM ids. A map of strings, so that overlays merge it key by key.

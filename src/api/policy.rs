@@ -37,13 +37,16 @@ use super::{FunctionIdentityPolicyStatus, fragments};
     .message("the app that target names is immutable: create another policy"),
     validation = Rule::new("self.identities.user.all(u, u.resource in self.resources)")
         .message("an entry of identities.user names a resource that is not in resources"),
-    validation = Rule::new("self.bindings.all(b, b.resource in self.resources)")
+    validation = Rule::new("self.bindings.all(b, !has(b.resource) || b.resource == '' || b.resource in self.resources)")
         .message("an entry of bindings names a resource that is not in resources"),
     validation = Rule::new("self.grants.all(g, g.resource in self.resources)")
         .message("an entry of grants names a resource that is not in resources"),
     validation = Rule::new("self.vaults.all(v, v.resource in self.resources)")
         .message("an entry of vaults names a resource that is not in resources"),
-    validation = Rule::new("self.bindings.all(b, b.identity == 'system' || self.identities.user.exists(u, u.name == b.identity))")
+    validation = Rule::new(
+        "self.bindings.all(b, !has(b.identity) || b.identity in ['', 'system'] || \
+         self.identities.user.exists(u, u.name == b.identity))"
+    )
         .message("an entry of bindings uses an identity that is neither `system` nor declared in identities.user"),
     validation = Rule::new("self.grants.all(g, g.identity == 'system' || self.identities.user.exists(u, u.name == g.identity))")
         .message("an entry of grants uses an identity that is neither `system` nor declared in identities.user"),
@@ -94,7 +97,7 @@ pub struct FunctionIdentityPolicySpec {
     #[schemars(default = "Platform::none")]
     pub platform: Platform,
 
-    /// The triggers of the app. Each implies the roles of its row in the catalog.
+    /// The triggers, inputs and outputs of the app. Each implies the roles of its row in the catalog.
     #[serde(default)]
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
@@ -109,6 +112,12 @@ pub struct FunctionIdentityPolicySpec {
     #[serde(default)]
     #[schemars(length(max = 16))]
     pub vaults: Vec<VaultExpectation>,
+
+    /// Which column of the catalog says what a binding needs: the rights that it uses, with the `Least` role for each, or the
+    /// roles of `Microsoft`'s pages, or those of the incident `Playbook`.
+    #[serde(default = "RoleSet::least")]
+    #[schemars(default = "RoleSet::least")]
+    pub role_set: RoleSet,
 
     /// What `Enforce` may change. Nothing, unless allowed here.
     #[serde(default = "Remediation::nothing")]
@@ -271,15 +280,35 @@ pub struct UserIdentityRef {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Platform {
-    /// The storage account behind `AzureWebJobsStorage`, when it is reached by identity. It also holds the receipts
-    /// and queues of blob triggers and the checkpoints of Event Hubs triggers.
+    /// The storage account behind `AzureWebJobsStorage`. It also holds the receipts and queues of blob triggers, the
+    /// checkpoints of Event Hubs triggers, the locks of timers, function keys and, unless told otherwise, the state of Durable
+    /// Functions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_storage: Option<HostStorage>,
+    /// The storage account of the deployed package, on Flex Consumption.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment_storage: Option<PlatformResource>,
+    /// The container registry of the app's image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<PlatformResource>,
+    /// The Application Insights component that telemetry goes to, when that takes a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub telemetry: Option<PlatformResource>,
+    /// The stores of App Configuration references.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub app_configuration: Vec<PlatformResource>,
 }
 
 impl Platform {
     fn none() -> Self {
-        Self { host_storage: None }
+        Self {
+            host_storage: None,
+            deployment_storage: None,
+            registry: None,
+            telemetry: None,
+            app_configuration: Vec::new(),
+        }
     }
 }
 
@@ -290,26 +319,40 @@ pub struct HostStorage {
     /// A name in `resources`; its value is a `Microsoft.Storage/storageAccounts` id.
     #[schemars(schema_with = "fragments::name")]
     pub resource: String,
-    /// `system`, or the name of an entry of `identities.user`.
-    #[schemars(schema_with = "fragments::name")]
+    /// `Identity`, or `Key` when the app reaches the account by a connection string: then no role governs it, and what a
+    /// binding needs there is not checked.
+    #[serde(default = "StorageAuth::identity")]
+    #[schemars(default = "StorageAuth::identity")]
+    pub auth: StorageAuth,
+    /// `system`, or the name of an entry of `identities.user`. Empty only with `auth: Key`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(schema_with = "fragments::optional_name")]
     pub identity: String,
 }
 
-/// A trigger of the app.
+/// How the host reaches its storage account.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StorageAuth {
+    /// By an identity.
+    Identity,
+    /// By a connection string.
+    Key,
+}
+
+impl StorageAuth {
+    fn identity() -> Self {
+        Self::Identity
+    }
+}
+
+/// A resource that the platform reaches for the app.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
-pub struct Binding {
-    /// A name of your choice, unique in the policy.
-    #[schemars(schema_with = "fragments::name")]
-    pub name: String,
-    /// The type as in `function.json`.
-    #[serde(rename = "type")]
-    pub type_: BindingType,
-    /// A name in `resources`: the storage account or namespace that the trigger listens to.
+pub struct PlatformResource {
+    /// A name in `resources`.
     #[schemars(schema_with = "fragments::name")]
     pub resource: String,
-    /// The queue, topic subscription, event hub or container, such as `queues/orders`,
-    /// `topics/orders/subscriptions/billing`, `eventhubs/clicks` or `containers/uploads`. Empty means the whole resource.
+    /// A child of the resource, such as `containers/packages`. Empty means the whole resource.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(schema_with = "fragments::entity")]
     pub entity: String,
@@ -318,18 +361,83 @@ pub struct Binding {
     pub identity: String,
 }
 
-/// The trigger types that this version knows.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A column of the catalog.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoleSet {
+    /// The rights that are used, with the least role for each.
+    Least,
+    /// The roles that Microsoft documents.
+    Microsoft,
+    /// The roles that the incident playbook asks for.
+    Playbook,
+}
+
+impl RoleSet {
+    fn least() -> Self {
+        Self::Least
+    }
+}
+
+/// A trigger, input or output of the app.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
-pub enum BindingType {
-    /// Blob Storage trigger that polls.
-    BlobTrigger,
-    /// Queue Storage trigger.
-    QueueTrigger,
-    /// Service Bus queue or topic trigger.
-    ServiceBusTrigger,
-    /// Event Hubs trigger.
-    EventHubTrigger,
+pub struct Binding {
+    /// A name of your choice, unique in the policy.
+    #[schemars(schema_with = "fragments::name")]
+    pub name: String,
+    /// The type as in `function.json`.
+    #[serde(rename = "type")]
+    #[schemars(schema_with = "fragments::binding_type")]
+    pub type_: String,
+    /// For types that have both: `in` or `out`, as in `function.json`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(schema_with = "fragments::direction")]
+    pub direction: String,
+    /// How a blob trigger learns of blobs: `LogsAndContainerScan` (what it does when this is empty) or `EventGrid`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(schema_with = "fragments::source")]
+    pub source: String,
+    /// How a Service Bus trigger is scaled: `Incremental` (meant when this is empty) or `QueueLength`, which takes the right to
+    /// manage.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(schema_with = "fragments::scaling")]
+    pub scaling: String,
+    /// Where Durable Functions keep their state: `AzureStorage` (meant when this is empty), `DurableTaskScheduler`,
+    /// `Netherite` or `MSSQL`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(schema_with = "fragments::provider")]
+    pub provider: String,
+    /// A name in `resources`: what the binding reaches. Empty for types that reach nothing, and for Durable Functions that
+    /// keep their state on the host's storage account.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(schema_with = "fragments::optional_name")]
+    pub resource: String,
+    /// The queue, topic subscription, event hub or container, such as `queues/orders`,
+    /// `topics/orders/subscriptions/billing`, `eventhubs/clicks` or `containers/uploads`. Empty means the whole resource.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(schema_with = "fragments::entity")]
+    pub entity: String,
+    /// `system`, or the name of an entry of `identities.user`. Empty for types that ask no identity.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(schema_with = "fragments::optional_name")]
+    pub identity: String,
+    /// Where a Cosmos DB trigger keeps its leases. Without it, in the container `leases` of the same database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leases: Option<Leases>,
+}
+
+/// The container of a Cosmos DB trigger's leases.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Leases {
+    /// A name in `resources`. Empty means the account of the binding.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(schema_with = "fragments::optional_name")]
+    pub resource: String,
+    /// The container, such as `dbs/sales/colls/leases`. Empty means the whole account.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(schema_with = "fragments::entity")]
+    pub entity: String,
 }
 
 /// A role that no binding implies.
@@ -379,30 +487,28 @@ pub enum VaultMode {
     AccessPolicy,
 }
 
-/// What an identity must be able to do with a vault's contents.
+/// What an identity must be able to do with a vault's contents, in the words of access policies.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct VaultAccess {
     /// Operations on secrets. A Key Vault reference needs `get`.
     #[serde(default)]
-    #[schemars(length(max = 2))]
-    pub secrets: Vec<VaultSecretPermission>,
+    #[schemars(schema_with = "fragments::secret_permissions")]
+    pub secrets: Vec<String>,
+    /// Operations on keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "fragments::key_permissions")]
+    pub keys: Vec<String>,
+    /// Operations on certificates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "fragments::certificate_permissions")]
+    pub certificates: Vec<String>,
 }
 
 impl VaultAccess {
     fn none() -> Self {
-        Self { secrets: Vec::new() }
+        Self { secrets: Vec::new(), keys: Vec::new(), certificates: Vec::new() }
     }
-}
-
-/// An operation on secrets.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[serde(rename_all = "camelCase")]
-pub enum VaultSecretPermission {
-    /// Read a secret's value.
-    Get,
-    /// List the secrets' names.
-    List,
 }
 
 /// What `Enforce` may change.

@@ -42,26 +42,58 @@ impl BuiltInRole {
     }
 }
 
-#[derive(Deserialize)]
-struct Table {
-    roles: Vec<BuiltInRole>,
+/// A built-in role of Cosmos DB's own data plane.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CosmosRole {
+    /// Its name.
+    pub name: String,
+    /// Its id below an account's `sqlRoleDefinitions`, the same in every account.
+    pub id: String,
+    /// What it allows.
+    pub data_actions: Vec<String>,
 }
 
-static ROLES: LazyLock<Vec<BuiltInRole>> = LazyLock::new(|| {
-    let table: Table = serde_json::from_str(include_str!("roles.json")).expect("a test reads this table");
-    table.roles
-});
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Table {
+    source: String,
+    roles: Vec<BuiltInRole>,
+    cosmos_source: String,
+    cosmos_roles: Vec<CosmosRole>,
+}
+
+static TABLE: LazyLock<Table> =
+    LazyLock::new(|| serde_json::from_str(include_str!("roles.json")).expect("a test reads this table"));
 
 /// All roles of the table, by name.
 #[must_use]
 pub fn built_in_roles() -> &'static [BuiltInRole] {
-    &ROLES
+    &TABLE.roles
+}
+
+/// Where they are from, and where those of Cosmos DB are.
+#[must_use]
+pub fn role_sources() -> [&'static str; 2] {
+    [&TABLE.source, &TABLE.cosmos_source]
+}
+
+/// The built-in roles of Cosmos DB's data plane.
+#[must_use]
+pub fn cosmos_roles() -> &'static [CosmosRole] {
+    &TABLE.cosmos_roles
+}
+
+/// The one of that name.
+#[must_use]
+pub fn cosmos_role(name: &str) -> Option<&'static CosmosRole> {
+    cosmos_roles().iter().find(|role| role.name.eq_ignore_ascii_case(name))
 }
 
 /// The built-in role of that name, ignoring case, as Azure does.
 #[must_use]
 pub fn built_in(name: &str) -> Option<&'static BuiltInRole> {
-    ROLES.iter().find(|role| role.name.eq_ignore_ascii_case(name))
+    built_in_roles().iter().find(|role| role.name.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]

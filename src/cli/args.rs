@@ -29,6 +29,8 @@ pub(super) enum Verb {
     ///
     /// Exit codes: as for `check`.
     Plan(PlanArguments),
+    /// Print what each binding needs of the app's identity, with the source of each statement.
+    Catalog(CatalogArguments),
     /// Print the custom resource definitions.
     Crd,
     /// Take Rolecall's finalizer off policies, so that they can be deleted when no operator runs. Revokes nothing.
@@ -191,6 +193,26 @@ pub(super) enum Output {
     Text,
     /// For programs.
     Json,
+}
+
+#[derive(Args)]
+pub(super) struct CatalogArguments {
+    /// Only rows whose type, resource type or id contains this, such as `serviceBus`.
+    #[arg(value_name = "NAME")]
+    pub(super) name: Option<String>,
+    /// How to print.
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub(super) output: CatalogOutput,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum CatalogOutput {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// The page `docs/catalog.md`, with the tables of roles, permissions, clouds and clocks.
+    Markdown,
 }
 
 #[derive(Args)]

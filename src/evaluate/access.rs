@@ -7,10 +7,10 @@ use jiff::Timestamp;
 
 use super::{
     Evaluated, Finding, NearMiss, PrincipalState,
-    operation::{Operation, covers, operations, touches},
+    operation::{Operation, Ways, covers, operations, touches},
 };
 use crate::{
-    catalog::clocks,
+    catalog::{binding::Plane, clocks},
     model::{DenyAssignment, Grant, Observed, PrincipalId, PrincipalKind, Reading, RoleId, Scope, SubscriptionAccess},
     policy::{Identity, Requirement, Wanted, subject_of},
 };
@@ -70,7 +70,7 @@ pub(super) fn evaluate_requirement(
         principal: None,
         scope: scope.clone(),
         role: match wanted {
-            Wanted::Need(row) => row.role.to_owned(),
+            Wanted::Need(need) => need.role.clone(),
             Wanted::Role(role) => role.to_string(),
         },
         role_id: None,
@@ -85,6 +85,18 @@ pub(super) fn evaluate_requirement(
         }
     };
     evaluated.principal = Some(principal);
+    if matches!(wanted, Wanted::Need(need) if need.plane == Plane::Cosmos) {
+        let because = "Cosmos DB decides by role assignments of its own, which this version does not read".to_owned();
+        evaluated.access = Access::Unknown(because.clone());
+        findings.push(Finding::AccessUndecided {
+            origins: origins.clone(),
+            identity: identity.clone(),
+            role: evaluated.role.clone(),
+            scope: scope.clone(),
+            because,
+        });
+        return evaluated;
+    }
     let access = match observed.access_at(scope) {
         Ok(access) => access,
         Err(failure) => {
@@ -93,7 +105,7 @@ pub(super) fn evaluate_requirement(
             return evaluated;
         }
     };
-    let Some((role, operations)) = operations(wanted, access) else {
+    let Some((role, asked)) = operations(wanted, access) else {
         evaluated.access = Access::Unknown(format!("no role named `{}` is defined there", evaluated.role));
         findings.push(Finding::RoleUnknown { origin: origins[0].clone(), role: evaluated.role.clone() });
         return evaluated;
@@ -101,7 +113,7 @@ pub(super) fn evaluate_requirement(
     evaluated.role.clone_from(&role.name);
     evaluated.role_id = Some(role.id);
     let question = Question { principal, scope, access, observed, now };
-    evaluated.access = question.answer(&operations, ask_groups);
+    evaluated.access = question.answer(&asked, ask_groups);
 
     let (origins, identity, scope) = (origins.clone(), identity.clone(), scope.clone());
     let role_name = role.name.clone();
@@ -148,6 +160,28 @@ pub(super) struct Question<'a> {
     pub(super) now: Timestamp,
 }
 
+/// What can be said of one way to what is asked.
+enum Way {
+    Settled(Vec<DecidingGrant>),
+    /// Those that act, and those that will: since when they are there, and from when they are certain to act.
+    Young(Vec<DecidingGrant>, Vec<(DecidingGrant, (Timestamp, Timestamp))>),
+    Undecided(String),
+    Denied(String),
+    Missing(String),
+}
+
+impl Way {
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Settled(_) => 0,
+            Self::Young(..) => 1,
+            Self::Undecided(_) => 2,
+            Self::Denied(_) => 3,
+            Self::Missing(_) => 4,
+        }
+    }
+}
+
 /// What the grants say about one operation.
 enum Coverage<'a> {
     Settled(&'a Grant),
@@ -157,34 +191,26 @@ enum Coverage<'a> {
 }
 
 impl<'a> Question<'a> {
-    pub(super) fn answer(&self, operations: &[Operation], ask_groups: &mut BTreeSet<(PrincipalId, String)>) -> Access {
-        if operations.is_empty() {
+    pub(super) fn answer(&self, asked: &[Ways], ask_groups: &mut BTreeSet<(PrincipalId, String)>) -> Access {
+        if asked.is_empty() {
             return Access::Unknown("the role allows nothing that could be compared".to_owned());
         }
         let mut settled = BTreeSet::new();
         let mut young = BTreeMap::new();
         let mut missing = Vec::new();
         let mut unknown = None;
-        for operation in operations {
-            match self.denial(operation) {
-                Some(Ok(name)) => return Access::Denied(name),
-                Some(Err(because)) => {
-                    unknown.get_or_insert(because);
-                    continue;
+        for ways in asked {
+            match self.best_way(ways, ask_groups) {
+                Way::Settled(grants) => settled.extend(grants),
+                Way::Young(acting, grants) => {
+                    settled.extend(acting);
+                    young.extend(grants);
                 }
-                None => {}
-            }
-            match self.coverage(operation, ask_groups) {
-                Coverage::Settled(grant) => {
-                    settled.insert(self.deciding(grant));
-                }
-                Coverage::Young(grant, until) => {
-                    young.insert(self.deciding(grant), (grant.changed.unwrap_or(self.now), until));
-                }
-                Coverage::Undecided(because) => {
+                Way::Undecided(because) => {
                     unknown.get_or_insert(because);
                 }
-                Coverage::Nothing => missing.push(operation.pattern.clone()),
+                Way::Denied(name) => return Access::Denied(name),
+                Way::Missing(operations) => missing.push(operations),
             }
         }
         // What is certainly missing stays missing, whatever the undecided rest turns out to be.
@@ -198,6 +224,61 @@ impl<'a> Question<'a> {
         match latest {
             None => Access::Satisfied(settled.into_iter().collect()),
             Some((since, until)) => Access::Propagating { by: young.into_keys().collect(), since, until },
+        }
+    }
+
+    /// The most that can be said for any of the ways. One that is denied outweighs one that is merely missing: a grant
+    /// might not help.
+    fn best_way(&self, ways: &Ways, ask_groups: &mut BTreeSet<(PrincipalId, String)>) -> Way {
+        let mut best: Option<Way> = None;
+        let mut missing = Vec::new();
+        for operations in ways {
+            let way = self.way(operations, ask_groups);
+            if let Way::Settled(_) = way {
+                return way;
+            }
+            if let Way::Missing(operations) = way {
+                missing.push(operations);
+            } else if best.as_ref().is_none_or(|known| way.rank() < known.rank()) {
+                best = Some(way);
+            }
+        }
+        best.unwrap_or_else(|| Way::Missing(missing.join(" or ")))
+    }
+
+    fn way(&self, operations: &[Operation], ask_groups: &mut BTreeSet<(PrincipalId, String)>) -> Way {
+        let mut settled = Vec::new();
+        let mut young = Vec::new();
+        let mut missing = Vec::new();
+        let mut unknown = None;
+        for operation in operations {
+            match self.denial(operation) {
+                Some(Ok(name)) => return Way::Denied(name),
+                Some(Err(because)) => {
+                    unknown.get_or_insert(because);
+                    continue;
+                }
+                None => {}
+            }
+            match self.coverage(operation, ask_groups) {
+                Coverage::Settled(grant) => settled.push(self.deciding(grant)),
+                Coverage::Young(grant, until) => {
+                    young.push((self.deciding(grant), (grant.changed.unwrap_or(self.now), until)));
+                }
+                Coverage::Undecided(because) => {
+                    unknown.get_or_insert(because);
+                }
+                Coverage::Nothing => missing.push(operation.pattern.as_str()),
+            }
+        }
+        if !missing.is_empty() {
+            Way::Missing(missing.join(" with "))
+        } else if let Some(because) = unknown {
+            Way::Undecided(because)
+        } else if young.is_empty() {
+            Way::Settled(settled)
+        } else {
+            Way::Young(settled, young)
         }
     }
 
@@ -285,11 +366,7 @@ impl<'a> Question<'a> {
 
     /// When the grant is certain to act; none when Azure does not say when it was made.
     fn acts_from(&self, grant: &Grant) -> Option<Timestamp> {
-        let clock = if grant.scope.is_above_subscriptions() {
-            clocks::MANAGEMENT_GROUP
-        } else {
-            clocks::direct_grant(self.scope)
-        };
+        let clock = clocks::of_grant(&grant.scope, self.scope);
         grant.changed.map(|changed| changed.saturating_add(clock).unwrap_or(Timestamp::MAX))
     }
 

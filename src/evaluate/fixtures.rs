@@ -106,7 +106,7 @@ impl World {
         let mut world = Self::without_grants(policy);
         for requirement in &policy.requirements {
             let role = match &requirement.wanted {
-                Wanted::Need(row) => row.role.to_owned(),
+                Wanted::Need(need) => need.role.clone(),
                 Wanted::Role(role) => role.to_string(),
             };
             world.grant(&principal_of(policy, &requirement.identity).to_string(), &role, &requirement.scope);

@@ -1,7 +1,7 @@
 //! What a requirement asks for, as operations, and whether one entry of a role allows or denies one of them.
 
 use crate::{
-    catalog,
+    catalog::{self, binding::Right},
     model::{PermissionSet, Role, SubscriptionAccess, pattern},
     policy::{RoleName, Wanted},
 };
@@ -15,17 +15,22 @@ pub(super) struct Operation {
     pub(super) except: Vec<String>,
 }
 
+/// What must be allowed, in one way or another. Each way is a set of operations that must all be allowed.
+pub(super) type Ways = Vec<Vec<Operation>>;
+
 /// The role to recommend, as that subscription defines it, and the operations that are needed.
-pub(super) fn operations(wanted: &Wanted, access: &SubscriptionAccess) -> Option<(Role, Vec<Operation>)> {
+pub(super) fn operations(wanted: &Wanted, access: &SubscriptionAccess) -> Option<(Role, Vec<Ways>)> {
     match wanted {
-        Wanted::Need(row) => {
+        Wanted::Need(need) => {
             // The GUID is ours and the permissions are Azure's: a definition that is not listed cannot be granted.
-            let id = catalog::built_in(row.role)?.role_id();
+            let id = catalog::built_in(&need.role)?.role_id();
             let role = access.roles.get(&id)?.clone();
-            let operation =
-                |data| move |action: &&str| Operation { data, pattern: (*action).to_owned(), except: vec![] };
-            let control = row.actions.iter().map(operation(false));
-            Some((role, control.chain(row.data_actions.iter().map(operation(true))).collect()))
+            let operation = |data, pattern: &String| Operation { data, pattern: pattern.clone(), except: vec![] };
+            let ways = |right: &Right| {
+                let way = |way: &Vec<String>| way.iter().map(|pattern| operation(right.data, pattern)).collect();
+                right.any_of.iter().map(way).collect()
+            };
+            Some((role, need.rights.iter().map(ways).collect()))
         }
         Wanted::Role(name) => {
             let role = match name {
@@ -35,10 +40,8 @@ pub(super) fn operations(wanted: &Wanted, access: &SubscriptionAccess) -> Option
             let operations = role.permissions.iter().flat_map(|entry| {
                 let control = entry.actions.iter().map(|own| (false, own, &entry.not_actions));
                 let data = entry.data_actions.iter().map(|own| (true, own, &entry.not_data_actions));
-                control.chain(data).map(|(data, own, except)| Operation {
-                    data,
-                    pattern: own.clone(),
-                    except: except.clone(),
+                control.chain(data).map(|(data, own, except)| {
+                    vec![vec![Operation { data, pattern: own.clone(), except: except.clone() }]]
                 })
             });
             Some((role.clone(), operations.collect()))

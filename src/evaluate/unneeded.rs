@@ -107,8 +107,9 @@ fn touches(grant: &Grant, claim: &Claim, access: &SubscriptionAccess) -> bool {
         return false;
     }
     let Some(role) = access.roles.get(&grant.role) else { return true };
-    let Some((_, operations)) = operations(&claim.requirement.wanted, access) else { return true };
-    operations.iter().any(|operation| role.permissions.iter().any(|entry| covers(entry, operation)))
+    let Some((_, asked)) = operations(&claim.requirement.wanted, access) else { return true };
+    let mut asked = asked.iter().flatten().flatten();
+    asked.any(|operation| role.permissions.iter().any(|entry| covers(entry, operation)))
 }
 
 fn answer(grant: &Grant, claim: &Claim, observed: &Observed, remaining: &SubscriptionAccess, now: Timestamp) -> Answer {
@@ -117,10 +118,10 @@ fn answer(grant: &Grant, claim: &Claim, observed: &Observed, remaining: &Subscri
         Some(_) => {}
         None => return Answer::CannotTell,
     }
-    let Some((_, operations)) = operations(&claim.requirement.wanted, remaining) else { return Answer::CannotTell };
+    let Some((_, asked)) = operations(&claim.requirement.wanted, remaining) else { return Answer::CannotTell };
     let scope = &claim.requirement.scope;
     let question = Question { principal: grant.principal, scope, access: remaining, observed, now };
-    match question.answer(&operations, &mut BTreeSet::new()) {
+    match question.answer(&asked, &mut BTreeSet::new()) {
         Access::Satisfied(_) => Answer::DoesNot,
         // What takes over is too young, or is not there: also a need that is half met keeps its half.
         Access::Propagating { .. } | Access::Missing(_) | Access::Denied(_) => Answer::Needs,

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, fmt, time::Duration};
 
 use crate::{
-    api::{self, ChangeKind, DeletionPolicy, Gate, Mode, Prune, SystemIdentity, VaultSecretPermission},
-    catalog::{self, NeedRow},
+    api::{self, ChangeKind, DeletionPolicy, Gate, Mode, Prune, SystemIdentity},
+    catalog::{Need, vault::VaultPermission},
     model::{RoleId, Scope, VaultMode},
 };
 
@@ -33,6 +33,8 @@ pub struct Policy {
     pub user: Vec<Scope>,
     /// Access that must be there.
     pub requirements: Vec<Requirement>,
+    /// What is declared and cannot be checked here.
+    pub unchecked: Vec<Unchecked>,
     /// Vaults, with the mode expected of each.
     pub vaults: Vec<VaultRequirement>,
     /// What may be changed.
@@ -92,8 +94,8 @@ impl fmt::Display for Identity {
 pub enum Origin {
     /// An entry of `bindings`, by name.
     Binding(String),
-    /// `platform.hostStorage`.
-    HostStorage,
+    /// A field of `platform`.
+    Platform(&'static str),
     /// An entry of `grants`, by position.
     Grant(usize),
     /// An entry of `vaults`, by its resource name.
@@ -104,7 +106,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Binding(name) => write!(f, "bindings/{name}"),
-            Self::HostStorage => f.write_str("platform/hostStorage"),
+            Self::Platform(field) => write!(f, "platform/{field}"),
             Self::Grant(position) => write!(f, "grants/{position}"),
             Self::Vault(name) => write!(f, "vaults/{name}"),
         }
@@ -115,6 +117,15 @@ impl fmt::Display for Origin {
 #[must_use]
 pub fn subject_of(origins: &[Origin]) -> String {
     origins.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Something declared whose rights Azure Resource Manager cannot show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unchecked {
+    /// What in the policy.
+    pub origin: Origin,
+    /// Why, as a phrase that completes "it …".
+    pub because: String,
 }
 
 /// Access that one identity must have at one scope.
@@ -134,9 +145,21 @@ pub struct Requirement {
 #[derive(Clone, Debug)]
 pub enum Wanted {
     /// The actions of a catalog row; its role is the one to grant.
-    Need(&'static NeedRow),
+    Need(&'static Need),
     /// What a role allows; that role is the one to grant. Resolved against the definitions that Azure answers.
     Role(RoleName),
+}
+
+impl Wanted {
+    /// Whether the two ask for the same. Rows are told from each other by their address.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Need(one), Self::Need(two)) => std::ptr::eq(*one, *two),
+            (Self::Role(one), Self::Role(two)) => one == two,
+            (Self::Need(_), Self::Role(_)) | (Self::Role(_), Self::Need(_)) => false,
+        }
+    }
 }
 
 /// A role as a person names it.
@@ -168,21 +191,27 @@ pub struct VaultRequirement {
     pub mode: VaultMode,
     /// Who reads it.
     pub identity: Identity,
-    /// What it must be able to do with secrets.
-    pub secrets: BTreeSet<VaultSecretPermission>,
+    /// What it must be able to do with the contents.
+    pub access: Vec<&'static VaultPermission>,
+    /// Roles that it must hold besides.
+    pub also: Vec<RoleName>,
 }
 
 impl VaultRequirement {
     /// The access that it takes where role assignments decide.
     ///
     /// `get` and `list` have one role between them: the first row that names it stands for both when it is granted, so
-    /// each operation is asked on its own.
+    /// each operation is asked on its own. Two that have one right between them are asked once.
     pub fn needs(&self) -> impl Iterator<Item = Requirement> + '_ {
-        self.secrets.iter().map(|operation| Requirement {
+        let first = |&(position, row): &(usize, &&'static VaultPermission)| {
+            !self.access[..position].iter().any(|other| other.right == row.right)
+        };
+        let rights = self.access.iter().enumerate().filter(first).map(|(_, row)| Wanted::Need(row.need()));
+        rights.chain(self.also.iter().cloned().map(Wanted::Role)).map(|wanted| Requirement {
             origins: vec![self.origin.clone()],
             identity: self.identity.clone(),
             scope: self.vault.clone(),
-            wanted: Wanted::Need(catalog::vault_secret_need(*operation)),
+            wanted,
         })
     }
 }

@@ -1,20 +1,25 @@
 //! From the loose resource to a [`Policy`], with every mistake named at once.
 
+mod implied;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     time::Duration,
 };
 
+use self::implied::Implied;
 use super::declared::{Identity, Origin, Policy, Requirement, RoleName, VaultRequirement, Wanted};
 use crate::{
-    api::{self, BindingType, FunctionIdentityPolicy, SYSTEM_IDENTITY, SystemIdentity},
-    catalog::{self, Account, NeedRow},
+    api::{self, FunctionIdentityPolicy, SYSTEM_IDENTITY, SystemIdentity},
+    catalog::{
+        self,
+        vault::{Contents, VaultPermission},
+    },
     model::Scope,
 };
 
 const SITE: &str = "Microsoft.Web/sites";
-const STORAGE: &str = "Microsoft.Storage/storageAccounts";
 const USER_IDENTITY: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
 const VAULT: &str = "Microsoft.KeyVault/vaults";
 
@@ -132,42 +137,35 @@ impl Parser {
             resources: _,
             target: api::Target { resource: target },
             identities: api::Identities { system, user },
-            platform: api::Platform { host_storage },
+            platform,
             bindings,
             grants,
             vaults,
+            role_set,
             remediation: api::Remediation { allow, max_changes },
             prune,
             deletion_policy,
         } = &object.spec;
 
         let interval = self.interval(interval);
-        let target = self.resource("spec.target.resource", target, Some(SITE));
+        let target = self.resource("spec.target.resource", target, &[SITE]);
         let user = self.user_identities(user);
-        let mut requirements = Vec::new();
-        let host = host_storage.as_ref().and_then(|host| {
-            let account = self.resource("spec.platform.hostStorage.resource", &host.resource, Some(STORAGE));
-            let identity = self.identity("spec.platform.hostStorage.identity", &host.identity);
-            account.zip(identity)
-        });
-        if let Some((account, identity)) = &host {
-            for need in catalog::host_storage_needs() {
-                add(&mut requirements, Origin::HostStorage, identity, account, need);
-            }
-        }
+        let mut implied = Implied::of(*role_set);
+        self.platform(platform, &mut implied);
         for (position, binding) in bindings.iter().enumerate() {
             let field = format!("spec.bindings[{position}]");
             if bindings[..position].iter().any(|other| other.name == binding.name) {
                 self.fault(&format!("{field}.name"), format!("`{}` is declared twice", binding.name));
             }
-            self.binding(&field, binding, host.as_ref(), &mut requirements);
+            self.binding(&field, binding, &mut implied);
         }
+        let Implied { mut requirements, unchecked, .. } = implied;
         for (position, grant) in grants.iter().enumerate() {
             requirements.extend(self.grant(position, grant));
         }
         let mut expected: Vec<VaultRequirement> = Vec::new();
         for (position, vault) in vaults.iter().enumerate() {
-            let Some(vault) = self.vault(position, vault) else { continue };
+            let Some(vault) = self.vault(position, vault, *role_set) else { continue };
             if expected.iter().any(|other| other.vault == vault.vault && other.mode != vault.mode) {
                 let problem = format!("another entry expects the other mode of vault `{}`", vault.vault.name());
                 self.fault(&format!("spec.vaults[{position}].mode"), problem);
@@ -197,6 +195,7 @@ impl Parser {
                 system,
                 user,
                 requirements,
+                unchecked,
                 vaults,
                 allow: allow.iter().copied().collect(),
                 max_changes: usize::try_from(*max_changes).unwrap_or(usize::MAX),
@@ -231,7 +230,7 @@ impl Parser {
             } else if declared[..position].iter().any(|other| other.name == *name) {
                 self.fault(&format!("{field}.name"), format!("`{name}` is declared twice"));
             }
-            let Some(id) = self.resource(&format!("{field}.resource"), resource, Some(USER_IDENTITY)) else {
+            let Some(id) = self.resource(&format!("{field}.resource"), resource, &[USER_IDENTITY]) else {
                 self.refused_identities.insert(name.clone());
                 continue;
             };
@@ -244,42 +243,10 @@ impl Parser {
         user
     }
 
-    fn binding(
-        &mut self,
-        field: &str,
-        binding: &api::Binding,
-        host: Option<&(Scope, Identity)>,
-        requirements: &mut Vec<Requirement>,
-    ) {
-        let api::Binding { name, type_, resource, entity, identity } = binding;
-        let account_type = match type_ {
-            BindingType::BlobTrigger | BindingType::QueueTrigger => STORAGE,
-            BindingType::ServiceBusTrigger => "Microsoft.ServiceBus/namespaces",
-            BindingType::EventHubTrigger => "Microsoft.EventHub/namespaces",
-        };
-        let account = self.resource(&format!("{field}.resource"), resource, Some(account_type));
-        let identity = self.identity(&format!("{field}.identity"), identity);
-        let (Some(account), Some(identity)) = (account, identity) else { return };
-        let Some(entity) = self.listened(field, *type_, &account, entity) else { return };
-        let origin = Origin::Binding(name.clone());
-        for need in catalog::binding_needs(*type_) {
-            match need.account {
-                Account::Entity => add(requirements, origin.clone(), &identity, &entity, need),
-                Account::Resource => add(requirements, origin.clone(), &identity, &account, need),
-                Account::HostStorage => {
-                    // Without a declared host storage the host uses a connection string, which no role governs.
-                    if let Some((account, identity)) = host {
-                        add(requirements, origin.clone(), identity, account, need);
-                    }
-                }
-            }
-        }
-    }
-
     fn grant(&mut self, position: usize, grant: &api::DeclaredGrant) -> Option<Requirement> {
         let field = format!("spec.grants[{position}]");
         let api::DeclaredGrant { role, resource, entity, identity } = grant;
-        let resource = self.resource(&format!("{field}.resource"), resource, None);
+        let resource = self.resource(&format!("{field}.resource"), resource, &[]);
         let identity = self.identity(&format!("{field}.identity"), identity);
         let (resource, identity) = (resource?, identity?);
         let scope = self.entity(&field, &resource, entity)?;
@@ -287,30 +254,41 @@ impl Parser {
         Some(Requirement { origins: vec![Origin::Grant(position)], identity, scope, wanted: Wanted::Role(role) })
     }
 
-    fn vault(&mut self, position: usize, vault: &api::VaultExpectation) -> Option<VaultRequirement> {
+    fn vault(
+        &mut self,
+        position: usize,
+        vault: &api::VaultExpectation,
+        role_set: api::RoleSet,
+    ) -> Option<VaultRequirement> {
         let field = format!("spec.vaults[{position}]");
-        let api::VaultExpectation { resource, mode, identity, access: api::VaultAccess { secrets } } = vault;
-        let id = self.resource(&format!("{field}.resource"), resource, Some(VAULT));
+        let api::VaultExpectation { resource, mode, identity, access } = vault;
+        let api::VaultAccess { secrets, keys, certificates } = access;
+        let id = self.resource(&format!("{field}.resource"), resource, &[VAULT]);
         let identity = self.identity(&format!("{field}.identity"), identity);
+        let mut access: Vec<&VaultPermission> = Vec::new();
+        for (kind, names) in
+            [(Contents::Secrets, secrets), (Contents::Keys, keys), (Contents::Certificates, certificates)]
+        {
+            for name in names {
+                match catalog::vault::permission(kind, name) {
+                    Some(known) if access.iter().any(|other| std::ptr::eq(*other, known)) => {}
+                    Some(known) => access.push(known),
+                    None => self.fault(
+                        &format!("{field}.access.{}", kind.name()),
+                        format!("`{name}` is not a permission on {}", kind.name()),
+                    ),
+                }
+            }
+        }
+        let also = implied::further_roles(role_set, &access);
         Some(VaultRequirement {
             origin: Origin::Vault(resource.clone()),
             vault: id?,
             mode: (*mode).into(),
             identity: identity?,
-            secrets: secrets.iter().copied().collect(),
+            access,
+            also,
         })
-    }
-
-    /// What a trigger listens to: an entity of its own kind, or the whole resource.
-    fn listened(&mut self, field: &str, type_: BindingType, resource: &Scope, entity: &str) -> Option<Scope> {
-        let scope = self.entity(field, resource, entity)?;
-        let kind = entity.split('/').next().unwrap_or_default();
-        let kinds = catalog::entity_kinds(type_);
-        if entity.is_empty() || kinds.iter().any(|known| known.eq_ignore_ascii_case(kind)) {
-            return Some(scope);
-        }
-        self.fault(&format!("{field}.entity"), format!("`{entity}` is not of the kind {}", kinds.join(" or ")));
-        None
     }
 
     fn entity(&mut self, field: &str, resource: &Scope, entity: &str) -> Option<Scope> {
@@ -331,21 +309,20 @@ impl Parser {
         scope
     }
 
-    fn resource(&mut self, field: &str, name: &str, resource_type: Option<&str>) -> Option<Scope> {
+    /// The resource of that name, which must be of one of the types; of any type when there are none.
+    fn resource(&mut self, field: &str, name: &str, types: &[&str]) -> Option<Scope> {
         let Some(id) = self.resources.get(name).cloned() else {
             if !self.refused_resources.contains(name) {
                 self.fault(field, format!("`{name}` is not a name in resources"));
             }
             return None;
         };
-        match resource_type {
-            Some(expected) if !id.is_type(expected) => {
-                let actual = id.resource_type().unwrap_or_default();
-                self.fault(field, format!("`{name}` is a {actual}, not a {expected}"));
-                None
-            }
-            _ => Some(id),
+        if types.is_empty() || types.iter().any(|expected| id.is_type(expected)) {
+            return Some(id);
         }
+        let actual = id.resource_type().unwrap_or_default();
+        self.fault(field, format!("`{name}` is a {actual}, not a {}", types.join(" or ")));
+        None
     }
 
     fn identity(&mut self, field: &str, name: &str) -> Option<Identity> {
@@ -365,30 +342,6 @@ impl Parser {
 /// A GUID as ARM writes it: with hyphens, without braces.
 fn is_guid(text: &str) -> bool {
     text.len() == 36 && text.parse::<uuid::Uuid>().is_ok()
-}
-
-/// Adds a requirement, or one more reason for one that is there: two triggers on one account need its role once.
-fn add(
-    requirements: &mut Vec<Requirement>,
-    origin: Origin,
-    identity: &Identity,
-    scope: &Scope,
-    need: &'static NeedRow,
-) {
-    let same = requirements.iter_mut().find(|known| {
-        known.identity == *identity
-            && known.scope == *scope
-            && matches!(known.wanted, Wanted::Need(row) if std::ptr::eq(row, need))
-    });
-    match same {
-        Some(known) => known.origins.push(origin),
-        None => requirements.push(Requirement {
-            origins: vec![origin],
-            identity: identity.clone(),
-            scope: scope.clone(),
-            wanted: Wanted::Need(need),
-        }),
-    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::{
     evaluate::{Finding, Hypothesis},
     model::{Failure, FailureClass},
     plan::{Held, HoldReason, Outcome, Step},
+    policy::Unchecked,
 };
 
 /// How long something may be unknown or missing before the policy is called stalled.
@@ -22,6 +23,8 @@ const LONGEST: usize = 32;
 const FINDINGS_ROOM: usize = 14 * 1024;
 const STEPS_ROOM: usize = 24 * 1024;
 const HELD_ROOM: usize = 14 * 1024;
+/// The most entries of `unchecked`.
+const MOST_UNCHECKED: usize = 16;
 /// The longest message of a condition that still reads well in `kubectl describe`.
 const LONGEST_MESSAGE: usize = 1024;
 
@@ -65,6 +68,7 @@ pub fn status(
             .unwrap_or_default(),
         findings,
         truncated,
+        unchecked: pass.map(|pass| unchecked(&pass.policy.unchecked)).unwrap_or_default(),
         pending_restart: pass
             .and_then(|pass| pass.aftermath.pending_restart)
             .map(|(since, restarted)| PendingRestart { since: in_whole_seconds(since), restarted }),
@@ -79,6 +83,17 @@ pub fn status(
         status.last_observed_time = Some(Time(now));
     }
     status
+}
+
+/// What cannot be checked; the last entry counts what there is no room for.
+fn unchecked(entries: &[Unchecked]) -> Vec<String> {
+    let mut told: Vec<_> = entries.iter().map(|entry| cut(&words::unchecked(entry), 512)).collect();
+    if told.len() > MOST_UNCHECKED {
+        let more = told.len() - (MOST_UNCHECKED - 1);
+        told.truncate(MOST_UNCHECKED - 1);
+        told.push(format!("{more} more"));
+    }
+    told
 }
 
 /// A moment as Kubernetes stores it. What a process remembers more finely would differ from its own status at every pass.

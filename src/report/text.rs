@@ -118,6 +118,9 @@ fn evaluated(out: &mut String, pass: &Pass, with_plan: bool) {
     let requirements = &pass.evaluation.requirements;
     let met = requirements.iter().filter(|one| matches!(one.access, Access::Satisfied(_))).count();
     line(out, &format!("  access   {met} of {} requirements met", requirements.len()));
+    for entry in &pass.policy.unchecked {
+        paragraph(out, "  not checked: ", &words::unchecked(entry));
+    }
     if !with_plan {
         return;
     }
@@ -142,7 +145,7 @@ fn evaluated(out: &mut String, pass: &Pass, with_plan: bool) {
 }
 
 /// Wrapped to 80 columns, continued under its first word. Ids stay whole, so that they can be copied.
-fn paragraph(out: &mut String, label: &str, text: &str) {
+pub(super) fn paragraph(out: &mut String, label: &str, text: &str) {
     let indent = " ".repeat(label.len());
     let options = textwrap::Options::new(80)
         .initial_indent(label)
@@ -152,6 +155,6 @@ fn paragraph(out: &mut String, label: &str, text: &str) {
     line(out, &textwrap::fill(text, options));
 }
 
-fn line(out: &mut String, text: &str) {
+pub(super) fn line(out: &mut String, text: &str) {
     writeln!(out, "{text}").expect("writing to a string does not fail");
 }

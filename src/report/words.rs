@@ -6,6 +6,7 @@ use crate::{
     evaluate::{Finding, Hypothesis, Kept, NearMiss},
     model::{Scope, VaultMode},
     plan::{HoldReason, Outcome},
+    policy::Unchecked,
 };
 
 /// What was expected and what was seen.
@@ -206,6 +207,11 @@ pub(super) fn short(scope: &Scope) -> String {
     let name = segments.next().unwrap_or_default();
     let below: Vec<_> = segments.filter(|segment| !segment.ends_with("Services") && *segment != "default").collect();
     if below.is_empty() { format!("`{name}`") } else { format!("`{name}/{}`", below.join("/")) }
+}
+
+/// What is declared and cannot be checked.
+pub(super) fn unchecked(entry: &Unchecked) -> String {
+    format!("{}: {}", entry.origin, entry.because)
 }
 
 /// A time to the second: nobody waits for a fraction.

@@ -10,14 +10,14 @@ use std::{
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     // L0 values
     ("model", &[]),
-    ("api", &[]),
+    ("api", &["catalog"]),
     ("clock", &[]),
-    ("catalog", &["api", "model"]),
+    ("catalog", &["model"]),
     // L1 pure
     ("policy", &["api", "catalog", "model"]),
     ("evaluate", &["api", "catalog", "model", "policy"]),
     ("plan", &["api", "evaluate", "model", "policy"]),
-    ("report", &["api", "evaluate", "model", "plan", "policy"]),
+    ("report", &["api", "catalog", "evaluate", "model", "plan", "policy"]),
     // L2 IO
     ("metrics", &[]),
     ("azure", &["catalog", "metrics", "model", "plan"]),

@@ -1,5 +1,5 @@
-//! Everything that is generated is up to date: `crds/` and the chart's copy, the table of metrics, and what the tests
-//! apply of the chart.
+//! Everything that is generated is up to date: `crds/` and the chart's copy, the catalog's page, the table of metrics, and
+//! what the tests apply of the chart.
 
 use std::{
     fs,
@@ -10,6 +10,7 @@ use std::{
 use rolecall::{
     cli::crd::definitions,
     metrics::{Metrics, OPERATIONS},
+    report::catalog,
 };
 
 use serde_json::{Value, json};
@@ -40,6 +41,16 @@ fn generated_files_are_what_the_types_say() {
         let count = fs::read_dir(root().join(folder)).expect("the folder is there").count();
         assert_eq!(count, definitions.len(), "{folder} has a file that nothing generates");
     }
+}
+
+#[test]
+fn the_page_of_the_catalog_is_what_the_tables_say() {
+    let path = root().join("docs/catalog.md");
+    if regenerates() {
+        fs::write(&path, catalog::markdown()).expect("the file can be written");
+    }
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    assert!(text == catalog::markdown(), "docs/catalog.md is stale: run `make generate`");
 }
 
 #[test]

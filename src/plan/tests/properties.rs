@@ -117,7 +117,7 @@ fn asked(policy: &Policy) -> BTreeSet<(String, String, Scope)> {
     let asked = policy.requirements.iter().map(|one| {
         let Wanted::Need(row) = &one.wanted else { panic!("only triggers are declared") };
         let who = principal_of(policy, &one.identity).to_string();
-        (who, role_id(row.role).to_string(), one.scope.clone())
+        (who, role_id(&row.role).to_string(), one.scope.clone())
     });
     asked.collect()
 }

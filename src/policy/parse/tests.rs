@@ -220,7 +220,7 @@ fn an_optional_system_identity_that_is_used_is_required() {
 fn asked(policy: &Policy) -> Vec<(String, Identity, Scope, String)> {
     let asked = policy.requirements.iter().map(|requirement| {
         let role = match &requirement.wanted {
-            Wanted::Need(row) => row.role.to_owned(),
+            Wanted::Need(need) => need.role.clone(),
             Wanted::Role(role) => role.to_string(),
         };
         let origins: Vec<_> = requirement.origins.iter().map(ToString::to_string).collect();
@@ -326,7 +326,7 @@ fn a_vault_keeps_its_mode_identity_and_operations() {
         (&vault.vault, vault.mode, &vault.identity),
         (&kv(), VaultMode::AccessPolicy, &Identity::User(shared()))
     );
-    assert_eq!(vault.secrets.len(), 2);
+    assert_eq!(vault.access.len(), 2);
     assert_eq!(vault.origin.to_string(), "vaults/kv");
 }
 

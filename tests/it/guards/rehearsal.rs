@@ -12,7 +12,7 @@ const ASSIGN: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/assign/ac
 
 async fn rehearsed(bench: Bench, permissions: Vec<Permission>) -> Vec<String> {
     bench.arm.set_caller_permissions(Some(permissions));
-    let seen = bench.act().await;
+    let seen = Box::pin(bench.act()).await;
     assert_eq!(seen.situation, Situation::DriftReported, "{:?}", seen.status.findings);
     assert_eq!(bench.writes(), NOTHING);
     seen.outcomes().into_iter().map(str::to_owned).collect()

@@ -65,7 +65,7 @@ async fn assert_one_grant(same_pipeline: bool) {
     let billing = second(&bench);
     let another = bench.another_pipeline();
     let other = if same_pipeline { &bench.pipeline } else { &another };
-    at_once(&bench, other, &billing).await;
+    Box::pin(at_once(&bench, other, &billing)).await;
     let [document] = &users_grants(&bench)[..] else { panic!("{:?}", users_grants(&bench)) };
     assert_eq!(document["id"], grant());
     assert_eq!(document["properties"]["condition"], Value::Null);
@@ -78,7 +78,7 @@ async fn assert_one_grant(same_pipeline: bool) {
     assert_eq!(created, 1, "{:?}", bench.answers());
     let before = bench.writes();
     for policy in [&bench.policy, &billing] {
-        let seen = bench.act_over(policy).await;
+        let seen = Box::pin(bench.act_over(policy)).await;
         assert!(matches!(seen.situation, Situation::Propagating(_)), "{:?}", seen.situation);
     }
     assert_eq!(bench.writes(), before);
