@@ -9,6 +9,9 @@ root=$PWD
 tree=$root/target/mutants/tree
 export CARGO_TARGET_DIR=$root/target/mutants/target CARGO_INCREMENTAL=1
 
+# The copy has no folder of recordings beside it.
+export ROLECALL_RECORDED=${ROLECALL_RECORDED:-$root/../shared/azure/recorded}
+
 rm -rf "$tree"
 mkdir -p "$tree" "$CARGO_TARGET_DIR"
 git ls-files -z | xargs -0 cp --parents -t "$tree"
