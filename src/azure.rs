@@ -5,6 +5,7 @@
 mod arm;
 mod authorization;
 mod budget;
+mod cosmos;
 mod counted;
 mod credentials;
 mod envelope;

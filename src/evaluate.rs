@@ -2,6 +2,7 @@
 
 mod access;
 mod aftermath;
+mod cosmos;
 mod decision;
 mod finding;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The nouns: values that every stage shares. Nothing here knows Kubernetes, HTTP or the words shown to people.
 
 pub mod access;
+pub mod cosmos;
 pub mod failure;
 pub mod grants;
 pub mod identity;

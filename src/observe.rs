@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use crate::{
     api::SystemIdentity,
     azure::Azure,
+    catalog::binding::Plane,
     clock::Clock,
     model::{
         Failure, FailureClass, HostSeen, Observed, PermissionSet, PrincipalId, Reading, Scope, Site, SubscriptionAccess,
@@ -58,6 +59,7 @@ pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Po
     let access_scopes: BTreeSet<_> = policy
         .requirements
         .iter()
+        .filter(|requirement| requirement.wanted.plane() == Plane::Azure)
         .map(|requirement| &requirement.scope)
         .chain(policy.vaults.iter().map(|vault| &vault.vault))
         .collect();
@@ -67,6 +69,15 @@ pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Po
             unwitnessed.insert(scope.clone(), failure);
         }
     }
+    let mut cosmos = BTreeMap::new();
+    for account in policy.cosmos_accounts() {
+        cosmos.insert(account.clone(), surveys.cosmos(azure, &account).await);
+    }
+    let identities = if cosmos.is_empty() {
+        BTreeSet::new()
+    } else {
+        by_subscription.values().flat_map(|it| it.principals()).collect()
+    };
     let access = by_subscription.iter().map(|(id, survey)| (id.clone(), survey.access.clone())).collect();
     let census = by_subscription.iter().map(|(id, survey)| (id.clone(), survey.census())).collect();
     Observed {
@@ -78,6 +89,8 @@ pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Po
         through_groups: BTreeMap::new(),
         host: None,
         references: None,
+        cosmos,
+        identities,
         census,
     }
 }
@@ -101,6 +114,8 @@ pub async fn glance(azure: &Azure, surveys: &Surveys, subscription: &str, polici
             through_groups: BTreeMap::new(),
             host: None,
             references: None,
+            cosmos: BTreeMap::new(),
+            identities: BTreeSet::new(),
             census: BTreeMap::new(),
         }
     };

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::{
-    Evaluated, Finding, NearMiss, PrincipalState,
+    Evaluated, Finding, NearMiss, PrincipalState, cosmos,
     operation::{Operation, Ways, covers, operations, touches},
 };
 use crate::{
@@ -85,16 +85,10 @@ pub(super) fn evaluate_requirement(
         }
     };
     evaluated.principal = Some(principal);
-    if matches!(wanted, Wanted::Need(need) if need.plane == Plane::Cosmos) {
-        let because = "Cosmos DB decides by role assignments of its own, which this version does not read".to_owned();
-        evaluated.access = Access::Unknown(because.clone());
-        findings.push(Finding::AccessUndecided {
-            origins: origins.clone(),
-            identity: identity.clone(),
-            role: evaluated.role.clone(),
-            scope: scope.clone(),
-            because,
-        });
+    if let Wanted::Need(need) = wanted
+        && need.plane == Plane::Cosmos
+    {
+        evaluated.access = cosmos::evaluate_need(requirement, need, principal, observed, findings);
         return evaluated;
     }
     let access = match observed.access_at(scope) {

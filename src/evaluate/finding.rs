@@ -86,6 +86,21 @@ pub enum Finding {
         /// Grants that look as if they were meant to meet the need.
         near: Vec<NearMiss>,
     },
+    /// A role inside a Cosmos DB account that is declared is missing.
+    CosmosRoleMissing {
+        /// What asks for it.
+        origins: Vec<Origin>,
+        /// Who lacks it.
+        identity: Identity,
+        /// The identity's principal.
+        principal: PrincipalId,
+        /// The role to assign, one of Cosmos DB's own.
+        role: String,
+        /// Where: the account, or a database or container of it.
+        scope: Scope,
+        /// The actions that nothing covers.
+        missing: Vec<String>,
+    },
     /// A deny assignment takes the access away, whatever roles are held.
     AccessDenied {
         /// What asks for it.
@@ -211,6 +226,7 @@ impl Finding {
             Self::StaleAttachment { .. } => "stale-attachment",
             Self::RoleUnknown { .. } => "role-unknown",
             Self::RoleMissing { .. } => "role-missing",
+            Self::CosmosRoleMissing { .. } => "cosmos-role-missing",
             Self::AccessDenied { .. } => "access-denied",
             Self::AccessUndecided { .. } => "access-undecided",
             Self::Propagating { .. } => "propagating",
@@ -237,6 +253,7 @@ impl Finding {
             | Self::PrincipalMissing { .. }
             | Self::StaleAttachment { .. }
             | Self::RoleMissing { .. }
+            | Self::CosmosRoleMissing { .. }
             | Self::AccessDenied { .. }
             | Self::VaultNotFound { .. }
             | Self::VaultModeMismatch { .. }
@@ -257,7 +274,10 @@ impl Finding {
             | Self::PrincipalMissing { .. }
             | Self::StaleAttachment { .. }
             | Self::HostNotRecycled { .. } => Some(Hypothesis::H1),
-            Self::RoleMissing { .. } | Self::AccessUndecided { .. } | Self::RoleUnknown { .. } => Some(Hypothesis::H2),
+            Self::RoleMissing { .. }
+            | Self::CosmosRoleMissing { .. }
+            | Self::AccessUndecided { .. }
+            | Self::RoleUnknown { .. } => Some(Hypothesis::H2),
             Self::Propagating { .. } => Some(Hypothesis::H3),
             Self::VaultModeMismatch { .. } | Self::ReferencesDenied { .. } => Some(Hypothesis::H4),
             // Not a matter of identity or role: a resource that is gone, or access that is denied to whoever asks.
@@ -278,7 +298,7 @@ impl Finding {
             | Self::StaleAttachment { .. }
             | Self::SystemIdentityForbidden { .. }
             | Self::HostNotRecycled { .. } => 1,
-            Self::RoleMissing { .. } | Self::AccessDenied { .. } => 2,
+            Self::RoleMissing { .. } | Self::CosmosRoleMissing { .. } | Self::AccessDenied { .. } => 2,
             Self::VaultNotFound { .. } | Self::VaultModeMismatch { .. } | Self::ReferencesDenied { .. } => 3,
             Self::RoleUnknown { .. } | Self::AccessUndecided { .. } | Self::Unreadable { .. } => 4,
             Self::Propagating { .. } => 5,
@@ -321,6 +341,7 @@ impl Finding {
             | Self::VaultModeMismatch { origin, .. }
             | Self::ReferencesDenied { origin, .. } => origin.to_string(),
             Self::RoleMissing { origins, .. }
+            | Self::CosmosRoleMissing { origins, .. }
             | Self::AccessDenied { origins, .. }
             | Self::AccessUndecided { origins, .. }
             | Self::Propagating { origins, .. } => subject_of(origins),

@@ -1,6 +1,9 @@
 //! A world to start a test from, and verbs that change one thing in it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -41,7 +44,7 @@ pub fn failure(class: FailureClass, code: &str) -> Failure {
     Failure::new(class, code, format!("GET something was answered {code}"))
 }
 
-fn present<T>(value: T) -> Reading<T> {
+pub fn present<T>(value: T) -> Reading<T> {
     Reading::Present { value, at: now() }
 }
 
@@ -96,6 +99,8 @@ impl World {
             through_groups: BTreeMap::new(),
             host: None,
             references: None,
+            cosmos: BTreeMap::new(),
+            identities: BTreeSet::new(),
             census: BTreeMap::new(),
         };
         Self { observed, made: 0 }

@@ -1,10 +1,16 @@
 //! Everything that one evaluation may look at, read before it begins.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
-use super::{DenyAssignment, Failure, Grants, PrincipalId, Reading, Role, RoleId, Scope, Site, UserIdentity, Vault};
+use super::{
+    DenyAssignment, Failure, Grants, PrincipalId, Reading, Role, RoleId, Scope, Site, UserIdentity, Vault,
+    cosmos::CosmosAccess,
+};
 
 /// What was seen of one policy's world.
 #[derive(Clone, Debug)]
@@ -26,6 +32,10 @@ pub struct Observed {
     pub host: Option<HostSeen>,
     /// The app's references to vaults, asked about after a grant on one of them took effect.
     pub references: Option<Reading<Vec<VaultReference>>>,
+    /// What decides access inside Cosmos DB accounts, by account.
+    pub cosmos: BTreeMap<Scope, Reading<Arc<CosmosAccess>>>,
+    /// The principals of the identities that were seen: what they hold is nobody else's. Filled in for Cosmos DB only.
+    pub identities: BTreeSet<PrincipalId>,
     /// How much the shared lists held, by subscription id in lower case.
     pub census: BTreeMap<String, Census>,
 }

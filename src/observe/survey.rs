@@ -12,7 +12,7 @@ use crate::{
     clock::Clock,
     model::{
         Census, Failure, FailureClass, PermissionSet, PrincipalId, PrincipalKind, Reading, Scope, Site,
-        SubscriptionAccess, UserIdentity, Vault,
+        SubscriptionAccess, UserIdentity, Vault, cosmos::CosmosAccess,
     },
 };
 
@@ -42,6 +42,7 @@ pub struct Surveys {
     by_subscription: Readings<String, Arc<Survey>>,
     own_permissions: Readings<Scope, Result<Vec<PermissionSet>, Failure>>,
     groups: Readings<(String, PrincipalId), Reading<Vec<Scope>>>,
+    cosmos: Readings<Scope, Reading<Arc<CosmosAccess>>>,
     /// Nothing read before this moment counts, per subscription, and there for everybody or for one app: our last write.
     not_before: Mutex<BTreeMap<(String, Option<Scope>), Timestamp>>,
 }
@@ -57,6 +58,7 @@ impl Surveys {
             by_subscription: Readings::new(clock, max_age),
             own_permissions: Readings::new(clock, max_age),
             groups: Readings::new(clock, max_age),
+            cosmos: Readings::new(clock, max_age),
             not_before: Mutex::default(),
         }
     }
@@ -105,6 +107,16 @@ impl Surveys {
         self.groups.get(&(subscription.to_owned(), principal), survey, Reading::unreadable, read).await
     }
 
+    /// What decides access inside a Cosmos DB account.
+    pub(super) async fn cosmos(&self, azure: &Azure, account: &Scope) -> Reading<Arc<CosmosAccess>> {
+        let read = async || match azure.cosmos_access(account).await {
+            Ok(Some(access)) => Reading::Present { value: Arc::new(access), at: self.clock.now() },
+            Ok(None) => Reading::Absent { at: self.clock.now() },
+            Err(failure) => Reading::Unreadable(failure),
+        };
+        self.cosmos.get(account, Timestamp::MIN, Reading::unreadable, read).await
+    }
+
     /// Nothing read of that subscription before `moment` counts from now on.
     pub async fn outdate_before(&self, subscription: &str, moment: Timestamp) {
         self.raise((subscription.to_owned(), None), moment).await;
@@ -142,6 +154,14 @@ impl Surveys {
 }
 
 impl Survey {
+    /// The principals of all identities that it lists.
+    pub(super) fn principals(&self) -> impl Iterator<Item = PrincipalId> + '_ {
+        let system =
+            self.sites.present().into_iter().flat_map(BTreeMap::values).filter_map(|site| site.system.principal());
+        let user = self.identities.present().into_iter().flat_map(BTreeMap::values).filter_map(|one| one.principal);
+        system.chain(user)
+    }
+
     /// How much its lists hold.
     pub(super) fn census(&self) -> Census {
         Census {

@@ -186,6 +186,7 @@ fn no_change_for(finding: &Finding, subject: String) -> Option<Held> {
         Finding::SystemIdentityForbidden { .. } => "identities are never switched off: other things may rely on them",
         Finding::UserIdentityNotFound { .. } => "the identity does not exist; creating one is not the operator's to do",
         Finding::PrincipalMissing { .. } => "Azure has not filled in the identity's principal yet",
+        Finding::CosmosRoleMissing { .. } => "role assignments inside Cosmos DB are not made by this version",
         Finding::AccessDenied { .. } => "a deny assignment outweighs every grant",
         Finding::VaultNotFound { .. } => "the vault does not exist",
         Finding::VaultModeMismatch { .. } => "a vault's mode is shared by all who use it and is not switched",

@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 
 use crate::{
     api::{self, ChangeKind, DeletionPolicy, Gate, Mode, Prune, SystemIdentity},
-    catalog::{Need, vault::VaultPermission},
-    model::{RoleId, Scope, VaultMode},
+    catalog::{Need, binding::Plane, vault::VaultPermission},
+    model::{RoleId, Scope, VaultMode, cosmos::account_of},
 };
 
 /// A valid policy. Nothing in it is "maybe invalid".
@@ -67,7 +67,14 @@ impl Policy {
 
     /// Everything that a grant could be needed for, also by vaults that decide by access policies today.
     pub fn needs(&self) -> impl Iterator<Item = Requirement> + '_ {
-        self.requirements.iter().cloned().chain(self.vaults.iter().flat_map(VaultRequirement::needs))
+        let by_grants = self.requirements.iter().filter(|requirement| requirement.wanted.plane() == Plane::Azure);
+        by_grants.cloned().chain(self.vaults.iter().flat_map(VaultRequirement::needs))
+    }
+
+    /// The Cosmos DB accounts whose own role assignments decide something.
+    pub fn cosmos_accounts(&self) -> BTreeSet<Scope> {
+        let inside = self.requirements.iter().filter(|requirement| requirement.wanted.plane() == Plane::Cosmos);
+        inside.map(|requirement| account_of(&requirement.scope)).collect()
     }
 }
 
@@ -151,6 +158,15 @@ pub enum Wanted {
 }
 
 impl Wanted {
+    /// Whose role assignments decide.
+    #[must_use]
+    pub fn plane(&self) -> Plane {
+        match self {
+            Self::Need(need) => need.plane,
+            Self::Role(_) => Plane::Azure,
+        }
+    }
+
     /// Whether the two ask for the same. Rows are told from each other by their address.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {

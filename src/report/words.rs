@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 
 use crate::{
+    catalog::cosmos_role,
     evaluate::{Finding, Hypothesis, Kept, NearMiss},
-    model::{Scope, VaultMode},
+    model::{Scope, VaultMode, cosmos::account_of},
     plan::{HoldReason, Outcome},
     policy::Unchecked,
 };
@@ -43,6 +44,20 @@ pub(super) fn finding(finding: &Finding) -> String {
             format!(
                 "{identity} (principal {principal}) lacks `{role}` at {}: nothing allows {missing}{near}",
                 short(scope)
+            )
+        }
+        Finding::CosmosRoleMissing { identity, principal, role, scope, missing, .. } => {
+            let account = account_of(scope);
+            let group = account.resource_group().map(|group| group.name().to_owned()).unwrap_or_default();
+            let below = scope.as_str().get(account.as_str().len()..).filter(|below| !below.is_empty()).unwrap_or("/");
+            format!(
+                "{identity} (principal {principal}) lacks `{role}` at `{}{below}`: nothing allows {}; it is one of Cosmos \
+                 DB's own, assigned by `az cosmosdb sql role assignment create --account-name {} --resource-group {group} \
+                 --role-definition-id {} --principal-id {principal} --scope {below}`",
+                account.name(),
+                actions(missing),
+                account.name(),
+                cosmos_role(role).map_or(role.as_str(), |role| role.id.as_str()),
             )
         }
         Finding::AccessDenied { identity, scope, by, .. } => {

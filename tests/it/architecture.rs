@@ -21,7 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // L2 IO
     ("metrics", &[]),
     ("azure", &["catalog", "metrics", "model", "plan"]),
-    ("observe", &["api", "azure", "clock", "model", "policy"]),
+    ("observe", &["api", "azure", "catalog", "clock", "model", "policy"]),
     ("apply", &["azure", "model", "plan", "policy"]),
     // L3 driver
     (
