@@ -67,7 +67,7 @@ is 'the app has no identity, and that prints nothing' '' \
 is 'the role on the namespace is missing' '[]' \
   az role assignment list --assignee "$principal" --scope "$bus" --output json
 is 'the vault decides by access policies' false \
-  az keyvault show --name kv-shop --resource-group rg-shop --query properties.enableRbacAuthorization
+  az keyvault show --name kv-shop --query properties.enableRbacAuthorization
 
 echo '--- where the quick checks mislead'
 is 'no role on the host storage is shown' '[]' \

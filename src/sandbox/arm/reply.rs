@@ -115,7 +115,10 @@ impl Reply {
 
     /// An error whose body has a shape of its own.
     pub(super) fn error(status: u16, cause: Cause, body: Value) -> Self {
-        Self { status, headers: vec![cause.header()], body: Content::One(body) }
+        // Recorded: a provider is named only where it failed; what it refuses names nobody.
+        let named = matches!(cause, Cause::Gateway) || status >= 500 || status == 429;
+        let headers = if named { vec![cause.header()] } else { Vec::new() };
+        Self { status, headers, body: Content::One(body) }
     }
 
     /// What the simulator does not model: loud, so that no test passes by accident.

@@ -60,7 +60,12 @@ pub(super) fn container(state: &State, call: &Call) -> Outcome {
             let is_resource = |address: &Address| {
                 address.types.len() == 1 && !address.namespace.eq_ignore_ascii_case("Microsoft.Authorization")
             };
-            let all = state.documents.values().filter(|it| is_resource(&Address::parse(id_of(it))));
+            let kind = call.parameter("$filter").map(resource_type).transpose()?;
+            let is_asked = |address: &Address| kind.as_ref().is_none_or(|kind| *kind == address.kind());
+            let all = state.documents.values().filter(|it| {
+                let address = Address::parse(id_of(it));
+                is_resource(&address) && is_asked(&address)
+            });
             listed(state, scope, "Microsoft.Resources/subscriptions/resources/read", all)
         }
         (2 | 4, _) => {
@@ -147,6 +152,16 @@ fn guard_action(state: &State, target: &Address, word: &str) -> Result<(), Reply
 pub(super) fn existing<'a>(state: &'a State, address: &Address) -> Result<&'a Value, Reply> {
     container_exists(state, &address.path)?;
     state.document(&address.path).ok_or_else(|| not_found(address))
+}
+
+/// The type that a filter of `/resources` asks for. Of the filters that Azure knows only this one is modelled.
+fn resource_type(filter: &str) -> Result<String, Reply> {
+    let quoted =
+        filter.trim().strip_prefix("resourceType eq ").and_then(|it| it.strip_prefix('\'')?.strip_suffix('\''));
+    quoted.map(str::to_lowercase).ok_or_else(|| {
+        let message = format!("The sandbox does not model the filter '{filter}'.");
+        Reply::refusal(501, Cause::Gateway, "SandboxUnsupported", message)
+    })
 }
 
 fn is_slot_config_names(address: &Address) -> bool {

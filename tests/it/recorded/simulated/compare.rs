@@ -108,8 +108,6 @@ fn compare_headers(recording: &Recording, answer: &Answer, found: &mut Vec<Strin
     let few = recording.suite == WITHOUT_HEADERS;
     for name in ["location", "azure-asyncoperation", "retry-after", "x-ms-failure-cause"] {
         let dropped = few || (name == "retry-after" && WITHOUT_RETRY_AFTER.contains(&recording.suite.as_str()));
-        // Only refusals tell their cause, and older suites kept it from those of ARM alone.
-        let unsure = dropped || name == "x-ms-failure-cause";
         match (recorded.get(name), answer.headers.get(name)) {
             (Some(wanted), Some(got)) if name == "x-ms-failure-cause" && wanted != got => {
                 found.push(format!("{name} {got} where {wanted} was recorded"));
@@ -119,7 +117,7 @@ fn compare_headers(recording: &Recording, answer: &Answer, found: &mut Vec<Strin
                 found.push(format!("{name} is {got} where {wanted} was recorded"));
             }
             (Some(wanted), None) => found.push(format!("no {name}, where {wanted} was recorded")),
-            (None, Some(got)) if !unsure => found.push(format!("{name} {got}, where none was recorded")),
+            (None, Some(got)) if !dropped => found.push(format!("{name} {got}, where none was recorded")),
             _ => {}
         }
     }

@@ -28,7 +28,7 @@ pub(crate) fn text() -> String {
          recorded (method, path, query, body), and wants the same answer: the same status; the same members on every\n\
          level; the same values of `id`, `name`, `type`, `code` and `status`, casing included; of a list the same items and\n\
          the same members beside them. `location`, `azure-asyncoperation`, `retry-after` and `x-ms-failure-cause` are there\n\
-         where they were recorded and not elsewhere, and each rate counter that was recorded is among those answered.\n\
+         where they were recorded and only there, and each rate counter that was recorded is among those answered.\n\
          Other values are Azure's to invent. Where the two differ, the recording is right.\n\
          \n\
          What that proves depends on where the answer comes from:\n\
