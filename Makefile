@@ -3,7 +3,7 @@
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help bench demo test reliability mutants lint verify generate cluster cluster-down cluster-binary
+.PHONY: help bench demo test test-az reliability mutants lint verify generate cluster cluster-down cluster-binary
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,6 +13,9 @@ demo: ## Play the controller through incidents in simulated Azure and Kubernetes
 
 test: ## Run the tests; what needs more than Rust says that it was skipped
 	$(CARGO) test --locked
+
+test-az: ## The Azure CLI itself against the sandbox (needs Python and PyPI: 730 MB and a minute, once)
+	@tests/az.sh
 
 lint: ## Formatting and lints, warnings are errors
 	$(CARGO) fmt --check

@@ -132,7 +132,9 @@ fn evaluated(out: &mut String, pass: &Pass, with_plan: bool) {
         if !request.body.is_null() {
             line(out, &format!("     {}", request.body));
         }
-        line(out, &format!("     $ {}", az::commands(step)));
+        for command in az::commands(step).lines() {
+            line(out, &format!("     $ {command}"));
+        }
         if let Some(entry) = pass.execution.outcomes.get(position) {
             paragraph(out, "     ", &words::outcome(&entry.outcome));
         }

@@ -5,10 +5,12 @@
 //! it, or a mistake would be made twice and seen never. Recorded traffic decides what an answer looks like. What is
 //! not modelled answers 501 `SandboxUnsupported`, so that no test passes by accident.
 
+mod activity;
 mod assignments;
 mod authority;
 mod call;
 mod certificates;
+mod cosmos;
 mod definitions;
 mod extensions;
 mod fault;
@@ -16,6 +18,7 @@ mod filter;
 mod hosts;
 mod identity;
 mod limits;
+mod operations;
 mod path;
 mod reply;
 mod resources;
@@ -25,7 +28,10 @@ mod server;
 mod state;
 mod token;
 mod transport;
+mod vaults;
+mod versions;
 mod world;
+mod writes;
 
 #[cfg(test)]
 mod tests;

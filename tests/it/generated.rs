@@ -15,7 +15,10 @@ use rolecall::{
 
 use serde_json::{Value, json};
 
-use super::cluster::{account, stage};
+use super::{
+    cluster::{account, stage},
+    recorded,
+};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -80,6 +83,17 @@ fn the_table_of_metrics_is_what_is_registered() {
     }
     let text = fs::read_to_string(&path).expect("the page is there");
     assert!(text == fresh, "docs/metrics.md is stale: run `make generate`");
+}
+
+#[test]
+fn the_page_of_the_recordings_is_what_is_compared() {
+    let path = root().join("docs/recordings.md");
+    let fresh = recorded::simulated::page::text();
+    if regenerates() {
+        fs::write(&path, &fresh).expect("the file can be written");
+    }
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    assert!(text == fresh, "docs/recordings.md is stale: run `make generate`");
 }
 
 #[test]

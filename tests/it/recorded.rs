@@ -6,9 +6,11 @@
 
 mod crate_models;
 mod decoded;
+mod oddities;
 mod others;
 mod refused;
 mod replay;
+pub(crate) mod simulated;
 
 use std::{collections::BTreeMap, ops::RangeInclusive, path::PathBuf, sync::OnceLock};
 
@@ -59,6 +61,14 @@ const CATEGORIES: [(Category, usize, &[RangeInclusive<u16>]); 8] = [
 struct Recording {
     number: u16,
     method: String,
+    /// As sent, with whatever slashes it has.
+    path: String,
+    /// As sent, without the question mark.
+    query: String,
+    /// What was sent; null for nothing, and where the suite did not keep it.
+    sent: Value,
+    /// The suite that recorded it.
+    suite: String,
     status: u16,
     headers: Vec<(String, String)>,
     /// The body as JSON; an empty string for an empty body.
@@ -74,6 +84,10 @@ impl Recording {
         Self {
             number,
             method: request["method"].as_str().expect("a recording has a method").to_owned(),
+            path: request["path"].as_str().expect("a recording has a path").to_owned(),
+            query: request["query"].as_str().unwrap_or("").to_owned(),
+            sent: request["body"].clone(),
+            suite: document["source"]["repo"].as_str().unwrap_or("").to_owned(),
             status: u16::try_from(status).expect("a status has three digits"),
             headers: headers.map(|(name, value)| (name.clone(), value.as_str().unwrap_or("").to_owned())).collect(),
             body: response["body"].clone(),

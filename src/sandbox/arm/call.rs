@@ -1,11 +1,25 @@
 //! A request as the service reads it: address, query, body. No decision is taken here.
 
 use azure_core::http::Url;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HOST};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::path::Address;
+
+/// What a request presents.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Token {
+    /// Nothing.
+    Absent,
+    /// A token, whoever made it.
+    Given {
+        /// When it ends; none when it does not say.
+        expires: Option<Timestamp>,
+    },
+}
 
 /// A request, parsed once.
 pub(super) struct Call {
@@ -20,7 +34,7 @@ pub(super) struct Call {
     pairs: Vec<(String, String)>,
     /// Null when empty, a string when it is not JSON.
     pub(super) body: Value,
-    pub(super) bearer: bool,
+    pub(super) token: Token,
     pub(super) client_request_id: Option<String>,
     pub(super) echo_client_request_id: bool,
 }
@@ -39,10 +53,15 @@ impl Call {
             pairs: query_pairs(&query),
             query,
             body: json_body(request.body()),
-            bearer: header(AUTHORIZATION.as_str()).is_some_and(is_bearer),
+            token: header(AUTHORIZATION.as_str()).map_or(Token::Absent, token),
             client_request_id: header("x-ms-client-request-id").map(str::to_owned),
             echo_client_request_id: header("x-ms-return-client-request-id") == Some("true"),
         }
+    }
+
+    /// Scheme and authority as the client knows them.
+    pub(super) fn origin(&self) -> &str {
+        &self.origin
     }
 
     /// A query parameter, decoded. Names are compared ignoring case.
@@ -81,8 +100,20 @@ impl Call {
     }
 }
 
-fn is_bearer(value: &str) -> bool {
-    value.get(..7).is_some_and(|word| word.eq_ignore_ascii_case("bearer ")) && value.len() > 7
+fn token(header: &str) -> Token {
+    match header.split_at_checked(7) {
+        Some((word, token)) if word.eq_ignore_ascii_case("bearer ") && !token.is_empty() => {
+            Token::Given { expires: expiry(token) }
+        }
+        _ => Token::Absent,
+    }
+}
+
+/// When a token says that it ends. Any text is believed to be a token, and one that is not like Entra's never ends.
+fn expiry(token: &str) -> Option<Timestamp> {
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let claims: Value = serde_json::from_slice(&claims).ok()?;
+    Timestamp::from_second(claims["exp"].as_i64()?).ok()
 }
 
 fn json_body(bytes: &Bytes) -> Value {

@@ -10,7 +10,7 @@ use super::call::Call;
 use super::reply::{Answer, Cause};
 
 const WORDS: &str = "hang, reset, answer-lost, html, half-json, endless, empty-list, empty-page, foreign-next-link, \
-                     fail-second-page";
+                     fail-second-page, app-locked";
 
 /// Something that goes wrong. Of several that match a request the first one that is due is used.
 #[derive(Clone, Debug, Deserialize)]
@@ -56,6 +56,8 @@ pub enum FaultAnswer {
     ForeignNextLink,
     /// The first page holds half of the items; the second answers 500. Only the failures count for `times`.
     FailSecondPage,
+    /// Another write of the app is under way: App Service's 429, which means a lock and not a limit.
+    AppLocked,
     /// An error of choice.
     Status(StatusAnswer),
 }
@@ -124,6 +126,7 @@ impl FaultAnswer {
             Self::EmptyList => Some(Answer::json(200, &json!({"value": []}))),
             Self::EmptyPage => Some(Answer::json(200, &json!({"value": [], "nextLink": call.next_link(0)}))),
             Self::FailSecondPage if call.continues() => Some(server_error().answer()),
+            Self::AppLocked => Some(app_locked()),
             Self::Status(answer) => Some(answer.answer()),
             Self::Hang
             | Self::Reset
@@ -148,6 +151,21 @@ impl StatusAnswer {
         answer.headers.extend(self.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
         answer
     }
+}
+
+/// As recorded: the code is a text, nothing says when to come back.
+fn app_locked() -> Answer {
+    let message = "Cannot acquire exclusive lock to create, update or delete this site. Retry the request later.";
+    Answer::json(
+        429,
+        &json!({
+            "Code": "429", "Message": message, "Target": null, "Innererror": null,
+            "Details": [{"Message": message}, {"Code": "429"}, {"ErrorEntity": {
+                "ExtendedCode": "59206", "MessageTemplate": message, "Parameters": [], "Code": "429",
+                "Message": message,
+            }}],
+        }),
+    )
 }
 
 fn server_error() -> StatusAnswer {
@@ -179,6 +197,7 @@ impl TryFrom<Value> for FaultAnswer {
             Some("empty-page") => Ok(Self::EmptyPage),
             Some("foreign-next-link") => Ok(Self::ForeignNextLink),
             Some("fail-second-page") => Ok(Self::FailSecondPage),
+            Some("app-locked") => Ok(Self::AppLocked),
             Some(word) => Err(format!("unknown fault `{word}`, known are {WORDS}")),
             None => serde_json::from_value(value).map(Self::Status).map_err(|error| format!("fault answer: {error}")),
         }

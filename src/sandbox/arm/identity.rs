@@ -21,6 +21,8 @@ pub(super) struct IdentityWrite<'a> {
     pub(super) sent: &'a Value,
     /// Whether a map that is sent replaces the one that is there, as PUT does, or is merged into it, as PATCH does.
     pub(super) replaces: bool,
+    /// The type's word for both kinds of identity.
+    pub(super) both: &'a str,
 }
 
 impl IdentityWrite<'_> {
@@ -51,7 +53,7 @@ impl IdentityWrite<'_> {
             block.insert("userAssignedIdentities".to_owned(), attached.into());
         }
         let kind = match (system, user) {
-            (true, true) => "SystemAssigned, UserAssigned",
+            (true, true) => self.both,
             (true, false) => "SystemAssigned",
             (false, _) => "UserAssigned",
         };

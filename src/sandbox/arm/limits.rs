@@ -13,10 +13,12 @@ use super::world::Buckets;
 /// How much more all callers of a subscription may ask together than one of them (`azure/arm/throttling.json`).
 const GLOBAL: i64 = 15;
 
-/// The counter that Microsoft.Web answers writes with begins here (recorded). How it refills is not known, nor what
-/// comes when it is used up, so it fills in five minutes, as the documented limits of other providers do, and nothing
-/// is refused for its sake.
-const WEB_REQUESTS: i64 = 500;
+/// The counters with which some providers answer in place of the subscription's begin here (recorded): writes of apps,
+/// lists of their settings, writes of container apps. How they refill is not known, nor what comes when they are used up,
+/// so they fill in five minutes, as the documented limits of other providers do, and nothing is refused for their sake.
+const APP_WRITES: i64 = 500;
+const SETTINGS_LISTS: i64 = 12_000;
+const CONTAINER_APP_WRITES: i64 = 200;
 
 const AUTHORIZATION: &str = "microsoft.authorization";
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
@@ -35,7 +37,15 @@ pub(super) struct Limits {
 enum Counter {
     Caller(Kind),
     Everybody(Kind),
-    Web,
+    Provider(Provided),
+}
+
+/// What a provider counts by itself.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Provided {
+    AppWrites,
+    SettingsLists,
+    ContainerAppWrites,
 }
 
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -74,15 +84,15 @@ impl Limits {
         Ok(())
     }
 
-    /// The headers that tell what is left: of this caller's bucket and of everybody's. What Microsoft.Web is asked to
-    /// change carries the provider's counter instead (both recorded); without throttling there are the older clouds'
+    /// The headers that tell what is left: of this caller's bucket and of everybody's. Some requests carry
+    /// their provider's counter instead (both recorded); without throttling there are the older clouds'
     /// hourly windows, which everybody shares.
     pub(super) fn headers(&mut self, call: &Call, now: Timestamp) -> Vec<(String, String)> {
         let whose = if path::subscription(&call.address.path).is_some() { "subscription" } else { "tenant" };
         let told = Self::counters(call).into_iter().filter(|counter| match counter {
-            Counter::Caller(_) => !is_web_change(call),
-            Counter::Everybody(_) => self.throttling && whose == "subscription" && !is_web_change(call),
-            Counter::Web => true,
+            Counter::Caller(_) => provided(call).is_none(),
+            Counter::Everybody(_) => self.throttling && whose == "subscription" && provided(call).is_none(),
+            Counter::Provider(_) => true,
         });
         let told: Vec<_> = told.collect();
         told.into_iter()
@@ -90,7 +100,7 @@ impl Limits {
                 let what = match counter {
                     Counter::Caller(kind) => kind.word().to_owned(),
                     Counter::Everybody(kind) => format!("global-{}", kind.word()),
-                    Counter::Web => "resource-requests".to_owned(),
+                    Counter::Provider(_) => "resource-requests".to_owned(),
                 };
                 let left = self.bucket(call, counter, now).level / 1000;
                 (format!("x-ms-ratelimit-remaining-{whose}-{what}"), left.to_string())
@@ -101,7 +111,7 @@ impl Limits {
     fn counters(call: &Call) -> Vec<Counter> {
         let kind = Kind::of(call);
         let mut counters = vec![Counter::Caller(kind), Counter::Everybody(kind)];
-        counters.extend(is_web_change(call).then_some(Counter::Web));
+        counters.extend(provided(call).map(Counter::Provider));
         counters
     }
 
@@ -171,7 +181,14 @@ impl Limits {
                 let (size, per_second) = caller(kind);
                 (size * GLOBAL, per_second * GLOBAL)
             }
-            Counter::Web => (WEB_REQUESTS, WEB_REQUESTS / 300),
+            Counter::Provider(what) => {
+                let size = match what {
+                    Provided::AppWrites => APP_WRITES,
+                    Provided::SettingsLists => SETTINGS_LISTS,
+                    Provided::ContainerAppWrites => CONTAINER_APP_WRITES,
+                };
+                (size, (size / 300).max(1))
+            }
         }
     }
 }
@@ -194,8 +211,18 @@ impl Kind {
     }
 }
 
-fn is_web_change(call: &Call) -> bool {
-    call.address.namespace.eq_ignore_ascii_case("microsoft.web") && !matches!(call.method.as_str(), "GET" | "HEAD")
+/// What counts a request in place of the subscription's counters. Writes of what lies below an app are not among them
+/// (recorded).
+fn provided(call: &Call) -> Option<Provided> {
+    let kind = call.address.kind();
+    match (call.method.as_str(), kind.as_str()) {
+        ("PUT" | "PATCH", "microsoft.web/sites" | "microsoft.web/sites/slots") => Some(Provided::AppWrites),
+        ("PUT" | "PATCH", "microsoft.app/containerapps") => Some(Provided::ContainerAppWrites),
+        ("POST", kind) if kind.starts_with("microsoft.web/sites/") && kind.ends_with("/config/list") => {
+            Some(Provided::SettingsLists)
+        }
+        _ => None,
+    }
 }
 
 fn subscription(call: &Call) -> String {

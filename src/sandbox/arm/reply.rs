@@ -1,12 +1,13 @@
 //! What a handler answers, and how it becomes bytes: error envelopes, pages, headers.
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::ArmBody;
 use super::call::Call;
 use super::fault::FaultAnswer;
 use super::path::{self, Address};
+use super::state::derived;
 
 /// The host that a foreign `nextLink` names. RFC 2606 keeps it from existing.
 const FOREIGN_HOST: &str = "https://management.example.net";
@@ -23,7 +24,17 @@ pub(super) struct Reply {
 enum Content {
     Nothing,
     One(Value),
-    Items(Vec<Value>),
+    Items(Items),
+}
+
+/// A list before it is cut into pages.
+#[derive(Debug, Default)]
+struct Items {
+    all: Vec<Value>,
+    /// Members beside `value`, on the last page.
+    beside: Map<String, Value>,
+    /// Whether a full page has a link also when nothing comes after it.
+    eager: bool,
 }
 
 /// An answer, or the refusal that ends the handling.
@@ -62,7 +73,38 @@ impl Reply {
     }
 
     pub(super) fn items(items: Vec<Value>) -> Self {
-        Self { status: 200, headers: Vec::new(), body: Content::Items(items) }
+        Self { status: 200, headers: Vec::new(), body: Content::Items(Items { all: items, ..Items::default() }) }
+    }
+
+    /// Members that a list has beside its items, null where Azure has null.
+    #[must_use]
+    pub(super) fn with_nulls(mut self, members: &[&str]) -> Self {
+        if let Content::Items(items) = &mut self.body {
+            items.beside.extend(members.iter().map(|member| ((*member).to_owned(), Value::Null)));
+        }
+        self
+    }
+
+    /// A list that links from every full page, also to an empty one (recorded for vaults).
+    #[must_use]
+    pub(super) fn linking_eagerly(mut self) -> Self {
+        if let Content::Items(items) = &mut self.body {
+            items.eager = true;
+        }
+        self
+    }
+
+    /// Changes each document that is answered.
+    #[must_use]
+    pub(super) fn map(mut self, change: impl Fn(&mut Value)) -> Self {
+        if self.status < 400 {
+            match &mut self.body {
+                Content::Nothing => {}
+                Content::One(document) => change(document),
+                Content::Items(items) => items.all.iter_mut().for_each(change),
+            }
+        }
+        self
     }
 
     /// An error in the usual envelope.
@@ -73,7 +115,10 @@ impl Reply {
 
     /// An error whose body has a shape of its own.
     pub(super) fn error(status: u16, cause: Cause, body: Value) -> Self {
-        Self { status, headers: vec![cause.header()], body: Content::One(body) }
+        // Recorded: a provider is named only where it failed; what it refuses names nobody.
+        let named = matches!(cause, Cause::Gateway) || status >= 500 || status == 429;
+        let headers = if named { vec![cause.header()] } else { Vec::new() };
+        Self { status, headers, body: Content::One(body) }
     }
 
     /// What the simulator does not model: loud, so that no test passes by accident.
@@ -112,7 +157,8 @@ impl Reply {
 }
 
 impl Page<'_> {
-    fn cut(&self, items: Vec<Value>) -> Answer {
+    fn cut(&self, items: Items) -> Answer {
+        let Items { all: items, beside, eager } = items;
         let Some(start) = self.call.offset() else {
             let refusal = Reply::bad_request("InvalidSkipToken", "The skip token is not one of this list.");
             return refusal.render(self);
@@ -122,11 +168,14 @@ impl Page<'_> {
         let total = items.len();
         let value: Vec<Value> = items.into_iter().skip(start).take(size).collect();
         let end = start + value.len();
+        let full = eager && value.len() == size;
         let mut list = json!({ "value": value });
         if matches!(self.fault, Some(FaultAnswer::ForeignNextLink)) {
             list["nextLink"] = format!("{FOREIGN_HOST}{}?$skiptoken=after-{end}", self.call.address.path).into();
-        } else if end < total || breaks {
+        } else if end < total || breaks || full {
             list["nextLink"] = self.call.next_link(end).into();
+        } else if let Some(members) = list.as_object_mut() {
+            members.extend(beside);
         }
         Answer::json(200, &list)
     }
@@ -154,7 +203,9 @@ impl Cause {
 pub(super) fn not_found(address: &Address) -> Reply {
     let Address { path, names, .. } = address;
     let group = path::resource_group(path).unwrap_or("");
-    if names.len() < 2 && !address.is_collection() {
+    let namespace = address.namespace.to_lowercase();
+    // An account of Cosmos DB is looked for by its provider (recorded), any other resource by ARM.
+    if names.len() < 2 && !address.is_collection() && namespace != "microsoft.documentdb" {
         let resource = format!("{}/{}", address.full_type(), address.name());
         let message = format!(
             "The Resource '{resource}' under resource group '{group}' was not found. For more details please go to \
@@ -163,7 +214,7 @@ pub(super) fn not_found(address: &Address) -> Reply {
         return Reply::refusal(404, Cause::Gateway, "ResourceNotFound", message);
     }
     let message = format!("Resource {path} not found.");
-    let body = match address.namespace.to_lowercase().as_str() {
+    let body = match namespace.as_str() {
         "microsoft.web" => json!({
             "Code": "NotFound", "Message": message, "Target": null, "Innererror": null,
             "Details": [{"Message": message}, {"Code": "NotFound"}, {"ErrorEntity": {
@@ -171,7 +222,16 @@ pub(super) fn not_found(address: &Address) -> Reply {
                 "Parameters": [address.types.last(), address.name()], "Code": "NotFound", "Message": message,
             }}],
         }),
-        "microsoft.documentdb" => json!({"code": "NotFound", "message": message}),
+        "microsoft.documentdb" => json!({
+            "code": "NotFound",
+            "message": format!("Entity with the specified id does not exist in the system.\r\nActivityId: {}", derived(path)),
+        }),
+        "microsoft.servicebus" | "microsoft.eventhub" => json!({"error": {
+            "message": format!(
+                "The requested resource {} does not exist. CorrelationId: {}", address.name(), derived(path)
+            ),
+            "code": "NotFound",
+        }}),
         _ => json!({"error": {"code": "NotFound", "message": message, "details": []}}),
     };
     Reply::error(404, Cause::Service, body)

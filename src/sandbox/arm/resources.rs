@@ -1,4 +1,4 @@
-//! Resources of any type: reading, listing, the writes that are modelled and a few POST actions.
+//! Resources of any type: reading, listing, and a few POST actions.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,11 @@ use serde_json::{Value, json};
 
 use super::call::Call;
 use super::hosts;
-use super::identity::IdentityWrite;
 use super::path::{self, Address};
 use super::reply::{Cause, Outcome, Reply, not_found};
 use super::rights::Verb;
-use super::route::{container_exists, object_body};
-use super::state::{State, azure_time, derived, id_of};
+use super::route::container_exists;
+use super::state::{State, id_of};
 
 /// Types that can be listed although the world has none. Any other type is listed when a document has it; a typing
 /// error in the client must not look like an empty list.
@@ -43,18 +42,13 @@ const LISTABLE: [&str; 24] = [
     "microsoft.web/sites/slots",
 ];
 
-/// Types whose PATCH and PUT are modelled, each for a resource that exists.
-const WRITABLE: [&str; 4] = [
-    "microsoft.keyvault/vaults",
-    "microsoft.managedidentity/userassignedidentities",
-    "microsoft.web/sites",
-    "microsoft.web/sites/slots",
-];
-
 /// Subscriptions and resource groups: their documents, or ones made from what lives in them.
 pub(super) fn container(state: &State, call: &Call) -> Outcome {
     let Address { path, .. } = &call.address;
     let (method, depth) = (call.method.as_str(), path.split('/').count() - 1);
+    if method == "GET" && path.eq_ignore_ascii_case("/subscriptions") {
+        return Ok(subscriptions(state));
+    }
     if !matches!(method, "GET" | "HEAD") || path::subscription(path).is_none() {
         return Err(Reply::unsupported(call));
     }
@@ -66,7 +60,12 @@ pub(super) fn container(state: &State, call: &Call) -> Outcome {
             let is_resource = |address: &Address| {
                 address.types.len() == 1 && !address.namespace.eq_ignore_ascii_case("Microsoft.Authorization")
             };
-            let all = state.documents.values().filter(|it| is_resource(&Address::parse(id_of(it))));
+            let kind = call.parameter("$filter").map(resource_type).transpose()?;
+            let is_asked = |address: &Address| kind.as_ref().is_none_or(|kind| *kind == address.kind());
+            let all = state.documents.values().filter(|it| {
+                let address = Address::parse(id_of(it));
+                is_resource(&address) && is_asked(&address)
+            });
             listed(state, scope, "Microsoft.Resources/subscriptions/resources/read", all)
         }
         (2 | 4, _) => {
@@ -86,6 +85,9 @@ pub(super) fn container(state: &State, call: &Call) -> Outcome {
 pub(super) fn read(state: &State, call: &Call) -> Outcome {
     let address = &call.address;
     state.require(&format!("{}/read", address.full_type()), &address.path)?;
+    if is_slot_config_names(address) {
+        return slot_config_names(state, address);
+    }
     existing(state, address).map(|document| Reply::document(200, document.clone()))
 }
 
@@ -107,59 +109,13 @@ pub(super) fn list(state: &State, call: &Call) -> Outcome {
         container_exists(state, scope)?;
         return Err(not_found(&Address::parse(scope)));
     }
-    listed(state, scope, &read, state.of_kind(&kind))
-}
-
-/// PUT, PATCH and DELETE of a resource.
-pub(super) fn write(state: &mut State, call: &Call, now: Timestamp) -> Outcome {
-    let address = &call.address;
-    let (kind, deletes) = (address.kind(), call.method == "DELETE");
-    let is_identity = kind == "microsoft.managedidentity/userassignedidentities";
-    if !WRITABLE.contains(&kind.as_str()) || (deletes && !is_identity) {
-        return Err(Reply::unsupported(call));
-    }
-    let (word, verb) = if deletes { ("delete", Verb::Delete) } else { ("write", Verb::Write) };
-    let action = format!("{}/{word}", address.full_type());
-    state.require(&action, &address.path)?;
-    state.require_unlocked(verb, &address.path)?;
-    if deletes {
-        let status = if state.remove(&address.path).is_some() { 200 } else { 204 };
-        return Ok(Reply::empty(status));
-    }
-    let body = object_body(call)?;
-    if call.method == "PUT" && state.document(&address.path).is_none() {
-        container_exists(state, &address.path)?;
-        return if is_identity {
-            Ok(create_identity(state, address, body, now))
-        } else {
-            Err(Reply::unsupported(call))
-        };
-    }
-    let before = existing(state, address)?.clone();
-    let mut after = before.clone();
-    for (member, value) in body.as_object().into_iter().flatten() {
-        match member.as_str() {
-            "id" | "name" | "type" | "systemData" => {}
-            _ if value.is_null() => {}
-            "identity" => {
-                let replaces = call.method == "PUT";
-                let (resource, current) = (id_of(&before), &before["identity"]);
-                let write = IdentityWrite { resource, action: &action, current, sent: value, replaces };
-                let block = write.apply(state, now)?;
-                set_or_drop(&mut after, "identity", block);
-            }
-            "tags" => after["tags"] = value.clone(),
-            _ => merge(&mut after[member.as_str()], value),
-        }
-    }
-    if after != before && after["properties"]["lastModifiedTimeUtc"].is_string() {
-        after["properties"]["lastModifiedTimeUtc"] = azure_time(now).trim_end_matches('Z').into();
-    }
-    if after["identity"] != before["identity"] {
-        state.hosts.identity_written(&address.path, now);
-    }
-    state.put(after.clone());
-    Ok(Reply::document(200, after))
+    let list = listed(state, scope, &read, state.of_kind(&kind))?;
+    Ok(match kind.as_str() {
+        "microsoft.keyvault/vaults" => list.linking_eagerly(),
+        // Recorded for a subscription; the slots of an app have neither.
+        "microsoft.web/sites" if path::resource_group(scope).is_none() => list.with_nulls(&["id", "nextLink"]),
+        _ => list,
+    })
 }
 
 /// The POST actions that are modelled: reading settings, resolving references again, and restarts.
@@ -198,6 +154,34 @@ pub(super) fn existing<'a>(state: &'a State, address: &Address) -> Result<&'a Va
     state.document(&address.path).ok_or_else(|| not_found(address))
 }
 
+/// The type that a filter of `/resources` asks for. Of the filters that Azure knows only this one is modelled.
+fn resource_type(filter: &str) -> Result<String, Reply> {
+    let quoted =
+        filter.trim().strip_prefix("resourceType eq ").and_then(|it| it.strip_prefix('\'')?.strip_suffix('\''));
+    quoted.map(str::to_lowercase).ok_or_else(|| {
+        let message = format!("The sandbox does not model the filter '{filter}'.");
+        Reply::refusal(501, Cause::Gateway, "SandboxUnsupported", message)
+    })
+}
+
+fn is_slot_config_names(address: &Address) -> bool {
+    address.kind() == "microsoft.web/sites/config" && address.name().eq_ignore_ascii_case("slotConfigNames")
+}
+
+/// Which settings stay with a slot. Every app answers this; without an id, and under its own name and type (recorded).
+fn slot_config_names(state: &State, address: &Address) -> Outcome {
+    let app = existing(state, &Address::parse(path::before(&address.path, "/config/")))?;
+    let none = json!({ "connectionStringNames": null, "appSettingNames": null, "azureStorageConfigNames": null });
+    let names = state.document(&address.path).map_or(none, |document| document["properties"].clone());
+    let mut document = json!({
+        "id": null, "name": app["name"], "type": "Microsoft.Web/sites", "location": app["location"], "properties": names,
+    });
+    if let Some(tags) = app.get("tags") {
+        document["tags"] = tags.clone();
+    }
+    Ok(Reply::document(200, document))
+}
+
 /// The documents below a scope that the caller may read; the others are left out without a word.
 fn listed<'a>(state: &State, scope: &str, read: &str, all: impl Iterator<Item = &'a Value>) -> Outcome {
     state.require_some_right(read, scope)?;
@@ -208,6 +192,15 @@ fn listed<'a>(state: &State, scope: &str, read: &str, all: impl Iterator<Item = 
         path::covers(scope, &address.path) && !address.namespace.is_empty() && state.allows(&own_read, &address.path)
     });
     Ok(Reply::items(found.cloned().collect()))
+}
+
+/// The subscriptions in which the caller may read something.
+fn subscriptions(state: &State) -> Reply {
+    let ids = state.documents.values().filter_map(|it| path::subscription(id_of(it)));
+    let ids: BTreeMap<String, &str> = ids.map(|id| (id.to_lowercase(), id)).collect();
+    let paths = ids.into_values().map(|id| format!("/subscriptions/{id}"));
+    let visible = paths.filter(|path| state.require_some_right("Microsoft.Resources/subscriptions/read", path).is_ok());
+    Reply::items(visible.map(|id| state.document(&id).cloned().unwrap_or_else(|| synthetic(state, &id))).collect())
 }
 
 fn groups(state: &State, path: &str) -> Outcome {
@@ -235,40 +228,4 @@ fn synthetic(state: &State, id: &str) -> Value {
         "id": id, "subscriptionId": name, "displayName": name, "state": "Enabled", "tenantId": state.caller.tenant_id,
         "authorizationSource": "RoleBased",
     })
-}
-
-fn create_identity(state: &mut State, address: &Address, body: &Value, now: Timestamp) -> Reply {
-    let principal = state.next_principal(&address.path, now);
-    let document = json!({
-        "id": address.path.replace("/resourceGroups/", "/resourcegroups/"), "name": address.name(),
-        "type": "Microsoft.ManagedIdentity/userAssignedIdentities", "location": body["location"],
-        "tags": body.get("tags").cloned().unwrap_or_else(|| json!({})),
-        "properties": {
-            "tenantId": state.caller.tenant_id, "principalId": principal,
-            "clientId": derived(&format!("{principal}/client")),
-        },
-    });
-    state.put(document.clone());
-    Reply::document(201, document)
-}
-
-fn set_or_drop(document: &mut Value, member: &str, value: Option<Value>) {
-    let Some(members) = document.as_object_mut() else { return };
-    match value {
-        Some(value) => members.insert(member.to_owned(), value),
-        None => members.remove(member),
-    };
-}
-
-/// Merges what is sent into what is there. A null leaves the old value: providers treat it as not sent (documented for
-/// `enableRbacAuthorization`).
-fn merge(current: &mut Value, sent: &Value) {
-    match (current, sent) {
-        (Value::Object(current), Value::Object(sent)) => {
-            for (member, value) in sent.iter().filter(|(_, value)| !value.is_null()) {
-                merge(current.entry(member.clone()).or_insert(Value::Null), value);
-            }
-        }
-        (current, sent) => *current = sent.clone(),
-    }
 }

@@ -3,16 +3,26 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::call::Call;
+use super::call::{Call, Token};
 use super::path;
 use super::reply::{Cause, Outcome, Reply};
 use super::state::State;
-use super::{assignments, definitions, extensions, hosts, resources};
+use super::{
+    activity, assignments, cosmos, definitions, extensions, hosts, operations, resources, vaults, versions, writes,
+};
 
 /// Answers a request, changing the state where it asks for that.
 pub(super) fn handle(state: &mut State, call: &Call, now: Timestamp) -> Outcome {
-    authenticated(state, call)?;
+    authenticated(state, call, now)?;
     versioned(call)?;
+    if let Some(answer) = operations::answer(state, call) {
+        return answer;
+    }
+    let outcome = dispatch(state, call, now);
+    versions::shaped(call, outcome)
+}
+
+fn dispatch(state: &mut State, call: &Call, now: Timestamp) -> Outcome {
     let address = &call.address;
     if address.namespace.is_empty() {
         return resources::container(state, call);
@@ -30,9 +40,15 @@ pub(super) fn handle(state: &mut State, call: &Call, now: Timestamp) -> Outcome 
             hosts::references(state, &address.path)
         }
         ("microsoft.web/sites/host/properties", "GET") => hosts::status(state, call, now),
+        ("microsoft.insights/eventtypes/values", "GET") if address.is_collection() => activity::list(state, call),
+        ("microsoft.keyvault/vaults", "PUT") if !address.is_collection() => vaults::put(state, call, now),
+        ("microsoft.keyvault/vaults/accesspolicies", "PUT") => vaults::put_policies(state, call),
+        ("microsoft.documentdb/databaseaccounts/sqlroleassignments", "PUT" | "DELETE") if !address.is_collection() => {
+            cosmos::write(state, call, now)
+        }
         (_, "GET" | "HEAD") if address.is_collection() => resources::list(state, call),
         (_, "GET" | "HEAD") => resources::read(state, call),
-        (_, "PUT" | "PATCH" | "DELETE") if !address.is_collection() => resources::write(state, call, now),
+        (_, "PUT" | "PATCH" | "DELETE") if !address.is_collection() => writes::write(state, call, now),
         (_, "POST") => resources::act(state, call, now),
         _ => Err(Reply::unsupported(call)),
     }
@@ -64,9 +80,19 @@ pub(super) fn object_body(call: &Call) -> Result<&Value, Reply> {
     Err(Reply::refusal(400, Cause::Gateway, "InvalidRequestContent", message))
 }
 
-fn authenticated(state: &State, call: &Call) -> Result<(), Reply> {
-    if call.bearer {
-        return Ok(());
+fn authenticated(state: &State, call: &Call, now: Timestamp) -> Result<(), Reply> {
+    match call.token {
+        Token::Given { expires: Some(expires) } if expires <= now => {
+            let time = |moment: Timestamp| moment.strftime("%-m/%-d/%Y %-I:%M:%S %p").to_string();
+            let message = format!(
+                "The access token expiry UTC time '{}' is earlier than current UTC time '{}'.",
+                time(expires),
+                time(now)
+            );
+            return Err(Reply::refusal(401, Cause::Gateway, "ExpiredAuthenticationToken", message));
+        }
+        Token::Given { .. } => return Ok(()),
+        Token::Absent => {}
     }
     let authority = format!("https://login.microsoftonline.com/{}", state.caller.tenant_id);
     let challenge = format!(

@@ -10,8 +10,9 @@ use super::call::Call;
 use super::fault::{ArmedFault, FaultAnswer};
 use super::hosts::Hosts;
 use super::limits::Limits;
+use super::operations::Operations;
 use super::path::{self, Address};
-use super::reply::{Answer, Reply};
+use super::reply::{Answer, Cause, Reply};
 use super::world::{Caller, Permission, World};
 use super::{ArmBody, ArmRequest, route};
 
@@ -37,6 +38,7 @@ pub(super) struct State {
     /// How many system identities a resource has had.
     system_identities: BTreeMap<String, u32>,
     pub(super) hosts: Hosts,
+    pub(super) operations: Operations,
     limits: Limits,
     answers: u64,
     changed: bool,
@@ -76,6 +78,7 @@ impl State {
             gone: BTreeSet::new(),
             system_identities: BTreeMap::new(),
             hosts: Hosts::new(hosts_outlive_writes),
+            operations: Operations::default(),
             limits: Limits::new(throttling, buckets, authorization_per_minute),
             answers: 0,
             changed: false,
@@ -120,7 +123,11 @@ impl State {
         let Answer { status, mut headers, body } = answer;
         headers.push(("x-ms-request-id".to_owned(), numbered(0xa5c0_0000, self.answers)));
         headers.push(("x-ms-correlation-request-id".to_owned(), numbered(0xc0a5_0000, self.answers)));
-        headers.extend(self.limits.headers(call, now));
+        // What ARM itself refuses is answered before anything is counted (recorded), but for a refusal to count on.
+        let refused = headers.contains(&Cause::Gateway.header()) && status != 429;
+        if !refused {
+            headers.extend(self.limits.headers(call, now));
+        }
         if let (true, Some(id)) = (call.echo_client_request_id, &call.client_request_id) {
             headers.push(("x-ms-client-request-id".to_owned(), id.clone()));
         }

@@ -5,8 +5,8 @@ mod faults;
 mod grants;
 mod identities;
 mod limits;
+mod oddities;
 mod reading;
-mod recorded;
 mod rights;
 mod served;
 

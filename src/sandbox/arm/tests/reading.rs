@@ -73,6 +73,29 @@ async fn lists_hold_the_resources_of_one_type_at_subscription_group_or_parent() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn all_resources_are_listed_or_those_of_one_type() {
+    let bench = Bench::new(world());
+    assert_eq!(bench.get(&format!("{GROUP}/resources")).await.names(), ["kv-ledger", "stparcels", "fn-invoice"]);
+    let filtered = bench.get(&format!("{GROUP}/resources?$filter=resourceType eq 'microsoft.keyvault/Vaults'")).await;
+    assert_eq!(filtered.names(), ["kv-ledger"]);
+    let other = bench.get(&format!("{GROUP}/resources?$filter=name eq 'kv-ledger'")).await;
+    assert_eq!((other.status, other.code()), (501, "SandboxUnsupported"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_has_ended_is_refused() {
+    let bench = Bench::new(world());
+    let ended = "e30.eyJleHAiOjE1MDAwMDAwMDB9.";
+    let request = http::Request::get(format!("https://management.azure.com{SITE}?api-version=2022-04-01"))
+        .header("authorization", format!("Bearer {ended}"))
+        .body(Bytes::new())
+        .unwrap();
+    let ArmBody::Full(body) = bench.sim.answer(request).await.unwrap().into_body() else { panic!("a whole body") };
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(body["error"]["code"], "ExpiredAuthenticationToken");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_long_list_is_cut_into_pages_linked_on_the_host_that_was_asked() {
     let bench = Bench::new(World { page_size: 2, ..world() });
     let path = format!("{SUBSCRIPTION}/providers/Microsoft.Authorization/roleAssignments");

@@ -1,0 +1,110 @@
+//! Apps and their settings: 35 to 58.
+
+use super::{Row, given, left, made};
+use crate::recorded::simulated::scenes::{apps, plain};
+
+/// One row a recording.
+pub(super) const ROWS: [Row; 24] = [
+    given(35, "GET Microsoft.Web/sites 2023-01-01", 200, plain::document, "status and headers"),
+    given(36, "GET Microsoft.Web/sites 2023-01-01", 200, plain::document, "status and headers"),
+    given(37, "GET Microsoft.Web/sites 2023-01-01", 200, plain::document, "no identity stays no member, and not null"),
+    given(
+        38,
+        "GET Microsoft.Web/sites/slots 2023-01-01",
+        200,
+        plain::listed,
+        "a slot of another app is not listed; no link",
+    ),
+    made(39, "GET Microsoft.Web/sites/slots 2023-01-01", 200, plain::listed, "an empty list; no link"),
+    given(40, "GET Microsoft.Web/serverfarms 2023-01-01", 200, plain::document, "status and headers"),
+    left(41, "GET Microsoft.Web/sites/deploymentStatus 2023-01-01", 202, "deployments are not watched"),
+    left(42, "GET Microsoft.Web/sites/deploymentStatus 2023-01-01", 200, "deployments are not watched"),
+    made(
+        43,
+        "PUT Microsoft.Web/sites 2019-08-01",
+        200,
+        apps::identified,
+        "200 for a PUT; the identity block; the counter of the provider in place of the subscription's",
+    ),
+    made(
+        44,
+        "PUT Microsoft.Web/sites 2019-08-01",
+        200,
+        apps::identified,
+        "the identity block with both kinds; casing of the keys",
+    ),
+    made(
+        45,
+        "PATCH Microsoft.Web/sites 2019-08-01",
+        200,
+        apps::without_system,
+        "a PATCH without a map keeps what is attached and drops the system identity",
+    ),
+    given(
+        46,
+        "GET Microsoft.Web/sites 2020-09-01",
+        200,
+        plain::listed,
+        "an app of another subscription is not listed; id and link of this list, both null",
+    ),
+    left(47, "POST Microsoft.Web/sites/slots/slotsswap 2018-02-01", 202, "slots are never swapped"),
+    given(48, "GET Microsoft.Web/sites 2018-11-01", 200, plain::document, "status and headers"),
+    given(
+        49,
+        "PUT Microsoft.Web/sites 2018-11-01",
+        200,
+        apps::identified,
+        "200 for a PUT; the counter of the provider; no identity stays no member",
+    ),
+    given(50, "GET Microsoft.Web/sites/config 2018-11-01", 200, plain::document, "status and headers"),
+    made(
+        51,
+        "PUT Microsoft.Web/sites 2021-03-01",
+        200,
+        apps::identified,
+        "the recorded whole app is sent to the app with its system identity alone; the identity block",
+    ),
+    made(
+        52,
+        "GET Microsoft.Web/sites 2021-03-01",
+        200,
+        apps::detached,
+        "after a PUT without it, the user-assigned identity is no member any more",
+    ),
+    given(
+        53,
+        "POST Microsoft.Web/sites/config/list 2018-02-01",
+        200,
+        plain::document,
+        "a read that is a POST; its counter",
+    ),
+    left(54, "PUT Microsoft.Web/sites/config 2018-02-01", 200, "settings are read and never written"),
+    given(
+        55,
+        "POST Microsoft.Web/sites/config/list 2018-02-01",
+        200,
+        plain::document,
+        "a read that is a POST; its counter",
+    ),
+    given(
+        56,
+        "POST Microsoft.Web/sites/config/list 2019-08-01",
+        200,
+        plain::document,
+        "a read that is a POST; its counter",
+    ),
+    made(
+        57,
+        "GET Microsoft.Web/sites/config 2018-02-01",
+        200,
+        apps::alone,
+        "the whole answer: null id, the name and type of the app, null lists",
+    ),
+    given(
+        58,
+        "POST Microsoft.Web/sites/config/list 2020-09-01",
+        200,
+        plain::document,
+        "a read that is a POST; its counter",
+    ),
+];
