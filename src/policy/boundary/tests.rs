@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     api::{BindingType, VaultSecretPermission},
     catalog::{binding_needs, built_in, built_in_roles, host_storage_needs, vault_secret_need},
-    model::PermissionSet,
+    model::{Condition, PermissionSet},
     policy::fixtures::{OTHER_SUBSCRIPTION, SUBSCRIPTION, app, host_account, kv, policy, queue, shared, vault},
 };
 
@@ -59,7 +59,7 @@ fn role(name: &str) -> Role {
             not_actions: known.not_actions.clone(),
             data_actions: known.data_actions.clone(),
             not_data_actions: known.not_data_actions.clone(),
-            conditioned: known.condition.is_some(),
+            condition: known.condition.as_deref().and_then(|text| Condition::read(text, None)),
         }],
     }
 }
