@@ -7,8 +7,12 @@ pub use locks::WriteLocks;
 
 use crate::{
     azure::Azure,
-    model::{Failure, FailureClass, Scope, grant_name},
-    plan::{Change, Execution, GrantRole, HoldReason, Outcome, Plan, Step, StepOutcome},
+    model::{
+        Failure, FailureClass, Grant, PrincipalKind,
+        condition::{Assignment, Request},
+        grant_name,
+    },
+    plan::{Change, Execution, GrantRole, HoldReason, Outcome, Plan, RevokeRole, Step, StepOutcome},
 };
 
 /// Leave to write. Only whoever holds one can apply; a dry run has its own.
@@ -137,21 +141,29 @@ async fn send(azure: &Azure, step: &Step, may_write: &impl Fn() -> bool) -> Resu
 }
 
 /// What we must be allowed to do, and where, for Azure to accept the step.
-fn needed_rights(step: &Step) -> Vec<(&Scope, &'static str)> {
+fn needed_rights(step: &Step) -> Vec<Request<'_>> {
+    let right = |resource, action| Request { data: false, action, resource, assignment: None };
+    let assign = |id| right(id, "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action");
     match &step.change {
-        Change::Grant(grant) => vec![(&grant.scope, "Microsoft.Authorization/roleAssignments/write")],
-        Change::Revoke(revoke) => vec![(&revoke.grant.scope, "Microsoft.Authorization/roleAssignments/delete")],
-        Change::Reattach(reattach) => {
-            let assign = "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action";
-            vec![(&reattach.target, "Microsoft.Web/sites/write"), (&reattach.identity, assign)]
+        Change::Grant(grant) => {
+            let kind = PrincipalKind::ServicePrincipal;
+            let assignment = Some(Assignment { role: grant.role.id, principal: grant.principal, kind });
+            vec![Request { assignment, ..right(&grant.scope, "Microsoft.Authorization/roleAssignments/write") }]
         }
-        Change::Restart(target) => vec![(target, "Microsoft.Web/sites/restart/action")],
+        Change::Revoke(RevokeRole { grant, .. }) => {
+            let Grant { role, principal, principal_kind: kind, scope, .. } = grant;
+            let assignment = Some(Assignment { role: *role, principal: *principal, kind: *kind });
+            vec![Request { assignment, ..right(scope, "Microsoft.Authorization/roleAssignments/delete") }]
+        }
+        Change::Reattach(reattach) => {
+            vec![right(&reattach.target, "Microsoft.Web/sites/write"), assign(&reattach.identity)]
+        }
+        Change::Restart(target) => vec![right(target, "Microsoft.Web/sites/restart/action")],
         // The action has no documented name; whoever may write the app may refresh it.
-        Change::Refresh { target, .. } => vec![(target, "Microsoft.Web/sites/write")],
+        Change::Refresh { target, .. } => vec![right(target, "Microsoft.Web/sites/write")],
         Change::Identity(change) => {
-            let attach = change.attach.iter();
-            let attach = attach.map(|id| (id, "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action"));
-            std::iter::once((&change.target, "Microsoft.Web/sites/write")).chain(attach).collect()
+            let attach = change.attach.iter().map(assign);
+            std::iter::once(right(&change.target, "Microsoft.Web/sites/write")).chain(attach).collect()
         }
     }
 }
@@ -167,7 +179,7 @@ async fn create_grant(azure: &Azure, step: &Step, grant: &GrantRole) -> Result<O
             if same.is_empty() {
                 let text = format!("{}, and it is not in the list yet", failure.text);
                 Err(Failure::new(FailureClass::Waiting, "RoleAssignmentExists", text))
-            } else if same.iter().any(|other| !other.conditioned) {
+            } else if same.iter().any(|other| !other.is_conditioned()) {
                 Ok(Outcome::AlreadyDone)
             } else {
                 Ok(Outcome::Held(HoldReason::ConditionedAssignmentExists))

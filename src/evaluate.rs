@@ -12,7 +12,7 @@ mod operation;
 mod unneeded;
 mod vault;
 
-use std::collections::BTreeSet;
+use std::{cell::RefCell, collections::BTreeSet};
 
 use jiff::Timestamp;
 
@@ -158,17 +158,18 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
     let principals = identity::principals(policy, observed, site.as_ref(), &mut findings);
     let vault_needs = vault::compare(policy, observed, &mut findings);
 
-    let mut ask_groups = BTreeSet::new();
+    let ask_groups = RefCell::default();
     let mut requirements = Vec::new();
     for requirement in policy.requirements.iter().chain(&vault_needs) {
         let evaluated =
-            access::evaluate_requirement(requirement, &principals, observed, now, &mut ask_groups, &mut findings);
+            access::evaluate_requirement(requirement, &principals, observed, now, &ask_groups, &mut findings);
         requirements.push(evaluated);
     }
     findings.extend(aftermath::host(observed));
     let ask_references = aftermath::references(policy, observed, site.as_ref(), &requirements, &mut findings, now);
     findings.sort_by_key(Finding::link);
     let decision = Decision::of(policy, &findings, &requirements);
+    let ask_groups = ask_groups.into_inner();
     Evaluation { site, requirements, findings, decision, ask_groups, ask_references }
 }
 

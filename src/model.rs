@@ -1,6 +1,7 @@
 //! The nouns: values that every stage shares. Nothing here knows Kubernetes, HTTP or the words shown to people.
 
 pub mod access;
+pub mod condition;
 pub mod cosmos;
 pub mod failure;
 pub mod grants;
@@ -12,7 +13,8 @@ pub mod pattern;
 pub mod reading;
 pub mod scope;
 
-pub use access::{DenyAssignment, Grant, PermissionSet, PrincipalKind, Role};
+pub use access::{Denied, DenyAssignment, Grant, PermissionSet, PrincipalKind, Role};
+pub use condition::{Condition, Truth};
 pub use failure::{Failure, FailureClass, innermost};
 pub use grants::Grants;
 pub use identity::{Attachment, Site, SystemAssigned, UserIdentity, Vault, VaultMode};

@@ -16,7 +16,8 @@ use crate::{
     catalog::binding::Plane,
     clock::Clock,
     model::{
-        Failure, FailureClass, HostSeen, Observed, PermissionSet, PrincipalId, Reading, Scope, Site, SubscriptionAccess,
+        Failure, FailureClass, HostSeen, Observed, PermissionSet, PrincipalId, Reading, Scope, Site,
+        SubscriptionAccess, Truth, condition::Request,
     },
     policy::{Claim, Claims, Identity, Policy},
 };
@@ -209,13 +210,7 @@ pub async fn ask_groups(
     for (principal, subscription) in questions {
         let survey = surveys.of(azure, subscription, None).await;
         let answer = surveys.through_groups(azure, subscription, *principal, survey.began).await;
-        let known = observed.through_groups.entry(*principal).or_insert_with(|| answer.clone());
-        // A principal with needs in several subscriptions has a list in each.
-        match (known, answer) {
-            (Reading::Present { value, .. }, Reading::Present { value: more, .. }) => value.extend(more),
-            (known @ Reading::Present { .. }, unreadable @ Reading::Unreadable(_)) => *known = unreadable,
-            _ => {}
-        }
+        observed.through_groups.insert((*principal, subscription.clone()), answer);
     }
 }
 
@@ -244,8 +239,12 @@ const WITNESSES: [&str; 3] = [
 ];
 
 /// The right that is missing for the list to count, if one is.
-fn missing_witness(own: &[PermissionSet]) -> Option<&'static str> {
-    WITNESSES.into_iter().find(|action| !own.iter().any(|entry| entry.allows(action)))
+fn missing_witness(own: &[PermissionSet], scope: &Scope) -> Option<&'static str> {
+    let may = |action: &str| {
+        let request = Request { data: false, action, resource: scope, assignment: None };
+        own.iter().any(|entry| entry.serves(&request) == Truth::True)
+    };
+    WITNESSES.into_iter().find(|action| !may(action))
 }
 
 /// Why a list of grants is not believed that shows none at the subscription or above.

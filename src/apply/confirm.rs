@@ -4,7 +4,7 @@
 
 use crate::{
     azure::Azure,
-    model::{Failure, FailureClass, Grant, Scope, grant_name},
+    model::{Failure, FailureClass, Grant, Scope, Truth, condition::Request, grant_name},
     plan::{GrantRole, HoldReason, IdentityChange, Outcome, Plan, Reattach, RevokeRole},
     policy::Identity,
 };
@@ -56,13 +56,17 @@ pub(super) async fn grant(azure: &Azure, grant: &GrantRole, plan: &Plan) -> Resu
     if let Some(new) = new {
         return Ok(Some(Outcome::Moved(format!("the identity holds a role that the survey did not show: {}", new.id))));
     }
-    let Some(existing) = azure.grant(&grant.scope, &name).await? else { return Ok(None) };
+    let Some(existing) = azure.grant(&grant.scope, &name).await? else {
+        // The same under another name, and narrowed: Azure would refuse ours, at this pass and at every other.
+        let narrowed = now.iter().any(|other| is_same(other, grant) && other.is_conditioned());
+        return Ok(narrowed.then_some(Outcome::Held(HoldReason::ConditionedAssignmentExists)));
+    };
     if !is_same(&existing, grant) {
         let text = format!("role assignment {name} exists for another principal, role or scope");
         return Err(Failure::new(FailureClass::Bug, "NameInUse", text));
     }
     // Writing over it would erase somebody's condition.
-    Ok(Some(if existing.conditioned {
+    Ok(Some(if existing.is_conditioned() {
         Outcome::Held(HoldReason::ConditionedAssignmentExists)
     } else {
         Outcome::AlreadyDone
@@ -75,7 +79,7 @@ pub(super) async fn revocation(azure: &Azure, revoke: &RevokeRole) -> Result<Opt
     let RevokeRole { grant: seen, role: _, beside } = revoke;
     if !beside.is_empty() {
         let held = azure.grants_at(&seen.scope, seen.principal).await?;
-        let stays = |id: &&Scope| held.iter().any(|other| other.id == **id && !other.conditioned);
+        let stays = |id: &&Scope| held.iter().any(|other| other.id == **id && !other.is_conditioned());
         if let Some(gone) = beside.iter().find(|id| !stays(id)) {
             return Ok(Some(Outcome::Moved(format!("role assignment {} is gone, or narrowed", gone.name()))));
         }
@@ -83,9 +87,8 @@ pub(super) async fn revocation(azure: &Azure, revoke: &RevokeRole) -> Result<Opt
     let Some(now) = azure.grant(&seen.scope, seen.id.name()).await? else { return Ok(Some(Outcome::AlreadyDone)) };
     // Not by its times, which two answers about the same grant may give differently.
     let facts = |grant: &Grant| {
-        let Grant { id: _, principal, principal_kind: _, role, scope, conditioned, changed: _, mark, created_by } =
-            grant;
-        (*principal, *role, scope.clone(), *conditioned, mark.clone(), *created_by)
+        let Grant { id: _, principal, principal_kind: _, role, scope, condition, changed: _, mark, created_by } = grant;
+        (*principal, *role, scope.clone(), condition.clone(), mark.clone(), *created_by)
     };
     let changed = facts(&now) != facts(seen);
     Ok(changed.then(|| Outcome::Moved(format!("role assignment {} has changed", seen.id.name()))))
@@ -96,12 +99,14 @@ pub(super) fn is_same(existing: &Grant, planned: &GrantRole) -> bool {
     existing.principal == planned.principal && existing.role == planned.role.id && existing.scope == planned.scope
 }
 
-/// For a dry run: whether Azure would let us.
-pub(super) async fn own_rights(azure: &Azure, needed: &[(&Scope, &str)]) -> Result<Outcome, Failure> {
-    for (scope, action) in needed {
-        let own = azure.own_permissions(scope).await?;
-        if !own.iter().any(|entry| entry.allows(action)) {
-            let text = format!("the write would be refused: we lack `{action}` at {scope}");
+/// For a dry run: whether Azure would let us. A condition on our own rights that cannot be judged beforehand is no
+/// refusal: nothing is written on the strength of this.
+pub(super) async fn own_rights(azure: &Azure, needed: &[Request<'_>]) -> Result<Outcome, Failure> {
+    for request in needed {
+        let own = azure.own_permissions(request.resource).await?;
+        if own.iter().all(|entry| entry.serves(request) == Truth::False) {
+            let Request { action, resource, .. } = request;
+            let text = format!("the write would be refused: we lack `{action}` at {resource}");
             return Err(Failure::new(FailureClass::Denied, "AuthorizationFailed", text));
         }
     }

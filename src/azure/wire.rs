@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::model::{
-    Attachment, DenyAssignment, Failure, FailureClass, Grant, Mark, PermissionSet, PrincipalId, PrincipalKind, Role,
-    RoleId, Scope, Site, SystemAssigned, UserIdentity, Vault, VaultMode, VaultReference,
+    Attachment, Condition, Denied, DenyAssignment, Failure, FailureClass, Grant, Mark, PermissionSet, PrincipalId,
+    PrincipalKind, Role, RoleId, Scope, Site, SystemAssigned, UserIdentity, Vault, VaultMode, VaultReference,
 };
 
 /// A document, or the failure that says what could not be understood.
@@ -171,6 +171,8 @@ struct AssignmentProperties {
     #[serde(default)]
     condition: Option<String>,
     #[serde(default)]
+    condition_version: Option<String>,
+    #[serde(default)]
     created_on: Option<String>,
     #[serde(default)]
     updated_on: Option<String>,
@@ -204,7 +206,7 @@ pub(super) fn grant(document: &Value) -> Result<Option<Grant>, Failure> {
         scope,
         // Old api-versions leave the type out.
         principal_kind: principal_kind(properties.principal_type.as_deref()),
-        conditioned: properties.condition.is_some_and(|condition| !condition.trim().is_empty()),
+        condition: condition(properties.condition.as_deref(), properties.condition_version.as_deref()),
         changed,
         mark: properties.description.as_deref().and_then(Mark::read),
         created_by: properties.created_by.and_then(|text| text.parse().ok()),
@@ -260,13 +262,27 @@ struct PermissionEntry {
     not_data_actions: Vec<String>,
     #[serde(default)]
     condition: Option<String>,
+    #[serde(default)]
+    condition_version: Option<String>,
+}
+
+/// The condition in a document's members.
+fn condition(text: Option<&str>, version: Option<&str>) -> Option<Condition> {
+    Condition::read(text?, version)
 }
 
 impl From<PermissionEntry> for PermissionSet {
     fn from(entry: PermissionEntry) -> Self {
-        let PermissionEntry { actions, not_actions, data_actions, not_data_actions, condition } = entry;
-        let conditioned = condition.is_some_and(|condition| !condition.trim().is_empty());
-        Self { actions, not_actions, data_actions, not_data_actions, conditioned }
+        let PermissionEntry {
+            actions,
+            not_actions,
+            data_actions,
+            not_data_actions,
+            condition: text,
+            condition_version,
+        } = entry;
+        let condition = condition(text.as_deref(), condition_version.as_deref());
+        Self { actions, not_actions, data_actions, not_data_actions, condition }
     }
 }
 
@@ -309,6 +325,8 @@ struct DenialProperties {
     permissions: Vec<PermissionEntry>,
     #[serde(default)]
     condition: Option<String>,
+    #[serde(default)]
+    condition_version: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -319,28 +337,35 @@ struct DeniedPrincipal {
     type_: Option<String>,
 }
 
+/// The id in a deny assignment that stands for everyone.
+const EVERYONE: &str = "00000000-0000-0000-0000-000000000000";
+
+impl DeniedPrincipal {
+    fn read(&self) -> Denied {
+        let Some(id) = self.id.as_deref().and_then(|id| id.parse::<PrincipalId>().ok()) else { return Denied::Unread };
+        if id.to_string() == EVERYONE {
+            return Denied::Everyone;
+        }
+        // What is not known to be one principal may have members.
+        match self.type_.as_deref() {
+            Some(kind) if ["ServicePrincipal", "User"].iter().any(|one| kind.eq_ignore_ascii_case(one)) => {
+                Denied::Principal(id)
+            }
+            _ => Denied::Group(id),
+        }
+    }
+}
+
 pub(super) fn deny(document: &Value) -> Result<DenyAssignment, Failure> {
     let Denial { id, properties } = decode(document, "the deny assignment")?;
     let id = Scope::lenient(&id);
-    let is_group =
-        |principal: &DeniedPrincipal| principal.type_.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("Group"));
-    let conditioned = properties.condition.as_ref().is_some_and(|condition| !condition.trim().is_empty())
-        || properties.permissions.iter().any(|entry| entry.condition.is_some());
-    let odd = |principal: &DeniedPrincipal| principal.id.as_deref().is_none_or(|id| id.parse::<PrincipalId>().is_err());
-    let undecidable = conditioned
-        || properties.permissions.is_empty()
-        || properties.principals.iter().chain(&properties.exclude_principals).any(odd)
-        || properties.principals.iter().chain(&properties.exclude_principals).any(is_group);
-    let ids = |principals: &[DeniedPrincipal]| {
-        principals.iter().filter_map(|principal| principal.id.as_deref()?.parse().ok()).collect()
-    };
     Ok(DenyAssignment {
         name: properties.deny_assignment_name.clone().unwrap_or_else(|| id.name().to_owned()),
         scope: properties.scope.as_deref().map_or_else(|| scope_of(&id), Scope::lenient),
         own_scope_only: properties.do_not_apply_to_child_scopes,
-        principals: ids(&properties.principals),
-        excluded: ids(&properties.exclude_principals),
-        undecidable,
+        principals: properties.principals.iter().map(DeniedPrincipal::read).collect(),
+        excluded: properties.exclude_principals.iter().map(DeniedPrincipal::read).collect(),
+        condition: condition(properties.condition.as_deref(), properties.condition_version.as_deref()),
         permissions: properties.permissions.into_iter().map(Into::into).collect(),
         id,
     })

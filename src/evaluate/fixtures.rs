@@ -11,9 +11,9 @@ use super::{Evaluation, evaluate};
 use crate::{
     catalog,
     model::{
-        Attachment, DenyAssignment, Failure, FailureClass, Grant, Grants, Observed, PermissionSet, PrincipalId,
-        PrincipalKind, Reading, Role, RoleId, Scope, Site, SubscriptionAccess, SystemAssigned, UserIdentity, Vault,
-        VaultMode,
+        Attachment, Condition, Denied, DenyAssignment, Failure, FailureClass, Grant, Grants, Observed, PermissionSet,
+        PrincipalId, PrincipalKind, Reading, Role, RoleId, Scope, Site, SubscriptionAccess, SystemAssigned,
+        UserIdentity, Vault, VaultMode,
     },
     policy::{Identity, Policy, Wanted},
 };
@@ -22,6 +22,8 @@ pub const SYSTEM: &str = "51515151-0000-4000-8000-000000000051";
 pub const SHARED: &str = "52525252-0000-4000-8000-000000000052";
 pub const FORMER: &str = "53535353-0000-4000-8000-000000000053";
 pub const GROUP: &str = "54545454-0000-4000-8000-000000000054";
+/// Whom a deny assignment means by it.
+pub const EVERYONE: &str = "00000000-0000-0000-0000-000000000000";
 pub const STRANGER: &str = "55555555-0000-4000-8000-000000000055";
 
 pub fn now() -> Timestamp {
@@ -57,7 +59,7 @@ fn built_in_roles() -> BTreeMap<RoleId, Role> {
             not_actions: known.not_actions.clone(),
             data_actions: known.data_actions.clone(),
             not_data_actions: known.not_data_actions.clone(),
-            conditioned: known.condition.is_some(),
+            condition: known.condition.as_deref().and_then(|text| Condition::read(text, None)),
         }],
     };
     catalog::built_in_roles().iter().map(|known| (known.role_id(), role(known))).collect()
@@ -137,7 +139,7 @@ impl World {
             principal_kind: PrincipalKind::ServicePrincipal,
             role,
             scope: scope.clone(),
-            conditioned: false,
+            condition: None,
             mark: None,
             created_by: None,
             changed: Some(minutes_ago(60 * 24)),
@@ -177,9 +179,9 @@ impl World {
             name: name.to_owned(),
             scope: scope.clone(),
             own_scope_only: false,
-            principals: vec![principal(who)],
+            principals: vec![if who == EVERYONE { Denied::Everyone } else { Denied::Principal(principal(who)) }],
             excluded: Vec::new(),
-            undecidable: false,
+            condition: None,
             permissions: vec![permission],
         };
         self.each_list(|access| access.denies.push(deny.clone()));

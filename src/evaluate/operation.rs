@@ -1,4 +1,4 @@
-//! What a requirement asks for, as operations, and whether one entry of a role allows or denies one of them.
+//! What a requirement asks for, as operations, and the actions that stand for one.
 
 use crate::{
     catalog::{self, binding::Right},
@@ -13,6 +13,16 @@ pub(super) struct Operation {
     pub(super) pattern: String,
     /// Actions of the pattern that are not asked for: a role's own not-list, when a role is the need.
     pub(super) except: Vec<String>,
+}
+
+impl Operation {
+    /// Actions of which each stands for all that `apart` does not tell from it; none when there are too many.
+    pub(super) fn actions(&self, apart: &[&str]) -> Option<Vec<String>> {
+        let all: Vec<&str> = apart.iter().copied().chain(self.except.iter().map(String::as_str)).collect();
+        let mut actions = pattern::samples(&self.pattern, &all)?;
+        actions.retain(|action| !self.except.iter().any(|except| pattern::covers(except, action)));
+        Some(actions)
+    }
 }
 
 /// What must be allowed, in one way or another. Each way is a set of operations that must all be allowed.
@@ -40,31 +50,21 @@ pub(super) fn operations(wanted: &Wanted, access: &SubscriptionAccess) -> Option
             let operations = role.permissions.iter().flat_map(|entry| {
                 let control = entry.actions.iter().map(|own| (false, own, &entry.not_actions));
                 let data = entry.data_actions.iter().map(|own| (true, own, &entry.not_data_actions));
-                control.chain(data).map(|(data, own, except)| {
-                    vec![vec![Operation { data, pattern: own.clone(), except: except.clone() }]]
+                control.chain(data).map(|(data, own, except)| Operation {
+                    data,
+                    pattern: own.clone(),
+                    except: except.clone(),
                 })
             });
-            Some((role.clone(), operations.collect()))
+            // What the role takes back whole is not asked for.
+            let operations = operations.filter(|operation| operation.actions(&[]) != Some(Vec::new()));
+            Some((role.clone(), operations.map(|operation| vec![vec![operation]]).collect()))
         }
     }
 }
 
-/// Whether one entry of a role allows the whole operation. Not-actions count within their entry only.
-pub(super) fn covers(entry: &PermissionSet, operation: &Operation) -> bool {
-    let (allowed, taken) = plane(entry, operation.data);
-    let takes_away = |not: &String| {
-        pattern::overlap(not, &operation.pattern) && !operation.except.iter().any(|except| pattern::covers(except, not))
-    };
-    allowed.iter().any(|own| pattern::covers(own, &operation.pattern)) && !taken.iter().any(takes_away)
-}
-
-/// Whether one entry of a deny assignment denies some of the operation.
-pub(super) fn touches(entry: &PermissionSet, operation: &Operation) -> bool {
-    let (denied, spared) = plane(entry, operation.data);
-    denied.iter().any(|own| pattern::overlap(own, &operation.pattern))
-        && !spared.iter().any(|not| pattern::covers(not, &operation.pattern))
-}
-
-fn plane(entry: &PermissionSet, data: bool) -> (&[String], &[String]) {
-    if data { (&entry.data_actions, &entry.not_data_actions) } else { (&entry.actions, &entry.not_actions) }
+/// Whether one entry of a role allows some of the operation, or a part of it.
+pub(super) fn has_part_in(entry: &PermissionSet, operation: &Operation) -> bool {
+    let (allowed, _) = entry.plane(operation.data);
+    allowed.iter().any(|own| pattern::overlap(own, &operation.pattern))
 }

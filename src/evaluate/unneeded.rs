@@ -2,14 +2,14 @@
 //!
 //! A grant is spared on any doubt: it counts as unneeded only when every live policy has what it needs without it.
 
-use std::collections::BTreeSet;
+use std::{cell::RefCell, collections::BTreeSet};
 
 use jiff::Timestamp;
 
 use super::{
     Access, Finding,
     access::Question,
-    operation::{covers, operations},
+    operation::{has_part_in, operations},
 };
 use crate::{
     model::{Grant, Observed, Owner, Reading, Scope, SubscriptionAccess},
@@ -86,7 +86,7 @@ pub fn unneeded(
             let role = access.roles.get(&grant.role);
             let role = role.map_or_else(|| grant.role.to_string(), |role| role.name.clone());
             let beside = remaining.grants.held_by(grant.principal).filter(|other| other.id != grant.id);
-            let beside = beside.filter(|other| !other.conditioned && other.scope.reaches(&grant.scope));
+            let beside = beside.filter(|other| !other.is_conditioned() && other.scope.reaches(&grant.scope));
             let beside = beside.map(|other| other.id.clone()).collect();
             findings.push(Finding::UnneededGrant { grant: Box::new(grant.clone()), role, beside, kept });
         }
@@ -109,7 +109,7 @@ fn touches(grant: &Grant, claim: &Claim, access: &SubscriptionAccess) -> bool {
     let Some(role) = access.roles.get(&grant.role) else { return true };
     let Some((_, asked)) = operations(&claim.requirement.wanted, access) else { return true };
     let mut asked = asked.iter().flatten().flatten();
-    asked.any(|operation| role.permissions.iter().any(|entry| covers(entry, operation)))
+    asked.any(|operation| role.permissions.iter().any(|entry| has_part_in(entry, operation)))
 }
 
 fn answer(grant: &Grant, claim: &Claim, observed: &Observed, remaining: &SubscriptionAccess, now: Timestamp) -> Answer {
@@ -120,8 +120,10 @@ fn answer(grant: &Grant, claim: &Claim, observed: &Observed, remaining: &Subscri
     }
     let Some((_, asked)) = operations(&claim.requirement.wanted, remaining) else { return Answer::CannotTell };
     let scope = &claim.requirement.scope;
-    let question = Question { principal: grant.principal, scope, access: remaining, observed, now };
-    match question.answer(&asked, &mut BTreeSet::new()) {
+    let nobody_is_asked = RefCell::default();
+    let question =
+        Question { principal: grant.principal, scope, access: remaining, observed, now, ask_groups: &nobody_is_asked };
+    match question.answer(&asked) {
         Access::Satisfied(_) => Answer::DoesNot,
         // What takes over is too young, or is not there: also a need that is half met keeps its half.
         Access::Propagating { .. } | Access::Missing(_) | Access::Denied(_) => Answer::Needs,

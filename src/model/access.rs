@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Mark, PrincipalId, RoleId, Scope, pattern};
+use super::{Condition, Mark, PrincipalId, RoleId, Scope, Truth, condition::Request, pattern};
 
 /// Who a grant names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,13 +29,21 @@ pub struct Grant {
     /// Where.
     pub scope: Scope,
     /// An ABAC condition narrows it.
-    pub conditioned: bool,
+    pub condition: Option<Condition>,
     /// The later of creation and last update; none in answers that leave both out.
     pub changed: Option<Timestamp>,
     /// What its description says of us; none when it is not of our making, or was edited.
     pub mark: Option<Mark>,
     /// The principal that created it; none in the answer to the creation itself.
     pub created_by: Option<PrincipalId>,
+}
+
+impl Grant {
+    /// Whether it has a condition, whatever that says: what is not provably unconditional is not ours to judge by.
+    #[must_use]
+    pub fn is_conditioned(&self) -> bool {
+        self.condition.is_some()
+    }
 }
 
 /// What one entry of a role allows. Effective rights are the actions less the not-actions, entry by entry.
@@ -50,15 +58,31 @@ pub struct PermissionSet {
     /// Data plane, taken away from this entry again.
     pub not_data_actions: Vec<String>,
     /// The entry holds only under an ABAC condition.
-    pub conditioned: bool,
+    pub condition: Option<Condition>,
 }
 
 impl PermissionSet {
-    /// Whether the entry allows one control-plane action, written out without a `*`.
+    /// What is named on one plane, and what is taken away from that again.
     #[must_use]
-    pub fn allows(&self, action: &str) -> bool {
-        self.actions.iter().any(|own| pattern::covers(own, action))
-            && !self.not_actions.iter().any(|not| pattern::covers(not, action))
+    pub fn plane(&self, data: bool) -> (&[String], &[String]) {
+        if data { (&self.data_actions, &self.not_data_actions) } else { (&self.actions, &self.not_actions) }
+    }
+
+    /// Whether the entry names an action, written out without a `*`, and does not take it away again.
+    #[must_use]
+    pub fn names(&self, data: bool, action: &str) -> bool {
+        let (named, taken) = self.plane(data);
+        named.iter().any(|own| pattern::covers(own, action)) && !taken.iter().any(|not| pattern::covers(not, action))
+    }
+
+    /// Whether the entry allows the request, under its condition.
+    #[must_use]
+    pub fn serves(&self, request: &Request<'_>) -> Truth {
+        match &self.condition {
+            _ if !self.names(request.data, request.action) => Truth::False,
+            Some(condition) => condition.allows(request),
+            None => Truth::True,
+        }
     }
 }
 
@@ -84,12 +108,25 @@ pub struct DenyAssignment {
     pub scope: Scope,
     /// It does not reach below its scope.
     pub own_scope_only: bool,
-    /// Who is denied; the all-zero id stands for everyone.
-    pub principals: Vec<PrincipalId>,
+    /// Who is denied.
+    pub principals: Vec<Denied>,
     /// Who is exempt.
-    pub excluded: Vec<PrincipalId>,
-    /// A group is denied or exempt, or a condition narrows it: whether it holds for one principal is not known here.
-    pub undecidable: bool,
-    /// What is denied.
+    pub excluded: Vec<Denied>,
+    /// An ABAC condition narrows it.
+    pub condition: Option<Condition>,
+    /// What is denied. Empty when that could not be read, so that it may be anything.
     pub permissions: Vec<PermissionSet>,
+}
+
+/// Whom a deny assignment names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// Everyone: the all-zero id.
+    Everyone,
+    /// One principal.
+    Principal(PrincipalId),
+    /// Whoever is in that group, or in what may be one: a type that this version does not know, or none.
+    Group(PrincipalId),
+    /// Somebody whose id could not be read.
+    Unread,
 }

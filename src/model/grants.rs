@@ -35,6 +35,12 @@ impl Grants {
         self.that_may_reach(principal).filter(move |grant| grant.principal == principal)
     }
 
+    /// Those that name the group.
+    pub fn of_group(&self, group: PrincipalId) -> impl Iterator<Item = &Grant> {
+        let of_groups = self.index().of_groups.iter().filter_map(|at| self.all.get(*at));
+        of_groups.filter(move |grant| grant.principal == group)
+    }
+
     fn index(&self) -> &Index {
         self.index.get_or_init(|| {
             let mut index = Index::default();

@@ -55,7 +55,7 @@ impl Owner {
     pub fn owns(&self, grant: &Grant) -> bool {
         let marked = grant.mark.as_ref().and_then(|mark| mark.installation.as_deref()) == Some(&self.installation);
         let named = grant.id.name() == grant_name(&grant.scope, grant.principal, grant.role).to_string();
-        marked && named && grant.created_by == Some(self.principal) && !grant.conditioned
+        marked && named && grant.created_by == Some(self.principal) && !grant.is_conditioned()
     }
 }
 

@@ -26,8 +26,9 @@ pub struct Observed {
     /// Scopes for which that list proves nothing, with the reason: Azure leaves out of a list what the caller may
     /// not read, without saying so.
     pub unwitnessed: BTreeMap<Scope, Failure>,
-    /// Ids of the grants that reach a principal through groups, for those principals that were asked about.
-    pub through_groups: BTreeMap<PrincipalId, Reading<Vec<Scope>>>,
+    /// Ids of the grants that reach a principal through groups, for those principals and subscriptions (in lower case)
+    /// that were asked about.
+    pub through_groups: BTreeMap<(PrincipalId, String), Reading<Vec<Scope>>>,
     /// The app's host, asked about after a write of the app's identity.
     pub host: Option<HostSeen>,
     /// The app's references to vaults, asked about after a grant on one of them took effect.

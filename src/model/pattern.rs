@@ -2,6 +2,10 @@
 //!
 //! Source: role definitions reference; matching rules as read in `roles.json` of the built-in dump.
 
+mod samples;
+
+pub use samples::samples;
+
 /// Whether every action that `narrow` matches is matched by `wide`. Exact for a `narrow` without `*`, and never says
 /// yes wrongly for one with it.
 #[must_use]

@@ -110,6 +110,22 @@ impl Scope {
         (!types.is_empty()).then(|| format!("{provider}/{}", types.join("/")))
     }
 
+    /// The name, in lower case, that this id gives for a type: the account's or the container's of a container. None
+    /// when the id does not go so far down, or elsewhere.
+    #[must_use]
+    pub fn name_of(&self, resource_type: &str) -> Option<&str> {
+        let at = self.key.rfind("/providers/")?;
+        let mut segments = self.key[at + "/providers/".len()..].split('/');
+        let mut path = segments.next()?.to_owned();
+        loop {
+            path = format!("{path}/{}", segments.next()?);
+            let name = segments.next()?;
+            if path.eq_ignore_ascii_case(resource_type) {
+                return Some(name);
+            }
+        }
+    }
+
     /// Whether this is a resource of the given type, ignoring case.
     #[must_use]
     pub fn is_type(&self, resource_type: &str) -> bool {
@@ -229,6 +245,9 @@ mod tests {
         let slot = Scope::parse("/subscriptions/1/resourceGroups/r/providers/Microsoft.Web/sites/a/slots/b").unwrap();
         assert_eq!(slot.resource_type().as_deref(), Some("Microsoft.Web/sites/slots"));
         assert!(slot.is_type("Microsoft.Web/sites/slots") && !slot.is_type("Microsoft.Web/sites"));
+        assert_eq!(slot.name_of("microsoft.web/Sites"), Some("a"));
+        assert_eq!(slot.name_of("Microsoft.Web/sites/slots"), Some("b"));
+        assert_eq!(slot.name_of("Microsoft.Web/sites/slots/parts"), None);
         let half = Scope::parse("/subscriptions/1/resourceGroups/r/providers/Microsoft.Web/sites").unwrap();
         assert!(!half.is_type("Microsoft.Web/sites"), "an id without a name is not a resource");
     }

@@ -80,7 +80,7 @@ impl Surveys {
         let asked = scope.resource_group().unwrap_or_else(|| scope.clone());
         let read = async || azure.own_permissions(&asked).await;
         match self.own_permissions.get(&asked, survey.began, |own| own.as_ref().err(), read).await {
-            Ok(own) => missing_witness(&own).map(|action| {
+            Ok(own) => missing_witness(&own, &asked).map(|action| {
                 let text = format!("we lack `{action}` at {asked}, so grants may be missing from what Azure lists");
                 Failure::new(FailureClass::Denied, "Unwitnessed", text)
                     .with_hint("give the operator `Reader` on that resource group or above")

@@ -1,5 +1,6 @@
 //! Every integration test in one binary: one link instead of a dozen.
 
+mod access;
 mod architecture;
 mod azure;
 mod cli;

@@ -7,10 +7,11 @@ use crate::{
     evaluate::{
         Access, Evaluation, Finding, Hypothesis, NearMiss, Standing, Verdict, evaluate,
         fixtures::{
-            FORMER, GROUP, SHARED, STRANGER, World, control, data, failure, minutes_ago, now, principal, role_id,
+            EVERYONE, FORMER, GROUP, SHARED, STRANGER, World, control, data, failure, minutes_ago, now, principal,
+            role_id,
         },
     },
-    model::{FailureClass, Reading, Scope},
+    model::{Condition, Denied, DenyAssignment, FailureClass, Reading, Scope},
     policy::{
         Policy,
         fixtures::{SUBSCRIPTION, declare, own, policy, queue, trigger},
@@ -18,7 +19,9 @@ use crate::{
 };
 
 const RECEIVER: &str = "Azure Service Bus Data Receiver";
-const EVERYONE: &str = "00000000-0000-0000-0000-000000000000";
+
+/// A condition on what no request tells.
+const UNTOLD: &str = "@Environment[isPrivateLink] BoolEquals true";
 
 /// A policy with one need: `shared` receives from one queue.
 fn receiving() -> Policy {
@@ -180,7 +183,7 @@ fn a_role_that_is_not_defined_is_unknown_and_not_missing() {
 #[test]
 fn a_condition_leaves_the_answer_open_unless_an_unconditional_grant_meets_the_need() {
     let mut world = world();
-    world.grant(SHARED, RECEIVER, &queue()).conditioned = true;
+    world.grant(SHARED, RECEIVER, &queue()).condition = Condition::read(UNTOLD, None);
     assert!(matches!(answer(&world), Access::Unknown(_)));
     let evaluation = world.evaluate(&receiving());
     assert_eq!(codes(&evaluation), ["access-undecided"]);
@@ -193,7 +196,7 @@ fn a_condition_leaves_the_answer_open_unless_an_unconditional_grant_meets_the_ne
 fn a_condition_in_the_role_itself_counts_like_one_on_the_grant() {
     let mut world = world();
     let mut entry = data(&["Microsoft.ServiceBus/*"], &[]);
-    entry.conditioned = true;
+    entry.condition = Condition::read(UNTOLD, None);
     let role = world.define("c0570111-0000-4000-8000-000000000005", "Sometimes", vec![entry]);
     world.grant_id(SHARED, role, &queue());
     assert!(matches!(answer(&world), Access::Unknown(_)));
@@ -208,7 +211,7 @@ fn a_groups_grant_is_asked_about_and_then_counts_as_the_answer_says() {
     assert_eq!(asked.ask_groups.into_iter().collect::<Vec<_>>(), [(principal(SHARED), SUBSCRIPTION.to_owned())]);
 
     let mut told = |reading: Reading<Vec<Scope>>| {
-        world.observed.through_groups.insert(principal(SHARED), reading);
+        world.observed.through_groups.insert((principal(SHARED), SUBSCRIPTION.to_owned()), reading);
         let evaluation = world.evaluate(&receiving());
         assert!(evaluation.ask_groups.is_empty(), "it is asked once");
         evaluation.requirements[0].access.clone()
@@ -235,26 +238,27 @@ fn a_group_is_not_asked_about_when_it_could_not_help_or_is_not_needed() {
 #[test]
 fn a_deny_assignment_outweighs_every_grant_where_it_applies() {
     let receive = || data(&["Microsoft.ServiceBus/*"], &[]);
-    let denied = |who: &str, scope: &Scope, edit: &dyn Fn(&mut crate::model::DenyAssignment)| {
+    let denied = |who: &str, scope: &Scope, edit: &dyn Fn(&mut DenyAssignment)| {
         let mut world = world();
         world.grant(SHARED, RECEIVER, &queue());
         world.deny("locked", scope, who, receive());
         world.each_list(|access| access.denies.iter_mut().for_each(edit));
         answer(&world)
     };
-    let nothing = |_: &mut crate::model::DenyAssignment| ();
+    let nothing = |_: &mut DenyAssignment| ();
     assert_eq!(denied(SHARED, &queue(), &nothing), Access::Denied("locked".to_owned()));
     assert_eq!(denied(EVERYONE, &above(2), &nothing), Access::Denied("locked".to_owned()));
     assert!(matches!(denied(STRANGER, &queue(), &nothing), Access::Satisfied(_)));
     assert!(matches!(denied(EVERYONE, &above(2), &|deny| deny.own_scope_only = true), Access::Satisfied(_)));
-    let exempt = |deny: &mut crate::model::DenyAssignment| deny.excluded.push(principal(SHARED));
+    let exempt = |deny: &mut DenyAssignment| deny.excluded.push(Denied::Principal(principal(SHARED)));
     assert!(matches!(denied(EVERYONE, &queue(), &exempt), Access::Satisfied(_)));
-    assert!(matches!(denied(GROUP, &queue(), &|deny| deny.undecidable = true), Access::Unknown(_)));
-    let spared = |deny: &mut crate::model::DenyAssignment| {
+    let group = |deny: &mut DenyAssignment| deny.principals = vec![Denied::Group(principal(GROUP))];
+    assert!(matches!(denied(GROUP, &queue(), &group), Access::Unknown(_)));
+    let spared = |deny: &mut DenyAssignment| {
         deny.permissions[0].not_data_actions.push("*/receive/action".to_owned());
     };
     assert!(matches!(denied(EVERYONE, &queue(), &spared), Access::Satisfied(_)));
-    let other_plane = |deny: &mut crate::model::DenyAssignment| deny.permissions[0] = control(&["*"], &[]);
+    let other_plane = |deny: &mut DenyAssignment| deny.permissions[0] = control(&["*"], &[]);
     assert!(matches!(denied(EVERYONE, &queue(), &other_plane), Access::Satisfied(_)), "the data plane is not denied");
 }
 

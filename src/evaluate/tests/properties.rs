@@ -8,7 +8,7 @@ use crate::{
         Access, Effect, Evaluation, Hypothesis, Standing, Verdict,
         fixtures::{FORMER, GROUP, SHARED, STRANGER, SYSTEM, World, data, failure, minutes_ago, now},
     },
-    model::{FailureClass, PrincipalKind, Reading, Scope},
+    model::{Condition, FailureClass, PrincipalKind, Reading, Scope},
     policy::{
         Policy,
         fixtures::{SUBSCRIPTION, host_account, kv, policy, queue, trigger, vault},
@@ -61,7 +61,10 @@ fn add(world: &mut World, drawn: &Drawn) {
     let id = grant.id.clone();
     world.each_list(|access| {
         for grant in access.grants.iter_mut().filter(|grant| grant.id == id) {
-            grant.conditioned = drawn.conditioned;
+            grant.condition = drawn
+                .conditioned
+                .then(|| Condition::read("@Environment[isPrivateLink] BoolEquals true", None))
+                .flatten();
             grant.changed = Some(minutes_ago(drawn.age));
             if WHO[drawn.who] == GROUP {
                 grant.principal_kind = PrincipalKind::Group;

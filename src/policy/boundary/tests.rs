@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     catalog::{binding, built_in, built_in_roles, vault},
-    model::PermissionSet,
+    model::{Condition, PermissionSet},
     policy::fixtures::{OTHER_SUBSCRIPTION, SUBSCRIPTION, app, host_account, kv, policy, queue, shared, vault},
 };
 
@@ -58,7 +58,7 @@ fn role(name: &str) -> Role {
             not_actions: known.not_actions.clone(),
             data_actions: known.data_actions.clone(),
             not_data_actions: known.not_data_actions.clone(),
-            conditioned: known.condition.is_some(),
+            condition: known.condition.as_deref().and_then(|text| Condition::read(text, None)),
         }],
     }
 }

@@ -93,7 +93,7 @@ async fn the_crate_drops_the_condition_of_a_roles_permissions_and_we_keep_it() {
     assert_eq!(lost, ["/properties/permissions/0/condition"]);
     recording.body = json!({ "value": [recording.body] });
     let roles = Replay::client(&recording).roles_of_subscription(SUBSCRIPTION).await.expect("a list");
-    assert!(roles[0].permissions[0].conditioned);
+    assert!(roles[0].permissions[0].condition.is_some());
 }
 
 #[test]

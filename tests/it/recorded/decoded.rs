@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use azure_core::http::Method;
 use jiff::Timestamp;
-use rolecall::model::{FailureClass, Grant, PermissionSet, PrincipalId, PrincipalKind, RoleId, Scope, Site, VaultMode};
+use rolecall::model::{
+    Condition, FailureClass, Grant, PermissionSet, PrincipalId, PrincipalKind, RoleId, Scope, Site, VaultMode,
+};
 use serde_json::{Value, json};
 
 use super::{Category, assert_complete, of, recordings, replay::Replay};
@@ -59,7 +61,7 @@ async fn role_assignments_decode_with_principal_role_scope_condition_and_time() 
             vec![azure.grant(&scope(), "any").await.expect("a document decodes").expect("it grants something")]
         };
         let kind = |kind| count(&grants, |grant: &Grant| grant.principal_kind == kind);
-        let conditioned = count(&grants, |grant| grant.conditioned);
+        let conditioned = count(&grants, |grant| grant.is_conditioned());
         let (groups, others) = (kind(PrincipalKind::Group), kind(PrincipalKind::Other));
         assert_eq!((recording.number, grants.len(), groups, others, conditioned), row);
         for (grant, document) in grants.iter().zip(recording.documents()) {
@@ -75,7 +77,7 @@ fn assert_is_grant(grant: &Grant, document: &Value, number: u16) {
     assert_eq!(Some(grant.role), property("roleDefinitionId").and_then(RoleId::from_definition_id), "{number}");
     assert_eq!(grant.scope.key(), property("scope").expect("a scope").to_lowercase(), "{number}");
     assert_eq!(grant.id.key(), text(document, "/id").expect("an id").to_lowercase(), "{number}");
-    assert_eq!(grant.conditioned, property("condition").is_some(), "{number}");
+    assert_eq!(grant.condition.as_ref().map(Condition::text), property("condition"), "{number}");
     let (created, updated) = (time("createdOn"), time("updatedOn"));
     assert!(created.is_some() && updated.is_some(), "{number}");
     assert_eq!(grant.changed, created.max(updated), "{number}: the later of both counts");
@@ -144,7 +146,7 @@ fn assert_is_permission(entry: &PermissionSet, document: &Value, number: u16) {
     assert_eq!(entry.not_actions, words("notActions"), "{number}");
     assert_eq!(entry.data_actions, words("dataActions"), "{number}");
     assert_eq!(entry.not_data_actions, words("notDataActions"), "{number}");
-    assert!(!entry.conditioned && !entry.actions.is_empty(), "{number}");
+    assert!(entry.condition.is_none() && !entry.actions.is_empty(), "{number}");
 }
 
 #[tokio::test(start_paused = true)]

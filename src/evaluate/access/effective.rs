@@ -1,0 +1,181 @@
+//! What the grants of a principal, all together, make of one action.
+
+use std::{cell::RefCell, collections::BTreeSet};
+
+use jiff::Timestamp;
+
+use super::DecidingGrant;
+use crate::{
+    catalog::clocks,
+    model::{
+        Grant, Observed, PermissionSet, PrincipalId, PrincipalKind, Reading, Scope, SubscriptionAccess, Truth,
+        condition::Request,
+    },
+};
+
+/// Who, where, judged by what.
+pub(in crate::evaluate) struct Question<'a> {
+    pub(in crate::evaluate) principal: PrincipalId,
+    pub(in crate::evaluate) scope: &'a Scope,
+    pub(in crate::evaluate) access: &'a SubscriptionAccess,
+    pub(in crate::evaluate) observed: &'a Observed,
+    pub(in crate::evaluate) now: Timestamp,
+    /// Collects the principals whose memberships could decide, with the subscription, as long as nobody asked.
+    pub(in crate::evaluate) ask_groups: &'a RefCell<BTreeSet<(PrincipalId, String)>>,
+}
+
+/// What the grants say about one action.
+pub(super) enum Coverage<'a> {
+    Settled(&'a Grant),
+    Young(&'a Grant, Timestamp),
+    Undecided(String),
+    Nothing,
+}
+
+impl<'a> Question<'a> {
+    /// The grants that may count here: the principal's own, and every group's.
+    pub(super) fn reaching(&self) -> impl Iterator<Item = &'a Grant> {
+        let (access, scope, principal) = (self.access, self.scope, self.principal);
+        let own = move |grant: &&Grant| grant.principal == principal || grant.principal_kind == PrincipalKind::Group;
+        access.grants.that_may_reach(principal).filter(own).filter(move |grant| grant.scope.reaches(scope))
+    }
+
+    /// Of several grants that would do, the one with the least id is named: Azure lists them in no order, and a status
+    /// that names another one at each pass is a write at each pass.
+    pub(super) fn coverage(&self, request: &Request<'_>) -> Coverage<'a> {
+        let mut settled: Option<&Grant> = None;
+        let mut young: Option<(Timestamp, &Grant)> = None;
+        let mut conditioned: Option<(&Grant, String)> = None;
+        let mut group: Option<&Grant> = None;
+        let mut undefined: Option<&Grant> = None;
+        for grant in self.reaching() {
+            let role = self.access.roles.get(&grant.role);
+            let serves = role.map(|role| serves(grant, &role.permissions, request));
+            if serves == Some(Truth::False) {
+                continue;
+            }
+            if grant.principal != self.principal {
+                match self.reaches_through_group(grant) {
+                    Some(true) => {}
+                    Some(false) => continue,
+                    None => {
+                        group = Some(first(group, grant));
+                        continue;
+                    }
+                }
+            }
+            match serves {
+                None => undefined = Some(first(undefined, grant)),
+                Some(Truth::Undecided(why)) => {
+                    if conditioned.as_ref().is_none_or(|(known, _)| grant.id < known.id) {
+                        conditioned = Some((grant, why));
+                    }
+                }
+                Some(Truth::True | Truth::False) => match self.acts_from(grant) {
+                    Some(until) if until > self.now => {
+                        // Of several young grants the one that acts first decides.
+                        if young.is_none_or(|(known, other)| (until, &grant.id) < (known, &other.id)) {
+                            young = Some((until, grant));
+                        }
+                    }
+                    Some(_) | None => settled = Some(first(settled, grant)),
+                },
+            }
+        }
+        if let Some(grant) = settled {
+            Coverage::Settled(grant)
+        } else if let Some((until, grant)) = young {
+            Coverage::Young(grant, until)
+        } else if let Some(grant) = group {
+            self.ask();
+            Coverage::Undecided(format!(
+                "a grant to group {} would cover it, and whether the identity is a member could not be read",
+                grant.principal
+            ))
+        } else if let Some(grant) = undefined {
+            Coverage::Undecided(format!(
+                "what role {} allows could not be read, and it is held: {}",
+                grant.role, grant.id
+            ))
+        } else if let Some((grant, why)) = conditioned {
+            Coverage::Undecided(format!("the only grant that covers it has a condition, and {why}: {}", grant.id))
+        } else {
+            Coverage::Nothing
+        }
+    }
+
+    /// Whether a group's grant reaches the principal; none while that is not known.
+    fn reaches_through_group(&self, grant: &Grant) -> Option<bool> {
+        match self.through_groups()? {
+            Reading::Present { value, .. } => Some(value.contains(&grant.id)),
+            Reading::Absent { .. } => Some(false),
+            Reading::Unreadable(_) => None,
+        }
+    }
+
+    /// Whether the principal is in the group; none while that is not known. Memberships are not in Resource Manager: it
+    /// says which grants reach a principal, so a group that holds none cannot be asked about.
+    pub(super) fn is_member(&self, group: PrincipalId) -> Option<bool> {
+        let mut held = self.access.grants.of_group(group).peekable();
+        held.peek()?;
+        self.ask();
+        held.map(|grant| self.reaches_through_group(grant)).reduce(|one, other| match (one, other) {
+            (Some(true), _) | (_, Some(true)) => Some(true),
+            (None, _) | (_, None) => None,
+            (Some(false), Some(false)) => Some(false),
+        })?
+    }
+
+    fn through_groups(&self) -> Option<&'a Reading<Vec<Scope>>> {
+        self.observed.through_groups.get(&self.asked())
+    }
+
+    fn ask(&self) {
+        if self.through_groups().is_none() {
+            self.ask_groups.borrow_mut().insert(self.asked());
+        }
+    }
+
+    fn asked(&self) -> (PrincipalId, String) {
+        (self.principal, self.scope.subscription().unwrap_or_default().to_owned())
+    }
+
+    /// When the grant is certain to act; none when Azure does not say when it was made.
+    fn acts_from(&self, grant: &Grant) -> Option<Timestamp> {
+        let clock = clocks::of_grant(&grant.scope, self.scope);
+        grant.changed.map(|changed| changed.saturating_add(clock).unwrap_or(Timestamp::MAX))
+    }
+
+    pub(super) fn deciding(&self, grant: &Grant) -> DecidingGrant {
+        let role = self.access.roles.get(&grant.role).map_or_else(|| grant.role.to_string(), |role| role.name.clone());
+        DecidingGrant { id: grant.id.clone(), role, scope: grant.scope.clone(), acts_from: self.acts_from(grant) }
+    }
+}
+
+/// Whether a grant of these entries allows the action, whoever holds it: by one entry whole, under its condition and
+/// the grant's own.
+fn serves(grant: &Grant, entries: &[PermissionSet], request: &Request<'_>) -> Truth {
+    let mut whole = Truth::False;
+    for entry in entries {
+        match entry.serves(request) {
+            Truth::False => {}
+            Truth::True => {
+                whole = Truth::True;
+                break;
+            }
+            undecided @ Truth::Undecided(_) => whole = undecided,
+        }
+    }
+    if whole == Truth::False {
+        return Truth::False;
+    }
+    match grant.condition.as_ref().map_or(Truth::True, |condition| condition.allows(request)) {
+        Truth::True => whole,
+        other => other,
+    }
+}
+
+/// The one of two grants that is named.
+fn first<'a>(known: Option<&'a Grant>, grant: &'a Grant) -> &'a Grant {
+    known.map_or(grant, |known| if grant.id < known.id { grant } else { known })
+}
