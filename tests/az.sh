@@ -78,6 +78,12 @@ is 'what is inherited is there all the same' $'Reader\nStorage Queue Data Contri
 is 'and so is what comes through a group' $'Reader\nStorage Blob Data Owner\nStorage Queue Data Contributor' \
   az role assignment list --assignee "$principal" --scope "$store" --include-inherited --include-groups \
   --query "$names" --output tsv
+is 'a role of the data plane of Cosmos DB is in a list of its own' "$principal" \
+  az cosmosdb sql role assignment list --account-name cosmos-shop --resource-group rg-shop \
+  --query '[].principalId' --output tsv
+is 'and in no other' '[]' \
+  az role assignment list --assignee "$principal" --output json \
+  --scope "$group/providers/Microsoft.DocumentDB/databaseAccounts/cosmos-shop"
 is 'a vault that says nothing about its mode prints nothing, and has access policies' '' \
   az keyvault show --name kv-old --resource-group rg-shop --query properties.enableRbacAuthorization
 is 'asked for properly' access-policies \

@@ -60,11 +60,10 @@ pub(super) fn container(state: &State, call: &Call) -> Outcome {
             let is_resource = |address: &Address| {
                 address.types.len() == 1 && !address.namespace.eq_ignore_ascii_case("Microsoft.Authorization")
             };
-            let kind = call.parameter("$filter").map(resource_type).transpose()?;
-            let is_asked = |address: &Address| kind.as_ref().is_none_or(|kind| *kind == address.kind());
+            let wanted = call.parameter("$filter").map(Wanted::parse).transpose()?.unwrap_or_default();
             let all = state.documents.values().filter(|it| {
                 let address = Address::parse(id_of(it));
-                is_resource(&address) && is_asked(&address)
+                is_resource(&address) && wanted.holds(&address)
             });
             listed(state, scope, "Microsoft.Resources/subscriptions/resources/read", all)
         }
@@ -154,14 +153,35 @@ pub(super) fn existing<'a>(state: &'a State, address: &Address) -> Result<&'a Va
     state.document(&address.path).ok_or_else(|| not_found(address))
 }
 
-/// The type that a filter of `/resources` asks for. Of the filters that Azure knows only this one is modelled.
-fn resource_type(filter: &str) -> Result<String, Reply> {
-    let quoted =
-        filter.trim().strip_prefix("resourceType eq ").and_then(|it| it.strip_prefix('\'')?.strip_suffix('\''));
-    quoted.map(str::to_lowercase).ok_or_else(|| {
-        let message = format!("The sandbox does not model the filter '{filter}'.");
-        Reply::refusal(501, Cause::Gateway, "SandboxUnsupported", message)
-    })
+/// What a filter of `/resources` asks for. Of those that Azure knows only the ones that the Azure CLI sends for a vault
+/// are modelled.
+#[derive(Default)]
+struct Wanted {
+    kind: Option<String>,
+    name: Option<String>,
+}
+
+impl Wanted {
+    fn parse(filter: &str) -> Result<Self, Reply> {
+        let mut wanted = Self::default();
+        for term in filter.split(" and ").map(str::trim) {
+            let quoted = |member: &str| term.strip_prefix(member)?.strip_prefix(" eq '")?.strip_suffix('\'');
+            if let Some(kind) = quoted("resourceType") {
+                wanted.kind = Some(kind.to_lowercase());
+            } else if let Some(name) = quoted("name") {
+                wanted.name = Some(name.to_lowercase());
+            } else {
+                let message = format!("The sandbox does not model the filter '{term}'.");
+                return Err(Reply::refusal(501, Cause::Gateway, "SandboxUnsupported", message));
+            }
+        }
+        Ok(wanted)
+    }
+
+    fn holds(&self, address: &Address) -> bool {
+        self.kind.as_ref().is_none_or(|kind| *kind == address.kind())
+            && self.name.as_ref().is_none_or(|name| *name == address.name().to_lowercase())
+    }
 }
 
 fn is_slot_config_names(address: &Address) -> bool {

@@ -39,6 +39,8 @@ pub(super) struct State {
     system_identities: BTreeMap<String, u32>,
     pub(super) hosts: Hosts,
     pub(super) operations: Operations,
+    /// The keys of vaults that were created and not read since.
+    pub(super) registering: BTreeSet<String>,
     limits: Limits,
     answers: u64,
     changed: bool,
@@ -79,6 +81,7 @@ impl State {
             system_identities: BTreeMap::new(),
             hosts: Hosts::new(hosts_outlive_writes),
             operations: Operations::default(),
+            registering: BTreeSet::new(),
             limits: Limits::new(throttling, buckets, authorization_per_minute),
             answers: 0,
             changed: false,

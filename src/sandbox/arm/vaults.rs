@@ -7,12 +7,13 @@ use serde_json::{Map, Value, json};
 use super::call::Call;
 use super::path::{self, Address};
 use super::reply::{Outcome, Reply};
-use super::resources::existing;
+use super::resources::{self, existing};
 use super::rights::Verb;
 use super::route::{container_exists, object_body};
 use super::state::{State, azure_time};
 
 const TYPE: &str = "Microsoft.KeyVault/vaults";
+const REGISTERING: &str = "RegisteringDns";
 /// Answers of this version and later have `systemData` and what concerns soft deletion (recorded: 2018-02-14 has
 /// neither, 2021-06-01-preview both; what is between is an assumption).
 const NEWER: &str = "2020";
@@ -49,9 +50,21 @@ pub(super) fn put(state: &mut State, call: &Call, now: Timestamp) -> Outcome {
     if is_new {
         let uri = vault["properties"]["vaultUri"].as_str().unwrap_or("").trim_end_matches('/').to_owned();
         vault["properties"]["vaultUri"] = uri.into();
-        vault["properties"]["provisioningState"] = "RegisteringDns".into();
+        vault["properties"]["provisioningState"] = REGISTERING.into();
+        state.registering.insert(path::key(&address.path));
     }
     Ok(Reply::document(200, vault))
+}
+
+/// GET of a vault. The first after its creation finds the name still being registered (recorded).
+pub(super) fn read(state: &mut State, call: &Call) -> Outcome {
+    let reply = resources::read(state, call)?;
+    let registering = state.registering.remove(&path::key(&call.address.path));
+    Ok(if registering {
+        reply.map(|vault| vault["properties"]["provisioningState"] = REGISTERING.into())
+    } else {
+        reply
+    })
 }
 
 /// What a new vault has that nobody sent.

@@ -154,6 +154,8 @@ fn merge(current: &mut Value, sent: &Value) {
             });
             *current = merged.collect();
         }
+        // Nothing sent for something that is not there (recorded for an app's configuration).
+        (Value::Null, Value::Object(sent)) if sent.is_empty() => {}
         (current, sent) => *current = sent.clone(),
     }
 }

@@ -76,9 +76,15 @@ async fn lists_hold_the_resources_of_one_type_at_subscription_group_or_parent() 
 async fn all_resources_are_listed_or_those_of_one_type() {
     let bench = Bench::new(world());
     assert_eq!(bench.get(&format!("{GROUP}/resources")).await.names(), ["kv-ledger", "stparcels", "fn-invoice"]);
-    let filtered = bench.get(&format!("{GROUP}/resources?$filter=resourceType eq 'microsoft.keyvault/Vaults'")).await;
-    assert_eq!(filtered.names(), ["kv-ledger"]);
-    let other = bench.get(&format!("{GROUP}/resources?$filter=name eq 'kv-ledger'")).await;
+    let filters = [
+        ("resourceType eq 'microsoft.keyvault/Vaults'", vec!["kv-ledger"]),
+        ("resourceType eq 'Microsoft.KeyVault/vaults' and name eq 'KV-ledger'", vec!["kv-ledger"]),
+        ("resourceType eq 'Microsoft.KeyVault/vaults' and name eq 'stparcels'", vec![]),
+    ];
+    for (filter, names) in filters {
+        assert_eq!(bench.get(&format!("{GROUP}/resources?$filter={filter}")).await.names(), names, "{filter}");
+    }
+    let other = bench.get(&format!("{GROUP}/resources?$filter=tagName eq 'team'")).await;
     assert_eq!((other.status, other.code()), (501, "SandboxUnsupported"));
 }
 

@@ -26,8 +26,8 @@ pub(crate) fn text() -> String {
          The sandbox's Resource Manager is held to {total} recorded requests and answers of the real one. For {compared} of\n\
          them `tests/it/recorded/simulated` puts the simulator into the state that the recording implies, sends what was\n\
          recorded (method, path, query, body), and wants the same answer: the same status; the same members on every\n\
-         level; the same values of `id`, `name`, `type`, `code` and `status`, casing included; of a list the same items and\n\
-         the same members beside them. `location`, `azure-asyncoperation`, `retry-after` and `x-ms-failure-cause` are there\n\
+         level, null where null was recorded; the same values of `id`, `name`, `type`, `code`, `status` and `provisioningState`, casing included; of a list\n\
+         the same items and the same members beside them. `location`, `azure-asyncoperation`, `retry-after` and `x-ms-failure-cause` are there\n\
          where they were recorded and only there, and each rate counter that was recorded is among those answered.\n\
          Other values are Azure's to invent. Where the two differ, the recording is right.\n\
          \n\

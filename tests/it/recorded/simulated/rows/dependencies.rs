@@ -23,7 +23,7 @@ pub(super) const ROWS: [Row; 52] = [
         61,
         "GET Microsoft.KeyVault/vaults 2024-11-01",
         200,
-        vaults::read_back,
+        vaults::read_back_again,
         "the same when it is there: no member for the mode and none for firewall rules",
     ),
     given(

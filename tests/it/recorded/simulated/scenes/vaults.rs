@@ -13,6 +13,11 @@ pub(in crate::recorded::simulated) fn read_back(recording: &Recording) -> Stage 
     plain::absent(recording).after(Ask::of(another(59)))
 }
 
+/// The same, read once before.
+pub(in crate::recorded::simulated) fn read_back_again(recording: &Recording) -> Stage {
+    read_back(recording).after(Ask::of(another(60)))
+}
+
 /// As many vaults as a page holds.
 pub(in crate::recorded::simulated) fn paged(recording: &Recording) -> Stage {
     plain::listed(recording).set("pageSize", json!(1))
