@@ -109,7 +109,7 @@ async fn nothing_is_taken_back_that_somebody_else_made_or_touched() {
         run.kube.put(policy("orders", false));
         run.wait(20 * MINUTE).await;
         assert_eq!((receivers(&run).len(), deletions(&run)), (1, 0), "{how}");
-        assert_eq!(run.reason("orders"), "Compliant");
+        assert_eq!(run.reason("orders"), "CompliantWithFindings", "it is told, and left");
     }
 }
 
