@@ -194,7 +194,7 @@ async fn two_clusters_with_the_same_git_do_not_take_from_each_other() {
     two.kube.put(policy("orders", false));
     two.wait(20 * MINUTE).await;
     assert_eq!((receivers(&one).len(), deletions(&one)), (1, 0));
-    assert_eq!((one.reason("orders"), two.reason("orders")), ("Compliant".into(), "Compliant".into()));
+    assert_eq!((one.reason("orders"), two.reason("orders")), ("Compliant".into(), "CompliantWithFindings".into()));
 }
 
 #[tokio::test(start_paused = true)]
