@@ -471,7 +471,7 @@ pub struct VaultExpectation {
     /// `system`, or the name of an entry of `identities.user`.
     #[schemars(schema_with = "fragments::name")]
     pub identity: String,
-    /// What the identity must be able to do. Checked while the vault uses RBAC.
+    /// What the identity must be able to do, by role assignments or by access policies, as the vault decides.
     #[serde(default = "VaultAccess::none")]
     #[schemars(default = "VaultAccess::none")]
     pub access: VaultAccess,

@@ -115,7 +115,7 @@ impl<'a> Question<'a> {
 
     /// Whether the principal is in the group; none while that is not known. Memberships are not in Resource Manager: it
     /// says which grants reach a principal, so a group that holds none cannot be asked about.
-    pub(super) fn is_member(&self, group: PrincipalId) -> Option<bool> {
+    pub(in crate::evaluate) fn is_member(&self, group: PrincipalId) -> Option<bool> {
         let mut held = self.access.grants.of_group(group).peekable();
         held.peek()?;
         self.ask();
