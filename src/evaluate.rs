@@ -3,6 +3,7 @@
 mod access;
 mod aftermath;
 mod decision;
+mod excess;
 mod finding;
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -17,6 +18,7 @@ use jiff::Timestamp;
 
 pub use access::{Access, DecidingGrant};
 pub use decision::{Answer, Decision, Hypothesis, HypothesisVerdict, Node, Question, Verdict};
+pub use excess::{Excess, excess};
 pub use finding::{Effect, Finding, NearMiss};
 pub use identity::PrincipalState;
 pub use unneeded::{Kept, unneeded};
@@ -42,6 +44,8 @@ pub struct Evaluation {
     pub ask_groups: BTreeSet<(PrincipalId, String)>,
     /// Access to a vault took effect lately, and how the app's references to it stand is not known. Asked likewise.
     pub ask_references: bool,
+    /// How many further findings there are that are not told, advisory all of them.
+    pub untold: usize,
 }
 
 /// One access requirement and its answer.
@@ -92,6 +96,7 @@ impl Evaluation {
             decision,
             ask_groups: BTreeSet::new(),
             ask_references: false,
+            untold: 0,
         }
     }
 
@@ -169,7 +174,7 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
     findings.sort_by_key(Finding::link);
     let decision = Decision::of(policy, &findings, &requirements);
     let ask_groups = ask_groups.into_inner();
-    Evaluation { site, requirements, findings, decision, ask_groups, ask_references }
+    Evaluation { site, requirements, findings, decision, ask_groups, ask_references, untold: 0 }
 }
 
 #[cfg(test)]

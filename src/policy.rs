@@ -9,7 +9,7 @@ pub(crate) mod fixtures;
 mod parse;
 mod rival;
 
-pub use boundary::{Authority, Boundary, Refusal, Verdict};
+pub use boundary::{Authority, Boundary, Refusal, Verdict, leads_to_more_rights};
 pub use claim::{Claim, Claims};
 pub use declared::{Identity, Origin, Policy, Requirement, RoleName, VaultRequirement, Wanted, subject_of};
 pub use parse::{PolicyError, Violation};

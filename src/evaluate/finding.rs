@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{decision::Hypothesis, unneeded::Kept};
+use super::{decision::Hypothesis, excess::Excess, unneeded::Kept};
 use crate::{
     model::{Failure, Grant, PrincipalId, RoleId, Scope, VaultMode},
     policy::{Identity, Origin, subject_of},
@@ -172,6 +172,19 @@ pub enum Finding {
         /// Why it stays all the same; none when nobody needs it.
         kept: Option<Kept>,
     },
+    /// An identity of the app holds more than anything declared needs. Advice: nothing is taken back for it.
+    ExcessiveGrant {
+        /// Whose.
+        identity: Identity,
+        /// The grant's id.
+        grant: Scope,
+        /// The role's name.
+        role: String,
+        /// Where.
+        scope: Scope,
+        /// In what respect it is too much.
+        excess: Excess,
+    },
 }
 
 /// A grant that misses the need in one respect: what a person would have overlooked.
@@ -219,6 +232,13 @@ impl Finding {
             Self::HostNotRecycled { .. } => "host-not-recycled",
             Self::ReferencesDenied { .. } => "references-denied",
             Self::UnneededGrant { .. } => "unneeded-grant",
+            Self::ExcessiveGrant { excess, .. } => match excess {
+                Excess::Privileged(_) => "privileged-grant",
+                Excess::Former(_) => "former-grant",
+                Excess::Extra => "extra-grant",
+                Excess::Broad(_) => "broad-grant",
+                Excess::Inherited(_) => "inherited-grant",
+            },
         }
     }
 
@@ -228,7 +248,7 @@ impl Finding {
         match self {
             Self::Unreadable { .. } | Self::AccessUndecided { .. } | Self::RoleUnknown { .. } => Effect::Unknown,
             Self::Propagating { .. } => Effect::Propagating,
-            Self::UnneededGrant { kept: Some(_), .. } => Effect::Advisory,
+            Self::UnneededGrant { kept: Some(_), .. } | Self::ExcessiveGrant { .. } => Effect::Advisory,
             Self::TargetNotFound { .. }
             | Self::SystemIdentityDisabled
             | Self::SystemIdentityForbidden { .. }
@@ -263,7 +283,10 @@ impl Finding {
             // Not a matter of identity or role: a resource that is gone, or access that is denied to whoever asks.
             Self::AccessDenied { .. } | Self::VaultNotFound { .. } => Some(Hypothesis::H6),
             // Too much access explains no failure.
-            Self::TargetNotFound { .. } | Self::Unreadable { .. } | Self::UnneededGrant { .. } => None,
+            Self::TargetNotFound { .. }
+            | Self::Unreadable { .. }
+            | Self::UnneededGrant { .. }
+            | Self::ExcessiveGrant { .. } => None,
         }
     }
 
@@ -283,6 +306,7 @@ impl Finding {
             Self::RoleUnknown { .. } | Self::AccessUndecided { .. } | Self::Unreadable { .. } => 4,
             Self::Propagating { .. } => 5,
             Self::UnneededGrant { .. } => 6,
+            Self::ExcessiveGrant { .. } => 7,
         }
     }
 
@@ -325,6 +349,7 @@ impl Finding {
             | Self::AccessUndecided { origins, .. }
             | Self::Propagating { origins, .. } => subject_of(origins),
             Self::UnneededGrant { grant, .. } => format!("roleAssignments/{}", grant.id.name()),
+            Self::ExcessiveGrant { grant, .. } => format!("roleAssignments/{}", grant.name()),
         }
     }
 }

@@ -40,7 +40,7 @@ pub(super) const READY_REASONS: [&str; 30] = [
 ];
 
 /// The values of `code` of `rolecall_findings`; `truncated` for those that a status had no room for.
-pub(super) const FINDING_CODES: [&str; 20] = [
+pub(super) const FINDING_CODES: [&str; 25] = [
     "target-not-found",
     "unreadable",
     "system-identity-disabled",
@@ -59,6 +59,11 @@ pub(super) const FINDING_CODES: [&str; 20] = [
     "host-not-recycled",
     "references-denied",
     "unneeded-grant",
+    "privileged-grant",
+    "former-grant",
+    "extra-grant",
+    "broad-grant",
+    "inherited-grant",
     "truncated",
     "other",
 ];

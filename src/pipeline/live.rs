@@ -35,6 +35,19 @@ impl Live {
     }
 }
 
+/// The live policies that may speak of an identity which `own` speaks of; none when those are not all known.
+pub(super) fn neighbours(leave: &impl Leave, own: &Policy) -> Option<Vec<Policy>> {
+    let names: BTreeSet<String> = own.user.iter().map(|id| id.name().to_ascii_lowercase()).collect();
+    let names_one = |object: &&Arc<FunctionIdentityPolicy>| {
+        let mut ids = object.spec.resources.values();
+        ids.any(|id| id.rsplit('/').next().is_some_and(|name| names.contains(&name.to_ascii_lowercase())))
+    };
+    let is_alive = |object: &&Arc<FunctionIdentityPolicy>| object.metadata.deletion_timestamp.is_none();
+    let objects = leave.policies()?;
+    // What an invalid policy needs is not known.
+    objects.iter().filter(is_alive).filter(names_one).map(|object| Policy::parse(object).ok()).collect()
+}
+
 /// Every subscription that a policy names, valid or not: nothing that it declares can lie elsewhere.
 fn subscriptions(object: &FunctionIdentityPolicy) -> impl Iterator<Item = String> + '_ {
     let base = std::iter::once(object.spec.scope.subscription_id.as_str());

@@ -202,7 +202,9 @@ fn no_change_for(finding: &Finding, subject: String) -> Option<Held> {
         | Finding::RoleMissing { .. }
         | Finding::HostNotRecycled { .. }
         | Finding::ReferencesDenied { .. }
-        | Finding::UnneededGrant { .. } => return None,
+        | Finding::UnneededGrant { .. }
+        // Advice. What others granted is theirs to take back.
+        | Finding::ExcessiveGrant { .. } => return None,
     };
     Some(Held { kind: None, subject, reason: HoldReason::NoSafeChange(reason) })
 }

@@ -188,6 +188,12 @@ impl Verdict {
     }
 }
 
+/// The first action of the role by which whoever holds it can come to more rights.
+#[must_use]
+pub fn leads_to_more_rights(role: &Role) -> Option<String> {
+    reaches(role, &FORBIDDEN_ACTIONS)
+}
+
 /// The first control-plane action of the role that overlaps one of `actions` and is not taken away again by a
 /// not-action. The data plane is another set of actions under like names: `Microsoft.KeyVault/vaults/*` among data
 /// actions writes no access policy.

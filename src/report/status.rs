@@ -52,6 +52,8 @@ pub fn status(
     };
     let (findings, truncated) =
         within(FINDINGS_ROOM, pass.iter().flat_map(|pass| &pass.evaluation.findings).map(finding_status));
+    let untold = pass.map_or(0, |pass| u32::try_from(pass.evaluation.untold).unwrap_or(u32::MAX));
+    let truncated = truncated.saturating_add(untold);
     let mut status = FunctionIdentityPolicyStatus {
         observed_generation: report.generation,
         conditions,

@@ -115,6 +115,9 @@ fn evaluated(out: &mut String, pass: &Pass, with_plan: bool) {
             }
         }
     }
+    if pass.evaluation.untold > 0 {
+        line(out, &format!("  - and {} more of the last kind or less grave", pass.evaluation.untold));
+    }
     let requirements = &pass.evaluation.requirements;
     let met = requirements.iter().filter(|one| matches!(one.access, Access::Satisfied(_))).count();
     line(out, &format!("  access   {met} of {} requirements met", requirements.len()));

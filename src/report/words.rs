@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 
 use crate::{
-    evaluate::{Finding, Hypothesis, Kept, NearMiss},
+    evaluate::{Excess, Finding, Hypothesis, Kept, NearMiss},
     model::{Scope, VaultMode},
     plan::{HoldReason, Outcome},
+    policy::Identity,
 };
 
 /// What was expected and what was seen.
@@ -82,6 +83,26 @@ pub(super) fn finding(finding: &Finding) -> String {
                 grant.principal,
                 short(&grant.scope)
             )
+        }
+        Finding::ExcessiveGrant { identity, grant: _, role, scope, excess } => excessive(identity, role, scope, excess),
+    }
+}
+
+fn excessive(identity: &Identity, role: &str, scope: &Scope, excess: &Excess) -> String {
+    let scope = short(scope);
+    match excess {
+        Excess::Privileged(action) => format!(
+            "{identity} holds `{role}` at {scope}, which allows `{action}` and so leads to more rights; nothing declares it"
+        ),
+        Excess::Former(principal) => {
+            format!("principal {principal}, an earlier one of {identity}, still holds `{role}` at {scope}")
+        }
+        Excess::Extra => format!("{identity} holds `{role}` at {scope}, and nothing that is declared needs it"),
+        Excess::Broad(least) => {
+            format!("{identity} holds `{role}` at {scope}, which allows more than is needed; `{least}` would do")
+        }
+        Excess::Inherited(narrowest) => {
+            format!("{identity} holds `{role}` at {scope}, and it is needed at {} and below only", short(narrowest))
         }
     }
 }

@@ -109,7 +109,7 @@ async fn nothing_is_taken_back_that_somebody_else_made_or_touched() {
         run.kube.put(policy("orders", false));
         run.wait(20 * MINUTE).await;
         assert_eq!((receivers(&run).len(), deletions(&run)), (1, 0), "{how}");
-        assert_eq!(run.reason("orders"), "Compliant");
+        assert_eq!(run.reason("orders"), "CompliantWithFindings", "it is told, and left");
     }
 }
 
@@ -194,7 +194,7 @@ async fn two_clusters_with_the_same_git_do_not_take_from_each_other() {
     two.kube.put(policy("orders", false));
     two.wait(20 * MINUTE).await;
     assert_eq!((receivers(&one).len(), deletions(&one)), (1, 0));
-    assert_eq!((one.reason("orders"), two.reason("orders")), ("Compliant".into(), "Compliant".into()));
+    assert_eq!((one.reason("orders"), two.reason("orders")), ("Compliant".into(), "CompliantWithFindings".into()));
 }
 
 #[tokio::test(start_paused = true)]

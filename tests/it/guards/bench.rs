@@ -214,7 +214,8 @@ impl Bench {
         let before = self.writes();
         for _ in 0..2 {
             let seen = self.act().await;
-            let settled = matches!(seen.situation, Situation::Compliant | Situation::Propagating(_));
+            use Situation::{Compliant, CompliantWithFindings, Propagating};
+            let settled = matches!(seen.situation, Compliant | CompliantWithFindings | Propagating(_));
             assert!(settled, "{:?} {:?}", seen.situation, seen.status.findings);
             assert_eq!(self.writes(), before);
             tokio::time::sleep(Duration::from_secs(61)).await;
