@@ -160,9 +160,9 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
     }
 
     let principals = identity::principals(policy, observed, site.as_ref(), &mut findings);
-    let vault_needs = vault::compare(policy, observed, &mut findings);
-
     let ask_groups = RefCell::default();
+    let vault_needs = vault::compare(policy, &principals, observed, now, &ask_groups, &mut findings);
+
     let mut requirements = Vec::new();
     for requirement in policy.requirements.iter().chain(&vault_needs) {
         let evaluated =

@@ -16,7 +16,7 @@ pub use access::{Denied, DenyAssignment, Grant, PermissionSet, PrincipalKind, Ro
 pub use condition::{Condition, Truth};
 pub use failure::{Failure, FailureClass, innermost};
 pub use grants::Grants;
-pub use identity::{Attachment, Site, SystemAssigned, UserIdentity, Vault, VaultMode};
+pub use identity::{AccessEntry, Attachment, Site, SystemAssigned, UserIdentity, Vault, VaultMode};
 pub use ids::{PrincipalId, RoleId};
 pub use mark::{Mark, Owner, grant_name};
 pub use observed::{Census, HostSeen, Observed, SubscriptionAccess, VaultReference};

@@ -3,15 +3,12 @@
 
 mod act;
 mod breaker;
+mod excess;
 mod farewell;
 mod live;
 mod memory;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -228,7 +225,7 @@ impl Pipeline {
                 }),
             );
         }
-        self.add_excess(&policy, &observed, &verdict, leave, &mut evaluation);
+        excess::add(&policy, &observed, &verdict, leave, &mut evaluation);
         let circumstances = Circumstances {
             wrote_identity: self.identity_writes.of(&policy.target).is_some(),
             restarted: pending.is_some_and(|(_, restarted)| restarted),
@@ -369,35 +366,6 @@ impl Pipeline {
         claims.unparsed.clone_from(&live.unparsed);
         let may_tell = |scope: &Scope| verdict.may_tell(scope);
         Ok(evaluate::unneeded(policy, &owner, &claims, observed, self.clock.now(), may_tell))
-    }
-
-    /// What the app's identities hold beyond what is declared. Costs no request; other policies are looked at only for
-    /// the sake of an identity that may be theirs too.
-    fn add_excess(
-        &self,
-        policy: &Policy,
-        observed: &Observed,
-        verdict: &Verdict,
-        leave: &impl Leave,
-        evaluation: &mut Evaluation,
-    ) {
-        let spoken_of = evaluation.findings.iter().filter_map(|finding| match finding {
-            Finding::UnneededGrant { grant, .. } => Some(grant.id.clone()),
-            _ => None,
-        });
-        let spoken_of: BTreeSet<Scope> = spoken_of.collect();
-        let may_tell = |scope: &Scope| verdict.may_tell(scope);
-        let judge = |others: Option<&[Policy]>| evaluate::excess(policy, others, observed, &spoken_of, may_tell);
-        // With nobody else to need it, everything that could be too much is: when that is nothing, nobody is looked for.
-        let alone = judge(Some(&[]));
-        let (findings, untold) = if alone.0.is_empty() || policy.user.is_empty() {
-            alone
-        } else {
-            let neighbours = live::neighbours(leave, policy);
-            judge(neighbours.as_deref())
-        };
-        evaluation.findings.extend(findings);
-        evaluation.untold = untold;
     }
 
     /// Where passes are counted: the same place as the requests that they send.

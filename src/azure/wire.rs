@@ -8,8 +8,9 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::model::{
-    Attachment, Condition, Denied, DenyAssignment, Failure, FailureClass, Grant, Mark, PermissionSet, PrincipalId,
-    PrincipalKind, Role, RoleId, Scope, Site, SystemAssigned, UserIdentity, Vault, VaultMode, VaultReference,
+    AccessEntry, Attachment, Condition, Denied, DenyAssignment, Failure, FailureClass, Grant, Mark, PermissionSet,
+    PrincipalId, PrincipalKind, Role, RoleId, Scope, Site, SystemAssigned, UserIdentity, Vault, VaultMode,
+    VaultReference,
 };
 
 /// A document, or the failure that says what could not be understood.
@@ -141,6 +142,42 @@ pub(super) fn user_identity(document: &Value) -> Result<UserIdentity, Failure> {
 struct VaultProperties {
     #[serde(default)]
     enable_rbac_authorization: Option<bool>,
+    #[serde(default)]
+    tenant_id: Option<String>,
+    #[serde(default)]
+    access_policies: Option<Vec<AccessPolicy>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AccessPolicy {
+    #[serde(default)]
+    tenant_id: Option<String>,
+    #[serde(default)]
+    object_id: Option<String>,
+    #[serde(default)]
+    application_id: Option<String>,
+    #[serde(default, deserialize_with = "nullable")]
+    permissions: AccessPermissions,
+}
+
+#[derive(Default, Deserialize)]
+struct AccessPermissions {
+    #[serde(default, deserialize_with = "nullable")]
+    secrets: Vec<String>,
+}
+
+impl AccessPolicy {
+    /// The entry; none when it names nobody. Words come in either casing.
+    fn read(self) -> Option<AccessEntry> {
+        let Self { tenant_id, object_id, application_id, permissions } = self;
+        Some(AccessEntry {
+            object: object_id?.parse().ok()?,
+            tenant: tenant_id.map(|id| id.to_ascii_lowercase()),
+            compound: application_id.is_some_and(|id| !id.trim().is_empty()),
+            secrets: permissions.secrets.iter().map(|word| word.to_ascii_lowercase()).collect(),
+        })
+    }
 }
 
 pub(super) fn vault(document: &Value) -> Result<Vault, Failure> {
@@ -148,7 +185,9 @@ pub(super) fn vault(document: &Value) -> Result<Vault, Failure> {
     // Only `true` means RBAC: vaults older than the setting answer null or leave it out.
     let mode =
         if properties.enable_rbac_authorization == Some(true) { VaultMode::Rbac } else { VaultMode::AccessPolicy };
-    Ok(Vault { id: Scope::lenient(&id), mode })
+    let entries = properties.access_policies.map(|all| all.into_iter().filter_map(AccessPolicy::read).collect());
+    let tenant = properties.tenant_id.map(|id| id.to_ascii_lowercase());
+    Ok(Vault { id: Scope::lenient(&id), mode, tenant, entries })
 }
 
 #[derive(Deserialize)]

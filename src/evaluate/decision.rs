@@ -107,9 +107,12 @@ impl Decision {
         let undecided = requirements.iter().any(|requirement| {
             matches!(requirement.access, Access::Unknown(_) | Access::Denied(_) | Access::NoPrincipal)
         });
-        let uncompared = findings
-            .iter()
-            .any(|finding| matches!(finding, Finding::TargetNotFound { .. } | Finding::VaultNotFound { .. }));
+        let uncompared = findings.iter().any(|finding| {
+            matches!(
+                finding,
+                Finding::TargetNotFound { .. } | Finding::VaultNotFound { .. } | Finding::AccessPolicyUndecided { .. }
+            )
+        });
 
         let h1 = verdict(confirmed(Hypothesis::H1), !target_known || unreadable("identities/"), true);
         let h2 = verdict(confirmed(Hypothesis::H2), undecided || !target_known, !requirements.is_empty());

@@ -143,6 +143,30 @@ pub enum Finding {
         /// The model seen.
         actual: VaultMode,
     },
+    /// A vault decides by access policies, and none of them lets an identity do what is declared.
+    AccessPolicyMissing {
+        /// The entry of `vaults`.
+        origin: Origin,
+        /// Who needs it.
+        identity: Identity,
+        /// The identity's principal.
+        principal: PrincipalId,
+        /// The vault.
+        vault: Scope,
+        /// What no access policy allows on secrets.
+        missing: Vec<String>,
+    },
+    /// A vault decides by access policies, and whether they let an identity in cannot be decided.
+    AccessPolicyUndecided {
+        /// The entry of `vaults`.
+        origin: Origin,
+        /// Who needs it.
+        identity: Identity,
+        /// The vault.
+        vault: Scope,
+        /// What would have to be known.
+        because: String,
+    },
     /// The identity was written, and the host is the one from before.
     HostNotRecycled {
         /// When the identity was written.
@@ -229,6 +253,8 @@ impl Finding {
             Self::Propagating { .. } => "propagating",
             Self::VaultNotFound { .. } => "vault-not-found",
             Self::VaultModeMismatch { .. } => "vault-mode-mismatch",
+            Self::AccessPolicyMissing { .. } => "access-policy-missing",
+            Self::AccessPolicyUndecided { .. } => "access-policy-undecided",
             Self::HostNotRecycled { .. } => "host-not-recycled",
             Self::ReferencesDenied { .. } => "references-denied",
             Self::UnneededGrant { .. } => "unneeded-grant",
@@ -246,7 +272,10 @@ impl Finding {
     #[must_use]
     pub fn effect(&self) -> Effect {
         match self {
-            Self::Unreadable { .. } | Self::AccessUndecided { .. } | Self::RoleUnknown { .. } => Effect::Unknown,
+            Self::Unreadable { .. }
+            | Self::AccessUndecided { .. }
+            | Self::AccessPolicyUndecided { .. }
+            | Self::RoleUnknown { .. } => Effect::Unknown,
             Self::Propagating { .. } => Effect::Propagating,
             Self::UnneededGrant { kept: Some(_), .. } | Self::ExcessiveGrant { .. } => Effect::Advisory,
             Self::TargetNotFound { .. }
@@ -260,6 +289,7 @@ impl Finding {
             | Self::AccessDenied { .. }
             | Self::VaultNotFound { .. }
             | Self::VaultModeMismatch { .. }
+            | Self::AccessPolicyMissing { .. }
             | Self::HostNotRecycled { .. }
             | Self::ReferencesDenied { .. }
             | Self::UnneededGrant { kept: None, .. } => Effect::Drift,
@@ -279,7 +309,10 @@ impl Finding {
             | Self::HostNotRecycled { .. } => Some(Hypothesis::H1),
             Self::RoleMissing { .. } | Self::AccessUndecided { .. } | Self::RoleUnknown { .. } => Some(Hypothesis::H2),
             Self::Propagating { .. } => Some(Hypothesis::H3),
-            Self::VaultModeMismatch { .. } | Self::ReferencesDenied { .. } => Some(Hypothesis::H4),
+            Self::VaultModeMismatch { .. }
+            | Self::AccessPolicyMissing { .. }
+            | Self::AccessPolicyUndecided { .. }
+            | Self::ReferencesDenied { .. } => Some(Hypothesis::H4),
             // Not a matter of identity or role: a resource that is gone, or access that is denied to whoever asks.
             Self::AccessDenied { .. } | Self::VaultNotFound { .. } => Some(Hypothesis::H6),
             // Too much access explains no failure.
@@ -302,8 +335,14 @@ impl Finding {
             | Self::SystemIdentityForbidden { .. }
             | Self::HostNotRecycled { .. } => 1,
             Self::RoleMissing { .. } | Self::AccessDenied { .. } => 2,
-            Self::VaultNotFound { .. } | Self::VaultModeMismatch { .. } | Self::ReferencesDenied { .. } => 3,
-            Self::RoleUnknown { .. } | Self::AccessUndecided { .. } | Self::Unreadable { .. } => 4,
+            Self::VaultNotFound { .. }
+            | Self::VaultModeMismatch { .. }
+            | Self::AccessPolicyMissing { .. }
+            | Self::ReferencesDenied { .. } => 3,
+            Self::RoleUnknown { .. }
+            | Self::AccessUndecided { .. }
+            | Self::AccessPolicyUndecided { .. }
+            | Self::Unreadable { .. } => 4,
             Self::Propagating { .. } => 5,
             Self::UnneededGrant { .. } => 6,
             Self::ExcessiveGrant { .. } => 7,
@@ -343,6 +382,8 @@ impl Finding {
             Self::RoleUnknown { origin, .. }
             | Self::VaultNotFound { origin, .. }
             | Self::VaultModeMismatch { origin, .. }
+            | Self::AccessPolicyMissing { origin, .. }
+            | Self::AccessPolicyUndecided { origin, .. }
             | Self::ReferencesDenied { origin, .. } => origin.to_string(),
             Self::RoleMissing { origins, .. }
             | Self::AccessDenied { origins, .. }

@@ -8,9 +8,9 @@ use super::{Evaluation, evaluate};
 use crate::{
     catalog,
     model::{
-        Attachment, Condition, Denied, DenyAssignment, Failure, FailureClass, Grant, Grants, Observed, PermissionSet,
-        PrincipalId, PrincipalKind, Reading, Role, RoleId, Scope, Site, SubscriptionAccess, SystemAssigned,
-        UserIdentity, Vault, VaultMode,
+        AccessEntry, Attachment, Condition, Denied, DenyAssignment, Failure, FailureClass, Grant, Grants, Observed,
+        PermissionSet, PrincipalId, PrincipalKind, Reading, Role, RoleId, Scope, Site, SubscriptionAccess,
+        SystemAssigned, UserIdentity, Vault, VaultMode,
     },
     policy::{Identity, Policy, Wanted},
 };
@@ -22,6 +22,8 @@ pub const GROUP: &str = "54545454-0000-4000-8000-000000000054";
 /// Whom a deny assignment means by it.
 pub const EVERYONE: &str = "00000000-0000-0000-0000-000000000000";
 pub const STRANGER: &str = "55555555-0000-4000-8000-000000000055";
+
+pub const TENANT: &str = "7e7e7e7e-0000-4000-8000-00000000007e";
 
 pub fn now() -> Timestamp {
     "2026-03-01T10:00:00Z".parse().expect("a time")
@@ -84,7 +86,19 @@ impl World {
             (id.clone(), present(identity))
         };
         let vault = |required: &crate::policy::VaultRequirement| {
-            (required.vault.clone(), present(Vault { id: required.vault.clone(), mode: required.mode }))
+            let entry = AccessEntry {
+                object: principal_of(policy, &required.identity),
+                tenant: Some(TENANT.to_owned()),
+                compound: false,
+                secrets: ["get", "list"].map(str::to_owned).into(),
+            };
+            let vault = Vault {
+                id: required.vault.clone(),
+                mode: required.mode,
+                tenant: Some(TENANT.to_owned()),
+                entries: Some(vec![entry]),
+            };
+            (required.vault.clone(), present(vault))
         };
         let roles = built_in_roles();
         let access = SubscriptionAccess { grants: Grants::default(), roles, denies: Vec::new() };

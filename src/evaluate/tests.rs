@@ -2,6 +2,7 @@
 
 mod access;
 mod properties;
+mod vault;
 
 use super::{
     fixtures::{FORMER, SHARED, SYSTEM, World, failure, principal},

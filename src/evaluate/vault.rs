@@ -1,15 +1,32 @@
 //! H4: does each vault decide by the model that is declared, and which access must then be there?
 
-use super::Finding;
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use jiff::Timestamp;
+
+use super::{Finding, PrincipalState, access::Question};
 use crate::{
-    model::{Observed, Reading, VaultMode},
-    policy::{Policy, Requirement},
+    api::VaultSecretPermission,
+    model::{AccessEntry, Observed, PrincipalId, PrincipalKind, Reading, Vault, VaultMode},
+    policy::{Identity, Policy, Requirement, VaultRequirement},
 };
 
 /// The access that vaults in RBAC mode call for; what is wrong with the vaults goes to `findings`.
 ///
 /// While a vault uses access policies its roles decide nothing, so they are not asked for.
-pub(super) fn compare(policy: &Policy, observed: &Observed, findings: &mut Vec<Finding>) -> Vec<Requirement> {
+///
+/// A vault's access policies are compared here instead: they are part of the vault, and nobody inherits them.
+pub(super) fn compare(
+    policy: &Policy,
+    principals: &BTreeMap<Identity, PrincipalState>,
+    observed: &Observed,
+    now: Timestamp,
+    ask_groups: &RefCell<BTreeSet<(PrincipalId, String)>>,
+    findings: &mut Vec<Finding>,
+) -> Vec<Requirement> {
     let mut needs = Vec::new();
     for required in &policy.vaults {
         let origin = required.origin.clone();
@@ -23,8 +40,17 @@ pub(super) fn compare(policy: &Policy, observed: &Observed, findings: &mut Vec<F
                         actual: value.mode,
                     });
                 }
-                if value.mode == VaultMode::Rbac {
-                    needs.extend(required.needs());
+                match (value.mode, principals.get(&required.identity)) {
+                    (VaultMode::Rbac, _) => needs.extend(required.needs()),
+                    (VaultMode::AccessPolicy, Some(PrincipalState::Known(principal))) => {
+                        let asked = Asked { required, vault: value, principal: *principal, observed, now, ask_groups };
+                        findings.extend(asked.answer());
+                    }
+                    (VaultMode::AccessPolicy, Some(PrincipalState::Unreadable(failure))) => {
+                        Finding::unreadable(findings, origin.to_string(), failure);
+                    }
+                    // The identity's own finding says why there is none.
+                    (VaultMode::AccessPolicy, Some(PrincipalState::None) | None) => {}
                 }
             }
             Some(Reading::Absent { .. }) => {
@@ -40,4 +66,72 @@ pub(super) fn compare(policy: &Policy, observed: &Observed, findings: &mut Vec<F
         }
     }
     needs
+}
+
+/// What is asked of one vault's access policies.
+struct Asked<'a> {
+    required: &'a VaultRequirement,
+    vault: &'a Vault,
+    principal: PrincipalId,
+    observed: &'a Observed,
+    now: Timestamp,
+    ask_groups: &'a RefCell<BTreeSet<(PrincipalId, String)>>,
+}
+
+impl Asked<'_> {
+    /// The finding, when something declared is not allowed, or not certain to be.
+    fn answer(&self) -> Option<Finding> {
+        let VaultRequirement { origin, vault, identity, secrets, .. } = self.required;
+        if secrets.is_empty() {
+            return None;
+        }
+        let (origin, vault, identity) = (origin.clone(), vault.clone(), identity.clone());
+        let Some(entries) = &self.vault.entries else {
+            let because = "Azure did not show its access policies".to_owned();
+            return Some(Finding::AccessPolicyUndecided { origin, identity, vault, because });
+        };
+        // An entry with an application counts only for who asks through it, and one of another directory for nobody here.
+        let counts = |entry: &&AccessEntry| !entry.compound && entry.tenant == self.vault.tenant;
+        let reaching: Vec<(&AccessEntry, Option<bool>)> =
+            entries.iter().filter(counts).map(|entry| (entry, self.reaches(entry))).collect();
+        let lets = |word: &str, how: Option<bool>| {
+            reaching
+                .iter()
+                .find(|(entry, reaches)| *reaches == how && entry.allows(word))
+                .map(|(entry, _)| entry.object)
+        };
+        let words = secrets.iter().map(|operation| match operation {
+            VaultSecretPermission::Get => "get",
+            VaultSecretPermission::List => "list",
+        });
+        let refused: Vec<&str> = words.filter(|word| lets(word, Some(true)).is_none()).collect();
+        let missing: Vec<String> =
+            refused.iter().filter(|word| lets(word, None).is_none()).map(|word| (*word).to_owned()).collect();
+        if !missing.is_empty() {
+            let principal = self.principal;
+            return Some(Finding::AccessPolicyMissing { origin, identity, principal, vault, missing });
+        }
+        let doubtful = refused.first().and_then(|word| lets(word, None))?;
+        let because = format!(
+            "an access policy for {doubtful} does, and whether that is a group with it in it could not be read"
+        );
+        Some(Finding::AccessPolicyUndecided { origin, identity, vault, because })
+    }
+
+    /// Whether an entry is the principal's, or a group's that it is in; none while that is not known. What an object is
+    /// shows only by the roles that it holds.
+    fn reaches(&self, entry: &AccessEntry) -> Option<bool> {
+        if entry.object == self.principal {
+            return Some(true);
+        }
+        let (scope, ask_groups) = (&self.vault.id, self.ask_groups);
+        let access = self.observed.access_at(scope).ok()?;
+        let Self { principal, observed, now, .. } = *self;
+        let question = Question { principal, scope, access, observed, now, ask_groups };
+        let mut held = access.grants.held_by(entry.object);
+        if held.any(|grant| grant.principal_kind == PrincipalKind::ServicePrincipal) {
+            return Some(false);
+        }
+        question.is_member(entry.object)
+    }
 }

@@ -40,7 +40,7 @@ pub(super) const READY_REASONS: [&str; 30] = [
 ];
 
 /// The values of `code` of `rolecall_findings`; `truncated` for those that a status had no room for.
-pub(super) const FINDING_CODES: [&str; 25] = [
+pub(super) const FINDING_CODES: [&str; 27] = [
     "target-not-found",
     "unreadable",
     "system-identity-disabled",
@@ -56,6 +56,8 @@ pub(super) const FINDING_CODES: [&str; 25] = [
     "propagating",
     "vault-not-found",
     "vault-mode-mismatch",
+    "access-policy-missing",
+    "access-policy-undecided",
     "host-not-recycled",
     "references-denied",
     "unneeded-grant",

@@ -1,6 +1,6 @@
 //! What Azure says about an app, a user-assigned identity and a vault: only the members that decide something.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{PrincipalId, Scope};
 
@@ -78,4 +78,29 @@ pub struct Vault {
     pub id: Scope,
     /// Its permission model. `enableRbacAuthorization` null or absent means access policies.
     pub mode: VaultMode,
+    /// The directory that it trusts.
+    pub tenant: Option<String>,
+    /// Its access policies; none when the answer does not show them. They count only while the mode is theirs.
+    pub entries: Option<Vec<AccessEntry>>,
+}
+
+/// An access policy of a vault: what one object of one directory may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessEntry {
+    /// Whose: a principal's or a group's.
+    pub object: PrincipalId,
+    /// In which directory.
+    pub tenant: Option<String>,
+    /// It counts only together with an application: for nobody who asks by itself.
+    pub compound: bool,
+    /// What it may do with secrets, in lower case; `all` is everything.
+    pub secrets: BTreeSet<String>,
+}
+
+impl AccessEntry {
+    /// Whether it allows an operation on secrets.
+    #[must_use]
+    pub fn allows(&self, operation: &str) -> bool {
+        self.secrets.contains("all") || self.secrets.contains(operation)
+    }
 }

@@ -59,6 +59,17 @@ pub(super) fn finding(finding: &Finding) -> String {
         Finding::VaultModeMismatch { vault, expected, actual, .. } => {
             format!("vault `{}` decides by {}, and {} is declared", vault.name(), mode(*actual), mode(*expected))
         }
+        Finding::AccessPolicyMissing { identity, principal, vault, missing, .. } => {
+            let missing: Vec<_> = missing.iter().map(|word| format!("`{word}`")).collect();
+            format!(
+                "vault `{}` decides by access policies, and none lets {identity} (principal {principal}) {} secrets",
+                vault.name(),
+                missing.join(" and ")
+            )
+        }
+        Finding::AccessPolicyUndecided { identity, vault, because, .. } => {
+            format!("whether {identity} may use the secrets of vault `{}` cannot be told: {because}", vault.name())
+        }
         // Not since when the host runs: that is worked out from its uptime, and differs by a moment at each look.
         Finding::HostNotRecycled { written, started: _ } => {
             format!("the app's identity was written {}, and its host is older and does not know it", moment(*written))

@@ -79,7 +79,7 @@ impl Expression {
     pub(super) fn sub_operations(&self) -> Vec<&str> {
         let mut named = Vec::new();
         self.visit(&mut |leaf| match leaf {
-            Self::SubOperationMatches(names) => named.extend(names.iter().map(String::as_str)),
+            Self::SubOperationMatches(words) => named.extend(words.iter().map(String::as_str)),
             Self::Compare { left: Side::Attribute(attribute), right: Side::Values(values), .. }
                 if attribute.is_sub_operation() =>
             {

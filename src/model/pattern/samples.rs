@@ -88,7 +88,7 @@ impl<'a> Search<'a> {
             if ends[0] {
                 found.entry(ends).or_insert(next);
             }
-            let mut moves = Vec::new();
+            let mut new = Vec::new();
             for text in self.next_texts(positions) {
                 taken += 1;
                 if taken > MAX_STEPS {
@@ -97,10 +97,10 @@ impl<'a> Search<'a> {
                 let moved = self.moved(positions, text);
                 // Text that the first pattern cannot match any more leads nowhere.
                 if self.is_open(&moved) && known.insert(moved.clone()) {
-                    moves.push((moved, Some((next, text))));
+                    new.push((moved, Some((next, text))));
                 }
             }
-            reached.extend(moves);
+            reached.extend(new);
             next += 1;
         }
         Some(found.into_values().map(|at| text(&reached, at)).collect())

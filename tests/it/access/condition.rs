@@ -67,7 +67,7 @@ pub enum Said {
 }
 
 impl Drawn {
-    pub fn drawn(random: &mut Random, universe: &Universe) -> Self {
+    pub fn any(random: &mut Random, universe: &Universe) -> Self {
         if random.once_in(25) {
             return Self::Garbled(random.one_of(&GARBLED));
         }

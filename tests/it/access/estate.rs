@@ -247,7 +247,7 @@ impl Estate {
             role: if random.once_in(30) { ROLES - 1 } else { random.below(ROLES - 1) },
             place: if random.once_in(3) { random.below(PLACES.len()) } else { random.pick(&needs).above(random) },
             age: if random.once_in(8) { None } else { Some(random.one_of(&[0, 3, 5, 9, 10, 29, 30, 200, 360, 5000])) },
-            condition: random.once_in(4).then(|| Drawn::drawn(random, universe)),
+            condition: random.once_in(4).then(|| Drawn::any(random, universe)),
         });
         let denies =
             if random.once_in(3) { random.some(3, |random| Deny::drawn(random, universe, &needs)) } else { vec![] };
@@ -290,7 +290,9 @@ impl Estate {
         };
         for (number, role) in self.roles.iter().enumerate() {
             let _ = writeln!(text, "role  {number}");
-            role.iter().for_each(|one| entry(&mut text, one));
+            for one in role {
+                entry(&mut text, one);
+            }
         }
         for deny in &self.denies {
             let Deny { place, own_place_only, whom, exempt, .. } = deny;
@@ -300,7 +302,9 @@ impl Estate {
                 "deny  {whom:?} but {exempt:?} at {place} only there: {own_place_only} {}",
                 condition(&deny.condition)
             );
-            deny.entries.iter().for_each(|one| entry(&mut text, one));
+            for one in &deny.entries {
+                entry(&mut text, one);
+            }
         }
         let Self { members, unreadable, unwitnessed, principals, .. } = self;
         let _ = writeln!(
@@ -338,7 +342,7 @@ impl Entry {
         let taken = |random: &mut Random| if random.once_in(2) { random.some(3, pattern) } else { vec![] };
         Self {
             lists: [allowed(random), taken(random), allowed(random), taken(random)],
-            condition: random.once_in(12).then(|| Drawn::drawn(random, universe)),
+            condition: random.once_in(12).then(|| Drawn::any(random, universe)),
         }
     }
 }
@@ -361,7 +365,7 @@ impl Deny {
             } else {
                 (0..=random.below(2)).map(|_| Entry::drawn(random, universe, false)).collect()
             },
-            condition: random.once_in(4).then(|| Drawn::drawn(random, universe)),
+            condition: random.once_in(4).then(|| Drawn::any(random, universe)),
         }
     }
 }

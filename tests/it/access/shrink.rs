@@ -21,10 +21,14 @@ fn smaller(estate: &Estate) -> Vec<Estate> {
         all.push(smaller);
     };
     for at in 0..estate.needs.len() {
-        push(&|smaller| drop(smaller.needs.remove(at)));
+        push(&|smaller| {
+            smaller.needs.remove(at);
+        });
     }
     for at in 0..estate.grants.len() {
-        push(&|smaller| drop(smaller.grants.remove(at)));
+        push(&|smaller| {
+            smaller.grants.remove(at);
+        });
         if estate.grants[at].age.is_some() {
             push(&|smaller| smaller.grants[at].age = None);
         }
@@ -33,15 +37,19 @@ fn smaller(estate: &Estate) -> Vec<Estate> {
         }
     }
     for (role, entries) in estate.roles.iter().enumerate() {
-        for at in 0..entries.len() {
-            push(&|smaller| drop(smaller.roles[role].remove(at)));
-            for entry in smaller_entries(&entries[at]) {
+        for (at, known) in entries.iter().enumerate() {
+            push(&|smaller| {
+                smaller.roles[role].remove(at);
+            });
+            for entry in smaller_entries(known) {
                 push(&|smaller| smaller.roles[role][at] = entry.clone());
             }
         }
     }
     for (number, deny) in estate.denies.iter().enumerate() {
-        push(&|smaller| drop(smaller.denies.remove(number)));
+        push(&|smaller| {
+            smaller.denies.remove(number);
+        });
         for at in 0..deny.whom.len() {
             push(&|smaller| {
                 smaller.denies[number].whom.remove(at);
@@ -53,7 +61,9 @@ fn smaller(estate: &Estate) -> Vec<Estate> {
             });
         }
         for at in 0..deny.entries.len() {
-            push(&|smaller| drop(smaller.denies[number].entries.remove(at)));
+            push(&|smaller| {
+                smaller.denies[number].entries.remove(at);
+            });
             for entry in smaller_entries(&deny.entries[at]) {
                 push(&|smaller| smaller.denies[number].entries[at] = entry.clone());
             }

@@ -214,8 +214,10 @@ impl Bench {
         let before = self.writes();
         for _ in 0..2 {
             let seen = self.act().await;
-            use Situation::{Compliant, CompliantWithFindings, Propagating};
-            let settled = matches!(seen.situation, Compliant | CompliantWithFindings | Propagating(_));
+            let settled = matches!(
+                seen.situation,
+                Situation::Compliant | Situation::CompliantWithFindings | Situation::Propagating(_)
+            );
             assert!(settled, "{:?} {:?}", seen.situation, seen.status.findings);
             assert_eq!(self.writes(), before);
             tokio::time::sleep(Duration::from_secs(61)).await;

@@ -61,7 +61,7 @@ async fn role_assignments_decode_with_principal_role_scope_condition_and_time() 
             vec![azure.grant(&scope(), "any").await.expect("a document decodes").expect("it grants something")]
         };
         let kind = |kind| count(&grants, |grant: &Grant| grant.principal_kind == kind);
-        let conditioned = count(&grants, |grant| grant.is_conditioned());
+        let conditioned = count(&grants, Grant::is_conditioned);
         let (groups, others) = (kind(PrincipalKind::Group), kind(PrincipalKind::Other));
         assert_eq!((recording.number, grants.len(), groups, others, conditioned), row);
         for (grant, document) in grants.iter().zip(recording.documents()) {

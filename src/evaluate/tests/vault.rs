@@ -1,0 +1,112 @@
+//! H4: a vault that decides by access policies.
+
+use super::{codes, verdict};
+use crate::{
+    evaluate::{
+        Evaluation, Finding, Hypothesis, Standing, Verdict,
+        fixtures::{GROUP, SHARED, STRANGER, SYSTEM, World, failure, now, principal},
+    },
+    model::{AccessEntry, FailureClass, Reading, Scope, Vault},
+    policy::{
+        Policy,
+        fixtures::{kv, policy, vault},
+    },
+};
+
+fn declared() -> Policy {
+    policy(|spec| vault(spec, "AccessPolicy", "shared", &["get", "list"]))
+}
+
+fn with(edit: impl Fn(&mut Vault)) -> World {
+    let mut world = World::matching(&declared());
+    for reading in world.observed.vaults.values_mut() {
+        if let Reading::Present { value, .. } = reading {
+            edit(value);
+        }
+    }
+    world
+}
+
+fn entries(edit: impl Fn(&mut Vec<AccessEntry>)) -> Evaluation {
+    with(|vault| edit(vault.entries.as_mut().unwrap())).evaluate(&declared())
+}
+
+#[test]
+fn an_entry_for_the_identity_meets_the_need() {
+    assert_eq!(entries(|_| ()).standing(), Standing::Compliant);
+    let everything = entries(|all| all[0].secrets = ["all".to_owned()].into());
+    assert_eq!(everything.standing(), Standing::Compliant);
+    let two_halves = entries(|all| {
+        all.push(AccessEntry { secrets: ["list".to_owned()].into(), ..all[0].clone() });
+        all[0].secrets = ["get".to_owned()].into();
+    });
+    assert_eq!(two_halves.standing(), Standing::Compliant);
+}
+
+#[test]
+fn what_no_entry_allows_is_drift_and_h4() {
+    let missing = |edit: &dyn Fn(&mut Vec<AccessEntry>)| {
+        let evaluation = entries(edit);
+        assert_eq!((evaluation.standing(), evaluation.decision.cause), (Standing::Drifted, Some(Hypothesis::H4)));
+        match evaluation.findings.as_slice() {
+            [Finding::AccessPolicyMissing { principal: who, missing, .. }] => {
+                assert_eq!(*who, principal(SHARED));
+                missing.clone()
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(missing(&|all| all.clear()), ["get", "list"]);
+    assert_eq!(missing(&|all| all[0].secrets.retain(|word| word != "list")), ["list"]);
+    assert_eq!(missing(&|all| all[0].compound = true), ["get", "list"], "it counts with an application only");
+    assert_eq!(missing(&|all| all[0].tenant = Some("another".to_owned())), ["get", "list"]);
+    assert_eq!(missing(&|all| all[0].secrets = ["set".to_owned(), "delete".to_owned()].into()), ["get", "list"]);
+}
+
+#[test]
+fn an_entry_of_what_may_be_a_group_leaves_the_answer_open() {
+    let for_another = |who: &'static str| move |all: &mut Vec<AccessEntry>| all[0].object = principal(who);
+    let evaluation = entries(for_another(GROUP));
+    assert_eq!(codes(&evaluation), ["access-policy-undecided"]);
+    assert_eq!(evaluation.standing(), Standing::Undetermined);
+    assert_eq!(verdict(&evaluation, Hypothesis::H4), Verdict::Open);
+    // What holds a role as a service principal is no group.
+    let mut world = with(|vault| vault.entries.as_mut().unwrap()[0].object = principal(SYSTEM));
+    world.grant(SYSTEM, "Reader", &kv());
+    assert_eq!(codes(&world.evaluate(&declared())), ["access-policy-missing"]);
+    assert_eq!(codes(&entries(for_another(STRANGER))), ["access-policy-undecided"]);
+
+    let mut world = with(|vault| vault.entries.as_mut().unwrap()[0].object = principal(GROUP));
+    let id = world.group_grant("Reader", &kv());
+    let asked = world.evaluate(&declared()).ask_groups;
+    assert_eq!(asked.into_iter().collect::<Vec<_>>(), [(principal(SHARED), kv().subscription().unwrap().to_owned())]);
+    let mut told = |value: Vec<Scope>| {
+        let key = (principal(SHARED), kv().subscription().unwrap().to_owned());
+        world.observed.through_groups.insert(key, Reading::Present { value, at: now() });
+        codes(&world.evaluate(&declared()))
+    };
+    assert_eq!(told(vec![id]), Vec::<&str>::new());
+    assert_eq!(told(vec![]), ["access-policy-missing"]);
+}
+
+#[test]
+fn access_policies_that_were_not_shown_prove_nothing() {
+    let evaluation = with(|vault| vault.entries = None).evaluate(&declared());
+    assert_eq!(codes(&evaluation), ["access-policy-undecided"]);
+    let mut world = with(|vault| vault.entries = Some(Vec::new()));
+    let denied = failure(FailureClass::Denied, "AuthorizationFailed");
+    world.observed.user.values_mut().for_each(|reading| *reading = Reading::Unreadable(denied.clone()));
+    assert!(codes(&world.evaluate(&declared())).iter().all(|code| *code == "unreadable"));
+}
+
+#[test]
+fn access_policies_of_a_vault_that_uses_roles_say_nothing() {
+    let rbac = policy(|spec| vault(spec, "RBAC", "shared", &["get"]));
+    let mut world = World::matching(&rbac);
+    for reading in world.observed.vaults.values_mut() {
+        if let Reading::Present { value, .. } = reading {
+            value.entries = Some(Vec::new());
+        }
+    }
+    assert_eq!(world.evaluate(&rbac).standing(), Standing::Compliant);
+}
