@@ -496,11 +496,11 @@ pub struct VaultAccess {
     #[schemars(schema_with = "fragments::secret_permissions")]
     pub secrets: Vec<String>,
     /// Operations on keys.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     #[schemars(schema_with = "fragments::key_permissions")]
     pub keys: Vec<String>,
     /// Operations on certificates.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     #[schemars(schema_with = "fragments::certificate_permissions")]
     pub certificates: Vec<String>,
 }

@@ -40,7 +40,7 @@ pub(super) const READY_REASONS: [&str; 30] = [
 ];
 
 /// The values of `code` of `rolecall_findings`; `truncated` for those that a status had no room for.
-pub(super) const FINDING_CODES: [&str; 27] = [
+pub(super) const FINDING_CODES: [&str; 28] = [
     "target-not-found",
     "unreadable",
     "system-identity-disabled",
@@ -51,6 +51,7 @@ pub(super) const FINDING_CODES: [&str; 27] = [
     "stale-attachment",
     "role-unknown",
     "role-missing",
+    "cosmos-role-missing",
     "access-denied",
     "access-undecided",
     "propagating",

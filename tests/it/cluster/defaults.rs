@@ -28,6 +28,7 @@ fn every_default_is_filled_in_as_written() {
         "bindings": [],
         "grants": [],
         "vaults": [],
+        "roleSet": "Least",
         "remediation": { "allow": [], "maxChanges": 10 },
         "prune": "Never",
         "deletionPolicy": "Retain",
@@ -51,7 +52,7 @@ fn defaults_inside_of_what_is_given_are_filled_in_too() {
     let stored = scene.api.ok("POST", &path, JSON, &policy);
     assert_eq!(stored["spec"]["identities"], json!({ "system": "Optional", "user": [] }));
     assert_eq!(stored["spec"]["remediation"], json!({ "allow": ["GrantRole"], "maxChanges": 10 }));
-    assert_eq!(stored["spec"]["vaults"][0]["access"], json!({ "secrets": [] }));
+    assert_eq!(stored["spec"]["vaults"][0]["access"], json!({ "secrets": [], "keys": [], "certificates": [] }));
 }
 
 #[test]

@@ -90,10 +90,15 @@ impl Scene {
         example_policy(&self.namespace, &self.subscription, name, change)
     }
 
-    /// A policy whose needs are all met: the trigger whose role is missing is not declared.
+    /// A policy whose needs are all met: the trigger whose role is missing is not declared, and what else it would need
+    /// is.
     pub fn compliant_policy(&self, name: &str) -> Value {
         self.policy(name, |spec| {
             spec["bindings"].as_array_mut().expect("a list").retain(|binding| binding["name"] != "uploads");
+            let queues = |account: &str| {
+                json!({ "role": "Storage Queue Data Contributor", "resource": account, "identity": "system" })
+            };
+            spec["grants"] = json!([queues("host"), queues("uploads")]);
         })
     }
 
