@@ -11,6 +11,8 @@ help: ## List the targets
 demo: ## Play the controller through incidents in simulated Azure and Kubernetes
 	@$(CARGO) run --quiet --locked -- demo
 
+# Many of them wait for a real API server or a simulated day and not for a core.
+test: export RUST_TEST_THREADS ?= 4
 test: ## Run the tests; what needs more than Rust says that it was skipped
 	$(CARGO) test --locked
 
