@@ -1,12 +1,17 @@
 //! The SQL role assignments and definitions of a Cosmos DB account.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Azure, wire::decode};
-use crate::model::{
-    Failure, RoleId, Scope,
-    cosmos::{CosmosAccess, CosmosGrant, CosmosRole},
+use crate::{
+    catalog,
+    model::{
+        Failure, RoleId, Scope,
+        cosmos::{CosmosAccess, CosmosGrant, CosmosRole},
+    },
 };
 
 /// `docs/adr/0003` says how api-versions were chosen.
@@ -23,7 +28,7 @@ impl Azure {
         };
         let Some(definitions) = list("sqlRoleDefinitions").await? else { return Ok(None) };
         let Some(assignments) = list("sqlRoleAssignments").await? else { return Ok(None) };
-        let mut access = CosmosAccess::default();
+        let mut access = CosmosAccess { roles: built_in(), ..CosmosAccess::default() };
         for document in &definitions {
             access.roles.extend(role(document)?);
         }
@@ -32,6 +37,18 @@ impl Azure {
         }
         Ok(Some(access))
     }
+}
+
+/// Every account has these. The one recorded list of definitions shows custom roles only.
+fn built_in() -> BTreeMap<RoleId, CosmosRole> {
+    let role = |known: &catalog::CosmosRole| {
+        let permissions = vec![(known.data_actions.clone(), Vec::new())];
+        (
+            known.id.parse().expect("a test reads every id of the table"),
+            CosmosRole { name: known.name.clone(), permissions },
+        )
+    };
+    catalog::cosmos_roles().iter().map(role).collect()
 }
 
 #[derive(Deserialize)]
@@ -137,6 +154,12 @@ mod tests {
         }
         assert_eq!(decoded("/subscriptions/1/resourceGroups/other"), None);
         assert_eq!(decoded(&format!("{ACCOUNT}2/dbs/Sales")), None, "another account");
+    }
+
+    #[test]
+    fn the_built_in_roles_are_known_without_being_listed() {
+        let names: Vec<_> = built_in().into_values().map(|role| role.name).collect();
+        assert_eq!(names, ["Cosmos DB Built-in Data Reader", "Cosmos DB Built-in Data Contributor"]);
     }
 
     #[test]
