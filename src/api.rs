@@ -4,14 +4,18 @@
 
 mod boundary;
 mod fragments;
+mod needs;
 mod policy;
 mod status;
 
 pub use boundary::{BoundaryRole, BoundaryScope, IdentityBoundary, IdentityBoundarySpec, NamespaceSelection};
+pub use needs::{
+    Binding, DeclaredGrant, HostStorage, Leases, Platform, PlatformResource, RoleSet, StorageAuth, VaultAccess,
+    VaultExpectation, VaultMode,
+};
 pub use policy::{
-    BaseScope, Binding, ChangeKind, DeclaredGrant, DeletionPolicy, FunctionIdentityPolicy, FunctionIdentityPolicySpec,
-    Gate, HostStorage, Identities, Leases, Mode, Platform, PlatformResource, Prune, Remediation, RoleSet, StorageAuth,
-    SystemIdentity, Target, UserIdentityRef, VaultAccess, VaultExpectation, VaultMode,
+    BaseScope, ChangeKind, DeletionPolicy, FunctionIdentityPolicy, FunctionIdentityPolicySpec, Gate, Identities, Mode,
+    Prune, Remediation, SystemIdentity, Target, UserIdentityRef,
 };
 pub use status::{FindingStatus, FunctionIdentityPolicyStatus, HeldStatus, PendingRestart, PlanStatus, StepStatus};
 

@@ -1,16 +1,19 @@
 //! Azure's documents, decoded tolerantly: unknown members are ignored, absent and null are the same, and one odd entry
 //! does not spoil a list. What an entry lacks can only make us see less access, never more.
 
+mod vault;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 
+pub(super) use vault::vault;
+
 use crate::model::{
-    AccessEntry, Attachment, Condition, Denied, DenyAssignment, Failure, FailureClass, Grant, Mark, PermissionSet,
-    PrincipalId, PrincipalKind, Role, RoleId, Scope, Site, SystemAssigned, UserIdentity, Vault, VaultMode,
-    VaultReference,
+    Attachment, Condition, Denied, DenyAssignment, Failure, FailureClass, Grant, Mark, PermissionSet, PrincipalId,
+    PrincipalKind, Role, RoleId, Scope, Site, SystemAssigned, UserIdentity, VaultReference,
 };
 
 /// A document, or the failure that says what could not be understood.
@@ -135,66 +138,6 @@ pub(super) fn user_identity(document: &Value) -> Result<UserIdentity, Failure> {
     let Resource::<UserIdentityProperties> { id, properties, .. } = decode(document, "the identity")?;
     let principal = properties.principal_id.and_then(|text| text.parse().ok());
     Ok(UserIdentity { id: Scope::lenient(&id), principal })
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct VaultProperties {
-    #[serde(default)]
-    enable_rbac_authorization: Option<bool>,
-    #[serde(default)]
-    tenant_id: Option<String>,
-    #[serde(default)]
-    access_policies: Option<Vec<AccessPolicy>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct AccessPolicy {
-    #[serde(default)]
-    tenant_id: Option<String>,
-    #[serde(default)]
-    object_id: Option<String>,
-    #[serde(default)]
-    application_id: Option<String>,
-    #[serde(default, deserialize_with = "nullable")]
-    permissions: AccessPermissions,
-}
-
-#[derive(Default, Deserialize)]
-struct AccessPermissions {
-    #[serde(default, deserialize_with = "nullable")]
-    secrets: Vec<String>,
-    #[serde(default, deserialize_with = "nullable")]
-    keys: Vec<String>,
-    #[serde(default, deserialize_with = "nullable")]
-    certificates: Vec<String>,
-}
-
-impl AccessPolicy {
-    /// The entry; none when it names nobody. Words come in either casing.
-    fn read(self) -> Option<AccessEntry> {
-        let Self { tenant_id, object_id, application_id, permissions } = self;
-        let lower = |words: Vec<String>| words.iter().map(|word| word.to_ascii_lowercase()).collect();
-        Some(AccessEntry {
-            object: object_id?.parse().ok()?,
-            tenant: tenant_id.map(|id| id.to_ascii_lowercase()),
-            compound: application_id.is_some_and(|id| !id.trim().is_empty()),
-            secrets: lower(permissions.secrets),
-            keys: lower(permissions.keys),
-            certificates: lower(permissions.certificates),
-        })
-    }
-}
-
-pub(super) fn vault(document: &Value) -> Result<Vault, Failure> {
-    let Resource::<VaultProperties> { id, properties, .. } = decode(document, "the vault")?;
-    // Only `true` means RBAC: vaults older than the setting answer null or leave it out.
-    let mode =
-        if properties.enable_rbac_authorization == Some(true) { VaultMode::Rbac } else { VaultMode::AccessPolicy };
-    let entries = properties.access_policies.map(|all| all.into_iter().filter_map(AccessPolicy::read).collect());
-    let tenant = properties.tenant_id.map(|id| id.to_ascii_lowercase());
-    Ok(Vault { id: Scope::lenient(&id), mode, tenant, entries })
 }
 
 #[derive(Deserialize)]

@@ -1,7 +1,7 @@
 //! Requests to Resource Manager by what they do: the verb and the type, with every id taken out.
 
 /// Every operation that is sent. One that is missing here is counted as `other`.
-pub const OPERATIONS: [&str; 20] = [
+pub const OPERATIONS: [&str; 22] = [
     "GET Microsoft.Authorization/denyAssignments",
     "GET Microsoft.Authorization/permissions",
     "GET Microsoft.Authorization/roleAssignments",
@@ -10,6 +10,8 @@ pub const OPERATIONS: [&str; 20] = [
     "DELETE Microsoft.Authorization/roleAssignments/{name}",
     "GET Microsoft.Authorization/roleDefinitions",
     "GET Microsoft.Authorization/roleDefinitions/{name}",
+    "GET Microsoft.DocumentDB/databaseAccounts/{name}/sqlRoleAssignments",
+    "GET Microsoft.DocumentDB/databaseAccounts/{name}/sqlRoleDefinitions",
     "GET Microsoft.KeyVault/vaults",
     "GET Microsoft.KeyVault/vaults/{name}",
     "GET Microsoft.ManagedIdentity/userAssignedIdentities",
