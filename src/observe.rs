@@ -17,7 +17,7 @@ use crate::{
     clock::Clock,
     model::{
         Failure, FailureClass, HostSeen, Observed, PermissionSet, PrincipalId, Reading, Scope, Site,
-        SubscriptionAccess, Truth, condition::Request,
+        SubscriptionAccess, Truth, Vault, VaultMode, condition::Request,
     },
     policy::{Claim, Claims, Identity, Policy},
 };
@@ -72,9 +72,13 @@ pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Po
     }
     let mut cosmos = BTreeMap::new();
     for account in policy.cosmos_accounts() {
-        cosmos.insert(account.clone(), surveys.cosmos(azure, &account).await);
+        // As young as the survey: whoever asks for another look gets another one here, too.
+        let began = survey(&account).map_or(Timestamp::MIN, |survey| survey.began);
+        let access = surveys.cosmos(azure, &account, began).await;
+        cosmos.insert(account, access);
     }
-    let identities = if cosmos.is_empty() {
+    let by_policies = |vault: &Reading<Vault>| vault.present().is_some_and(|it| it.mode == VaultMode::AccessPolicy);
+    let identities = if cosmos.is_empty() && !vaults.values().any(by_policies) {
         BTreeSet::new()
     } else {
         by_subscription.values().flat_map(|it| it.principals()).collect()

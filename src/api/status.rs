@@ -46,7 +46,7 @@ pub struct FunctionIdentityPolicyStatus {
     /// What is declared and cannot be checked here, each with the reason: a binding without an identity-based connection, or
     /// one whose rights live inside the service. It counts for nothing in the conditions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), inner(length(max = 512)))]
+    #[schemars(length(max = 16), inner(length(max = 256)))]
     pub unchecked: Vec<String>,
     /// Since when the app's host may still be the one from before its identity was written; absent otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -18,8 +18,8 @@ use crate::{
 const COSMOS: &str = "2026-03-15";
 
 impl Azure {
-    /// What decides access to an account's data; none when the account does not exist. A list that we may not read is
-    /// refused, and never shortened: it belongs to the account whole.
+    /// What decides access to an account's data; none when the account does not exist. Assumed, for no page says it: a list
+    /// that we may not read is refused and never shortened, because it belongs to the account whole.
     pub async fn cosmos_access(&self, account: &Scope) -> Result<Option<CosmosAccess>, Failure> {
         let list = async |kind: &str| match self.arm.list(&format!("{account}/{kind}"), COSMOS).await {
             Ok(entries) => Ok(Some(entries)),
@@ -33,7 +33,10 @@ impl Azure {
             access.roles.extend(role(document)?);
         }
         for document in &assignments {
-            access.grants.extend(grant(document, account)?);
+            match grant(document, account)? {
+                Some(grant) => access.grants.push(grant),
+                None => access.has_unread = true,
+            }
         }
         Ok(Some(access))
     }
@@ -96,7 +99,7 @@ struct Assignment {
     scope: Option<String>,
 }
 
-/// An assignment; none when it names no principal, no role or no place in the account, and so grants nothing there.
+/// An assignment; none when its principal, role or place is not in a form that is known here.
 fn grant(document: &Value, account: &Scope) -> Result<Option<CosmosGrant>, Failure> {
     let Document::<Assignment> { id, properties } = decode(document, "the SQL role assignment")?;
     let role = properties.role_definition_id.as_deref().and_then(RoleId::from_definition_id);

@@ -188,18 +188,38 @@ pub struct Connection {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
+    user_settings: UserSettings,
     rows: Vec<Row>,
 }
 
-static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
-    let table: Table = serde_saphyr::from_str(include_str!("bindings.yaml")).expect("a test reads this table");
-    table.rows.into_iter().map(resolved).collect()
+/// How a connection says which user-assigned identity is meant.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserSettings {
+    /// The app settings.
+    pub settings: Vec<String>,
+    /// What they must hold.
+    pub note: String,
+    /// The page that says so.
+    pub source: String,
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    let mut table: Table = serde_saphyr::from_str(include_str!("bindings.yaml")).expect("a test reads this table");
+    table.rows = table.rows.into_iter().map(resolved).collect();
+    table
 });
+
+/// The settings that every identity-based connection takes besides its own.
+#[must_use]
+pub fn user_settings() -> &'static UserSettings {
+    &TABLE.user_settings
+}
 
 /// All rows, in the table's order.
 #[must_use]
 pub fn rows() -> &'static [Row] {
-    &ROWS
+    &TABLE.rows
 }
 
 /// The row of the platform by its field, such as `hostStorage`.

@@ -59,6 +59,12 @@ pub fn entity_scope(resource: &Scope, entity: &str) -> Option<Scope> {
         }
         ""
     };
+    if resource.is_type("Microsoft.DocumentDB/databaseAccounts") {
+        // Case counts inside an account: the words of the scope are written as Cosmos DB writes them.
+        let names = segments.iter().skip(1).step_by(2);
+        let written: Vec<_> = kinds.iter().zip(names).map(|(kind, name)| format!("{kind}/{name}")).collect();
+        return Some(resource.child(&written.join("/")));
+    }
     Some(resource.child(&format!("{service}{entity}")))
 }
 
@@ -73,6 +79,12 @@ mod tests {
         let container = entity_scope(&account, "containers/uploads").unwrap();
         assert!(container.as_str().ends_with("/storageAccounts/st1/blobServices/default/containers/uploads"));
         assert!(entity_scope(&account, "topics/a").is_none());
+        let cosmos =
+            Scope::parse("/subscriptions/1/resourceGroups/r/providers/Microsoft.DocumentDB/databaseAccounts/c")
+                .unwrap();
+        assert!(
+            entity_scope(&cosmos, "DBS/Sales/Colls/Orders").unwrap().as_str().ends_with("/c/dbs/Sales/colls/Orders")
+        );
         let bus =
             Scope::parse("/subscriptions/1/resourceGroups/r/providers/Microsoft.ServiceBus/namespaces/b").unwrap();
         assert!(

@@ -7,14 +7,14 @@ use super::{
 use crate::report::catalog;
 
 pub(super) fn print(arguments: &CatalogArguments) -> Result<(), CliError> {
-    let rows = catalog::matching(arguments.name.as_deref());
-    if let (Some(name), true) = (&arguments.name, rows.is_empty()) {
-        return Err(CliError::new(format!("no row of the catalog is called anything like `{name}`"))
+    let selection = catalog::matching(arguments.name.as_deref());
+    if let (Some(name), true) = (&arguments.name, selection.rows.is_empty() && selection.roles.is_empty()) {
+        return Err(CliError::new(format!("nothing in the catalog is called anything like `{name}`"))
             .with_hint("rolecall catalog prints them all"));
     }
     match arguments.output {
-        CatalogOutput::Text => super::print(&catalog::text(&rows)),
-        CatalogOutput::Json => super::print(&format!("{:#}\n", catalog::json(&rows))),
+        CatalogOutput::Text => super::print(&catalog::text(&selection)),
+        CatalogOutput::Json => super::print(&format!("{:#}\n", catalog::json(&selection))),
         CatalogOutput::Markdown if arguments.name.is_some() => {
             return Err(CliError::new("the page in Markdown is always the whole of it")
                 .with_hint("leave the name out, or take another output"));

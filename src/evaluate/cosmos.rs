@@ -91,6 +91,9 @@ fn answer(
             missing.push(pattern.to_owned());
         }
     }
+    if !missing.is_empty() && access.has_unread {
+        return Access::Unknown("some role assignment of the account could not be understood".to_owned());
+    }
     if !missing.is_empty() {
         return Access::Missing(missing);
     }

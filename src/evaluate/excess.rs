@@ -22,10 +22,10 @@ pub enum Excess {
     Former(PrincipalId),
     /// Nothing declared needs any of it.
     Extra,
-    /// It allows more than what is needed there; this role would do.
-    Broad(String),
-    /// It is held from a resource group or above; this is where it is needed.
-    Inherited(Scope),
+    /// It allows more than what is needed there; these roles together would do.
+    Broad(Vec<String>),
+    /// It is held from a resource group or above; these are the places where it is needed.
+    Inherited(Vec<Scope>),
 }
 
 /// How many are told of one policy. The gravest come first, and a reader who has put those right sees the next.
@@ -44,6 +44,8 @@ pub fn excess(
 ) -> (Vec<Finding>, usize) {
     let Some(site) = observed.target.present() else { return (Vec::new(), 0) };
     let principals = principals(policy, observed, Some(site), &mut Vec::new());
+    // Whoever does not say where the host keeps what it keeps may need any account.
+    let leaves_storage_open = !policy.unchecked.is_empty();
     let mut found: BTreeMap<(Excess, Scope), Finding> = BTreeMap::new();
     let mut seen = BTreeSet::new();
     for access in observed.access.values().filter_map(Reading::present) {
@@ -69,6 +71,11 @@ pub fn excess(
                     (None, Some(needs)) => judged(grant, role, needs, access),
                     (None, None) => None,
                 };
+                let may_be_the_hosts =
+                    leaves_storage_open && grant.scope.key().contains("/providers/microsoft.storage/");
+                if excess == Some(Excess::Extra) && may_be_the_hosts {
+                    continue;
+                }
                 if let Some(excess) = excess {
                     let finding = Finding::ExcessiveGrant {
                         identity: identity.clone(),
@@ -86,31 +93,39 @@ pub fn excess(
     (found.into_values().take(MOST).collect(), more)
 }
 
+/// What an identity could hold a grant for.
+struct Needs {
+    own: Vec<Requirement>,
+    /// Of other policies. They are never told: they may be another namespace's.
+    theirs: Vec<Requirement>,
+}
+
 /// Everything that an identity could hold a grant for; none when that is not known. A system-assigned identity is one
 /// app's alone.
-fn needs(policy: &Policy, others: Option<&[Policy]>, identity: &Identity) -> Option<Vec<Requirement>> {
-    let own = policy.needs().filter(|need| need.identity == *identity);
-    match identity {
-        Identity::System => Some(own.collect()),
+fn needs(policy: &Policy, others: Option<&[Policy]>, identity: &Identity) -> Option<Needs> {
+    let own = policy.needs().filter(|need| need.identity == *identity).collect();
+    let theirs = match identity {
+        Identity::System => Vec::new(),
         Identity::User(_) => {
             let others = others?.iter().filter(|other| other.full_name() != policy.full_name());
-            let theirs = others.flat_map(Policy::needs).filter(|need| need.identity == *identity);
-            Some(own.chain(theirs).collect())
+            others.flat_map(Policy::needs).filter(|need| need.identity == *identity).collect()
         }
-    }
+    };
+    Some(Needs { own, theirs })
 }
 
 /// In what respect the grant is too much; none when it is not, or when that cannot be told.
-fn judged(grant: &Grant, role: &Role, needs: &[Requirement], access: &SubscriptionAccess) -> Option<Excess> {
-    let mut needed: Vec<(&Requirement, Role)> = Vec::new();
-    let mut unclear = false;
-    for need in needs.iter().filter(|need| grant.scope.reaches(&need.scope)) {
+fn judged(grant: &Grant, role: &Role, needs: &Needs, access: &SubscriptionAccess) -> Option<Excess> {
+    let (mut own, mut is_theirs, mut unclear) = (Vec::new(), false, false);
+    let all = needs.own.iter().map(|need| (need, true)).chain(needs.theirs.iter().map(|need| (need, false)));
+    for (need, is_own) in all.filter(|(need, _)| grant.scope.reaches(&need.scope)) {
         match operations(&need.wanted, access) {
             Some((least, _)) if least.id == role.id && need.scope == grant.scope => return None,
             Some((least, asked)) => {
                 let has_part = |operation| role.permissions.iter().any(|entry| has_part_in(entry, operation));
                 if asked.iter().flatten().flatten().any(has_part) {
-                    needed.push((need, least));
+                    is_theirs |= !is_own;
+                    own.extend(is_own.then_some((need, least)));
                 }
             }
             None => unclear = true,
@@ -119,21 +134,25 @@ fn judged(grant: &Grant, role: &Role, needs: &[Requirement], access: &Subscripti
     if let Some(action) = leads_to_more_rights(role) {
         return Some(Excess::Privileged(action));
     }
-    if needed.is_empty() {
+    // What somebody else needs of it too cannot be weighed without telling of it.
+    if is_theirs {
+        return None;
+    }
+    if own.is_empty() {
         return (!unclear).then_some(Excess::Extra);
     }
     // A condition narrows it in ways that a comparison of roles does not see.
     if grant.is_conditioned() || unclear {
         return None;
     }
-    let least: Vec<&Role> = needed.iter().map(|(_, least)| least).collect();
+    let least: Vec<&Role> = own.iter().map(|(_, least)| least).collect();
     if least.iter().all(|least| least.id != role.id) && allows_more(role, &least) {
-        return Some(Excess::Broad(least[0].name.clone()));
+        let names: BTreeSet<_> = least.iter().map(|least| least.name.clone()).collect();
+        return Some(Excess::Broad(names.into_iter().collect()));
     }
-    let narrowest = needed.iter().map(|(need, _)| &need.scope).min()?;
     // On the very resource it is the custom to grant, and one entity's worth wider at most: an account for its container.
-    let is_above = grant.scope.resource_type().is_none();
-    is_above.then(|| Excess::Inherited(narrowest.clone()))
+    let places: BTreeSet<_> = own.iter().map(|(need, _)| need.scope.clone()).collect();
+    grant.scope.resource_type().is_none().then(|| Excess::Inherited(places.into_iter().collect()))
 }
 
 /// Whether the role allows an action that none of the others does.

@@ -168,7 +168,7 @@ pub enum Finding {
         principal: PrincipalId,
         /// The vault.
         vault: Scope,
-        /// What no access policy allows on secrets.
+        /// What no access policy allows, each as an operation and on what.
         missing: Vec<String>,
     },
     /// A vault decides by access policies, and whether they let an identity in cannot be decided.

@@ -92,13 +92,19 @@ impl Asked<'_> {
         };
         // An entry with an application counts only for who asks through it, and one of another directory for nobody here.
         let counts = |entry: &&AccessEntry| !entry.compound && entry.tenant == self.vault.tenant;
+        let (own, others): (Vec<&AccessEntry>, Vec<&AccessEntry>) =
+            entries.iter().filter(counts).partition(|entry| entry.object == self.principal);
+        let refused = access.iter().filter(|asked| !own.iter().any(|entry| allows(entry, asked)));
+        let refused: Vec<&&VaultPermission> = refused.collect();
+        // Nobody is asked about groups for the sake of what is there already, or what they do not allow either.
+        let could_help = |entry: &&&AccessEntry| refused.iter().any(|asked| allows(entry, asked));
         let reaching: Vec<(&AccessEntry, Option<bool>)> =
-            entries.iter().filter(counts).map(|entry| (entry, self.reaches(entry))).collect();
+            others.iter().filter(could_help).map(|entry| (*entry, self.reaches(entry))).collect();
         let lets = |asked: &VaultPermission, how: Option<bool>| {
             let entry = reaching.iter().find(|(entry, reaches)| *reaches == how && allows(entry, asked));
             entry.map(|(entry, _)| entry.object)
         };
-        let refused: Vec<_> = access.iter().filter(|asked| lets(asked, Some(true)).is_none()).collect();
+        let refused: Vec<_> = refused.into_iter().filter(|asked| lets(asked, Some(true)).is_none()).collect();
         let missing: Vec<String> = refused
             .iter()
             .filter(|asked| lets(asked, None).is_none())
@@ -118,8 +124,8 @@ impl Asked<'_> {
     /// Whether an entry is the principal's, or a group's that it is in; none while that is not known. What an object is
     /// shows only by the roles that it holds.
     fn reaches(&self, entry: &AccessEntry) -> Option<bool> {
-        if entry.object == self.principal {
-            return Some(true);
+        if self.observed.identities.contains(&entry.object) {
+            return Some(false);
         }
         let (scope, ask_groups) = (&self.vault.id, self.ask_groups);
         let access = self.observed.access_at(scope).ok()?;

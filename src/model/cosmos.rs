@@ -12,6 +12,8 @@ pub struct CosmosAccess {
     pub grants: Vec<CosmosGrant>,
     /// Every SQL role definition of the account, the built-in ones included.
     pub roles: BTreeMap<RoleId, CosmosRole>,
+    /// Some assignment could not be understood: what is not found may be in it.
+    pub has_unread: bool,
 }
 
 /// One SQL role assignment.
@@ -60,8 +62,10 @@ impl CosmosRole {
 /// The account that a place is in: a scope of an account, or of a database or container below it.
 #[must_use]
 pub fn account_of(place: &Scope) -> Scope {
+    // `/subscriptions/S/resourceGroups/G/providers/Microsoft.DocumentDB/databaseAccounts/A`: eight segments.
     let text = place.as_str();
-    Scope::lenient(text.split_once("/dbs/").map_or(text, |(account, _)| account))
+    let end = text.match_indices('/').nth(8).map_or(text.len(), |(at, _)| at);
+    Scope::lenient(&text[..end])
 }
 
 /// Whether every action of `narrow` is one of `wide`. A `*` stands for the last segment and not for more: that is why
@@ -86,6 +90,14 @@ mod tests {
         assert!(covers(&format!("{ITEMS}/*"), &format!("{ITEMS}/*")));
         assert!(!covers("Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/*", &format!("{ITEMS}/read")));
         assert!(!covers(&format!("{ITEMS}/read"), &format!("{ITEMS}/*")));
+    }
+
+    #[test]
+    fn the_account_of_a_place_is_cut_by_its_segments_whatever_they_are_called() {
+        let account = "/subscriptions/1/resourceGroups/dbs/providers/Microsoft.DocumentDB/databaseAccounts/dbs";
+        for below in ["", "/dbs/sales", "/dbs/sales/colls/dbs"] {
+            assert_eq!(account_of(&Scope::parse(&format!("{account}{below}")).unwrap()).as_str(), account, "{below}");
+        }
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub struct Observed {
     pub references: Option<Reading<Vec<VaultReference>>>,
     /// What decides access inside Cosmos DB accounts, by account.
     pub cosmos: BTreeMap<Scope, Reading<Arc<CosmosAccess>>>,
-    /// The principals of the identities that were seen: what they hold is nobody else's. Filled in for Cosmos DB only.
+    /// The principals of the identities that were seen: none of them is a group. Filled in where that could matter: for Cosmos DB and access policies.
     pub identities: BTreeSet<PrincipalId>,
     /// How much the shared lists held, by subscription id in lower case.
     pub census: BTreeMap<String, Census>,

@@ -108,13 +108,13 @@ impl Surveys {
     }
 
     /// What decides access inside a Cosmos DB account.
-    pub(super) async fn cosmos(&self, azure: &Azure, account: &Scope) -> Reading<Arc<CosmosAccess>> {
+    pub(super) async fn cosmos(&self, azure: &Azure, account: &Scope, survey: Timestamp) -> Reading<Arc<CosmosAccess>> {
         let read = async || match azure.cosmos_access(account).await {
             Ok(Some(access)) => Reading::Present { value: Arc::new(access), at: self.clock.now() },
             Ok(None) => Reading::Absent { at: self.clock.now() },
             Err(failure) => Reading::Unreadable(failure),
         };
-        self.cosmos.get(account, Timestamp::MIN, Reading::unreadable, read).await
+        self.cosmos.get(account, survey, Reading::unreadable, read).await
     }
 
     /// Nothing read of that subscription before `moment` counts from now on.

@@ -311,6 +311,10 @@ impl Parser {
 
     /// The resource of that name, which must be of one of the types; of any type when there are none.
     fn resource(&mut self, field: &str, name: &str, types: &[&str]) -> Option<Scope> {
+        if name.is_empty() {
+            self.fault(field, "is missing: a name in resources");
+            return None;
+        }
         let Some(id) = self.resources.get(name).cloned() else {
             if !self.refused_resources.contains(name) {
                 self.fault(field, format!("`{name}` is not a name in resources"));
@@ -326,6 +330,10 @@ impl Parser {
     }
 
     fn identity(&mut self, field: &str, name: &str) -> Option<Identity> {
+        if name.is_empty() {
+            self.fault(field, "is missing: `system`, or a name in identities.user");
+            return None;
+        }
         let identity = self.identities.get(name).cloned();
         self.uses_system |= identity == Some(Identity::System);
         if identity.is_none() && !self.refused_identities.contains(name) {

@@ -1,7 +1,9 @@
 //! A step as the `az` commands that do the same, for people who apply it by hand.
 
 use crate::{
-    model::Scope,
+    catalog::cosmos_role,
+    evaluate::Finding,
+    model::{Scope, cosmos::account_of},
     plan::{Change, GrantRole, IdentityChange, Step},
 };
 
@@ -25,6 +27,23 @@ pub(super) fn commands(step: &Step) -> String {
         }
         Change::Revoke(revoke) => format!("az role assignment delete --ids {}", quoted(revoke.grant.id.as_str())),
     }
+}
+
+/// What would put a finding right that no change of ours does.
+pub(super) fn remedy(finding: &Finding) -> Option<String> {
+    let Finding::CosmosRoleMissing { principal, role, scope, .. } = finding else { return None };
+    let account = account_of(scope);
+    let group = account.resource_group();
+    let below = scope.as_str().get(account.as_str().len()..).filter(|below| !below.is_empty()).unwrap_or("/");
+    Some(format!(
+        "az cosmosdb sql role assignment create --subscription {} --resource-group {} --account-name {} \
+         --role-definition-id {} --principal-id {principal} --scope {}",
+        account.subscription().unwrap_or_default(),
+        quoted(group.as_ref().map_or("", |group| group.name())),
+        quoted(account.name()),
+        cosmos_role(role).map_or_else(|| quoted(role), |role| role.id.clone()),
+        quoted(below),
+    ))
 }
 
 fn grant_command(grant: &GrantRole) -> String {

@@ -18,7 +18,8 @@ const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
 const HEARTBEAT: SignedDuration = SignedDuration::from_hours(1);
 /// The longest list in status; the schema rests on it.
 const LONGEST: usize = 32;
-/// The room for findings, steps and holds, as JSON. With the conditions that is less than 64 KiB: an object is stored
+/// The room for findings, steps and holds, as JSON. With the conditions and at most 4 KiB of what is unchecked that is less
+/// than 64 KiB: an object is stored
 /// whole in etcd at every change and sent whole to everyone who watches.
 const FINDINGS_ROOM: usize = 14 * 1024;
 const STEPS_ROOM: usize = 24 * 1024;
@@ -89,7 +90,7 @@ pub fn status(
 
 /// What cannot be checked; the last entry counts what there is no room for.
 fn unchecked(entries: &[Unchecked]) -> Vec<String> {
-    let mut told: Vec<_> = entries.iter().map(|entry| cut(&words::unchecked(entry), 512)).collect();
+    let mut told: Vec<_> = entries.iter().map(|entry| cut(&words::unchecked(entry), 256)).collect();
     if told.len() > MOST_UNCHECKED {
         let more = told.len() - (MOST_UNCHECKED - 1);
         told.truncate(MOST_UNCHECKED - 1);
@@ -324,7 +325,11 @@ fn finding_status(finding: &Finding) -> FindingStatus {
     FindingStatus {
         code: finding.code().to_owned(),
         subject: cut(&finding.subject(), 256),
-        message: cut(&words::finding(finding), LONGEST_MESSAGE),
+        message: {
+            let words = words::finding(finding);
+            let words = az::remedy(finding).map_or(words.clone(), |command| format!("{words}: `{command}`"));
+            cut(&words, LONGEST_MESSAGE)
+        },
     }
 }
 

@@ -106,6 +106,9 @@ fn evaluated(out: &mut String, pass: &Pass, with_plan: bool) {
     for finding in &pass.evaluation.findings {
         line(out, &format!("  - {} [{}]", finding.code(), finding.subject()));
         paragraph(out, "    ", &words::finding(finding));
+        if let Some(command) = az::remedy(finding) {
+            line(out, &format!("    $ {command}"));
+        }
         if let Finding::Unreadable { failure, .. } = finding {
             if let Some(hint) = &failure.hint {
                 paragraph(out, "    hint: ", hint);

@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 
 use crate::{
-    catalog::cosmos_role,
     evaluate::{Excess, Finding, Hypothesis, Kept, NearMiss},
     model::{Scope, VaultMode, cosmos::account_of},
     plan::{HoldReason, Outcome},
@@ -48,16 +47,12 @@ pub(super) fn finding(finding: &Finding) -> String {
         }
         Finding::CosmosRoleMissing { identity, principal, role, scope, missing, .. } => {
             let account = account_of(scope);
-            let group = account.resource_group().map(|group| group.name().to_owned()).unwrap_or_default();
-            let below = scope.as_str().get(account.as_str().len()..).filter(|below| !below.is_empty()).unwrap_or("/");
+            let below = scope.as_str().get(account.as_str().len()..).unwrap_or_default();
             format!(
-                "{identity} (principal {principal}) lacks `{role}` at `{}{below}`: nothing allows {}; it is one of Cosmos \
-                 DB's own, assigned by `az cosmosdb sql role assignment create --account-name {} --resource-group {group} \
-                 --role-definition-id {} --principal-id {principal} --scope {below}`",
+                "{identity} (principal {principal}) lacks `{role}`, a role of Cosmos DB's own, at `{}{below}`: nothing \
+                 allows {}",
                 account.name(),
                 actions(missing),
-                account.name(),
-                cosmos_role(role).map_or(role.as_str(), |role| role.id.as_str()),
             )
         }
         Finding::AccessDenied { identity, scope, by, .. } => {
@@ -72,7 +67,7 @@ pub(super) fn finding(finding: &Finding) -> String {
         }
         Finding::VaultNotFound { vault, .. } => format!("vault `{}` does not exist: {vault}", vault.name()),
         Finding::VaultModeMismatch { vault, expected, actual, .. } => {
-            format!("vault `{}` decides by {}, and {} is declared", vault.name(), mode(*actual), mode(*expected))
+            format!("vault `{}` decides by {}, while {} are declared", vault.name(), mode(*actual), mode(*expected))
         }
         Finding::AccessPolicyMissing { identity, principal, vault, missing, .. } => {
             let missing: Vec<_> = missing.iter().map(|word| format!("`{word}`")).collect();
@@ -125,10 +120,14 @@ fn excessive(identity: &Identity, role: &str, scope: &Scope, excess: &Excess) ->
         }
         Excess::Extra => format!("{identity} holds `{role}` at {scope}, and nothing that is declared needs it"),
         Excess::Broad(least) => {
-            format!("{identity} holds `{role}` at {scope}, which allows more than is needed; `{least}` would do")
+            let least = least.iter().map(|role| format!("`{role}`")).collect::<Vec<_>>().join(" with ");
+            format!("{identity} holds `{role}` at {scope}, which allows more than is needed; {least} would do")
         }
-        Excess::Inherited(narrowest) => {
-            format!("{identity} holds `{role}` at {scope}, and it is needed at {} and below only", short(narrowest))
+        Excess::Inherited(places) => {
+            let told = places.iter().take(3).map(short).collect::<Vec<_>>().join(", ");
+            let more = places.len().saturating_sub(3);
+            let more = if more == 0 { String::new() } else { format!(" and {more} more places") };
+            format!("{identity} holds `{role}` at {scope}, and it is needed at {told}{more} only")
         }
     }
 }
@@ -148,11 +147,18 @@ fn why_kept(kept: &Kept) -> String {
 /// The first of some actions, without the provider, and how many more there are.
 fn actions(actions: &[String]) -> String {
     let first = actions.first().map(String::as_str).unwrap_or_default();
-    let tail = first.split_once('/').map_or(first, |(_, tail)| tail);
+    let ways = first.split(" or ").map(|way| way.split(" with ").map(short_action).collect::<Vec<_>>().join(" with "));
+    let ways = ways.collect::<Vec<_>>().join(" or ");
     match actions.len() {
-        0 | 1 => format!("`{tail}`"),
-        many => format!("`{tail}` and {} more", many - 1),
+        0 | 1 => ways,
+        many => format!("{ways} and {} more", many - 1),
     }
+}
+
+/// Without its provider, which the resource says. What is left of a pattern would say too little.
+fn short_action(action: &str) -> String {
+    let tail = action.split_once('/').map(|(_, tail)| tail).filter(|tail| !tail.contains('*') && tail.contains('/'));
+    format!("`{}`", tail.unwrap_or(action))
 }
 
 fn near_miss(near: &NearMiss) -> String {

@@ -86,8 +86,8 @@ async fn what_is_missing_is_told_with_the_command_and_nothing_is_written() {
     let [(code, message)] = &told(&report)[..] else { panic!("{:?}", told(&report)) };
     assert_eq!((code.as_str(), report.exit_code(), writes(&arm)), ("cosmos-role-missing", ExitCode::Drift, 0));
     let command = format!(
-        "az cosmosdb sql role assignment create --account-name co-orders --resource-group rg-functions-prod \
-         --role-definition-id 00000000-0000-0000-0000-000000000002 --principal-id {IDENTITY} --scope \
+        "az cosmosdb sql role assignment create --subscription 11111111-aaaa-4bbb-8ccc-000000000001 --resource-group \
+         rg-functions-prod --account-name co-orders --role-definition-id 00000000-0000-0000-0000-000000000002 --principal-id {IDENTITY} --scope \
          /dbs/sales/colls/leases"
     );
     assert!(message.contains(&command), "{message}");

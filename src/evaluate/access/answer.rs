@@ -142,10 +142,11 @@ impl<'a> Question<'a> {
         let access = self.access;
         let roles: BTreeSet<_> = self.reaching().map(|grant| grant.role).collect();
         let of_roles = roles.iter().filter_map(|role| access.roles.get(role)).flat_map(|role| &role.permissions);
-        let of_denies = access.denies.iter().flat_map(|deny| &deny.permissions);
+        let denies = || access.denies.iter().filter(|deny| self.is_under(deny));
+        let of_denies = denies().flat_map(|deny| &deny.permissions);
         let entries: Vec<&PermissionSet> = of_roles.chain(of_denies).collect();
         let on_grants = self.reaching().filter_map(|grant| grant.condition.as_ref());
-        let of_denials = access.denies.iter().filter_map(|deny| deny.condition.as_ref());
+        let of_denials = denies().filter_map(|deny| deny.condition.as_ref());
         let in_entries = entries.iter().filter_map(|entry| entry.condition.as_ref());
         let conditions = on_grants.chain(of_denials).chain(in_entries).flat_map(Condition::action_patterns);
         let lists = entries.iter().map(|entry| entry.plane(operation.data));

@@ -35,7 +35,7 @@ impl Question<'_> {
         denied.map(Denial::Denied).or(undecided.map(may_apply))
     }
 
-    fn is_under(&self, deny: &DenyAssignment) -> bool {
+    pub(super) fn is_under(&self, deny: &DenyAssignment) -> bool {
         if deny.own_scope_only { deny.scope == *self.scope } else { deny.scope.reaches(self.scope) }
     }
 

@@ -98,6 +98,8 @@ impl<'a> Question<'a> {
                 grant.role, grant.id
             ))
         } else if let Some((grant, why)) = conditioned {
+            // What somebody's condition far above says is not for everybody who is reached by it.
+            let why = if grant.scope.resource_type().is_some() { why } else { "it cannot be judged here".to_owned() };
             Coverage::Undecided(format!("the only grant that covers it has a condition, and {why}: {}", grant.id))
         } else {
             Coverage::Nothing

@@ -46,10 +46,10 @@ fn a_grant_is_judged_by_what_it_adds_to_what_is_needed() {
     for (who, role, scope, expected) in [
         (SHARED, BLOB_READER, host_account(), Excess::Extra),
         (SHARED, RECEIVER, host_account(), Excess::Extra),
-        (SHARED, OWNER, queue(), Excess::Broad(RECEIVER.to_owned())),
-        (SHARED, OWNER, bus(), Excess::Broad(RECEIVER.to_owned())),
-        (SHARED, RECEIVER, bus().resource_group().unwrap(), Excess::Inherited(queue())),
-        (SYSTEM, "Storage Blob Data Contributor", root.clone(), Excess::Inherited(host_account())),
+        (SHARED, OWNER, queue(), Excess::Broad(vec![RECEIVER.to_owned()])),
+        (SHARED, OWNER, bus(), Excess::Broad(vec![RECEIVER.to_owned()])),
+        (SHARED, RECEIVER, bus().resource_group().unwrap(), Excess::Inherited(vec![queue()])),
+        (SYSTEM, "Storage Blob Data Contributor", root.clone(), Excess::Inherited(vec![host_account()])),
         (SYSTEM, "Owner", root.clone(), Excess::Privileged("*".to_owned())),
         (SHARED, "Contributor", host_account(), Excess::Privileged("*".to_owned())),
     ] {
@@ -94,6 +94,50 @@ fn what_a_shared_identity_holds_for_another_policy_is_not_extra() {
     assert_eq!(told(&world, None), [], "nobody knows for whom it is held");
     world.grant(SYSTEM, RECEIVER, &elsewhere);
     assert_eq!(told(&world, None), [Excess::Extra], "a system-assigned identity has one app");
+}
+
+#[test]
+fn what_another_namespace_needs_silences_and_is_never_told() {
+    let group = bus().resource_group().unwrap();
+    let mut world = World::matching(&policy(|_| ()));
+    world.grant(SHARED, RECEIVER, &group);
+    assert_eq!(told(&world, Some(&[])), [Excess::Inherited(vec![queue()])]);
+    let mut other = policy(|spec| spec.bindings.iter_mut().for_each(|one| one.entity = "queues/refunds".to_owned()));
+    other.namespace = "elsewhere".to_owned();
+    assert_eq!(told(&world, Some(&[other])), []);
+}
+
+#[test]
+fn advice_names_everything_that_is_needed() {
+    let also_sends = policy(|spec| {
+        let output = serde_json::json!({ "name": "replies", "type": "serviceBus", "resource": "bus",
+            "entity": "queues/replies", "identity": "shared" });
+        spec.bindings.push(serde_json::from_value(output).expect("a binding"));
+    });
+    let mut world = World::matching(&also_sends);
+    world.grant(SHARED, OWNER, &bus());
+    world.grant(SHARED, RECEIVER, &bus().resource_group().unwrap());
+    let (findings, _) = excess(&also_sends, Some(&[]), &world.observed, &BTreeSet::new(), |_| true);
+    let told = findings.into_iter().map(|finding| match finding {
+        Finding::ExcessiveGrant { excess, .. } => excess,
+        other => panic!("another finding: {other:?}"),
+    });
+    let told: Vec<_> = told.collect();
+    let both = vec![RECEIVER.to_owned(), "Azure Service Bus Data Sender".to_owned()];
+    assert_eq!(told, [Excess::Broad(both), Excess::Inherited(vec![queue()])]);
+}
+
+#[test]
+fn a_storage_grant_is_not_extra_while_the_hosts_account_is_not_declared() {
+    let open = policy(|spec| {
+        spec.platform.host_storage = None;
+        spec.bindings
+            .push(serde_json::from_value(serde_json::json!({ "name": "tick", "type": "timerTrigger" })).unwrap());
+    });
+    let mut world = World::matching(&open);
+    world.grant(SHARED, BLOB_READER, &host_account());
+    let (findings, _) = excess(&open, Some(&[]), &world.observed, &BTreeSet::new(), |_| true);
+    assert!(findings.is_empty(), "{findings:?}");
 }
 
 #[test]

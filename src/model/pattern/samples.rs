@@ -13,9 +13,13 @@ pub fn samples(pattern: &str, apart: &[&str]) -> Option<Vec<String>> {
     if !pattern.contains('*') {
         return Some(vec![pattern.to_ascii_lowercase()]);
     }
-    let apart = apart.iter().filter(|other| super::overlap(other, pattern));
+    // What matches none or all of its actions tells none from another, and hardly ever is there anything else.
+    let apart = apart.iter().filter(|other| super::overlap(other, pattern) && !super::covers(other, pattern));
     let distinct: BTreeSet<String> = apart.map(|other| other.to_ascii_lowercase()).collect();
     let pattern = pattern.to_ascii_lowercase();
+    if distinct.is_empty() {
+        return Some(vec![pattern.replace('*', "x")]);
+    }
     let patterns: Vec<&str> = std::iter::once(pattern.as_str()).chain(distinct.iter().map(String::as_str)).collect();
     // Nearly always a star stands for whole segments, and there are far fewer segments than characters.
     let by_segment = patterns.iter().all(|pattern| pattern.split('/').all(|part| part == "*" || !part.contains('*')));

@@ -6,7 +6,7 @@ use crate::{
     api::{self, RoleSet, StorageAuth},
     catalog::{
         self,
-        binding::{self, AccessKind, Account, ColumnEntry, Row},
+        binding::{self, AccessKind, Account, ColumnEntry, Plane, Row},
         vault::{Contents, VaultPermission},
     },
     model::Scope,
@@ -18,6 +18,8 @@ pub(super) struct Implied {
     role_set: RoleSet,
     /// The host's storage account, when it is reached by identity.
     host: Option<(Scope, Identity)>,
+    /// It is reached by a connection string, which no role governs.
+    host_by_key: bool,
     pub(super) requirements: Vec<Requirement>,
     pub(super) unchecked: Vec<Unchecked>,
 }
@@ -34,12 +36,17 @@ struct Places<'a> {
 
 impl Implied {
     pub(super) fn of(role_set: RoleSet) -> Self {
-        Self { role_set, host: None, requirements: Vec::new(), unchecked: Vec::new() }
+        Self { role_set, host: None, host_by_key: false, requirements: Vec::new(), unchecked: Vec::new() }
     }
 
-    /// Adds what a row asks for. Without a declared host storage the host uses a connection string, which no role
-    /// governs.
+    /// Adds what a row asks for. What it asks of a host storage that is not declared is said to be unchecked: by which
+    /// identity the host reaches which account, or whether by a connection string, is not known.
     fn add_row(&mut self, origin: &Origin, row: &'static Row, places: &Places<'_>) {
+        let on_host = |(account, _): &(Account, Wanted)| *account == Account::Host;
+        if self.host.is_none() && !self.host_by_key && wishes(row, self.role_set).iter().any(on_host) {
+            let because = "needs the host's storage account, which `platform.hostStorage` does not declare";
+            self.leave_unchecked(origin.clone(), because);
+        }
         for (account, wanted) in wishes(row, self.role_set) {
             let scope = match account {
                 Account::Entity => places.entity,
@@ -59,10 +66,15 @@ impl Implied {
 
     /// Adds a requirement, or one more reason for one that is there: two triggers on one account need its role once.
     fn add(&mut self, origin: Origin, identity: Identity, scope: Scope, wanted: Wanted) {
+        // Databases and containers of Cosmos DB are told apart by their case, Azure's own scopes are not.
+        let is_there = |known: &Scope| match wanted.plane() {
+            Plane::Azure => *known == scope,
+            Plane::Cosmos => known.as_str() == scope.as_str(),
+        };
         let same = self
             .requirements
             .iter_mut()
-            .find(|known| known.identity == identity && known.scope == scope && known.wanted.is(&wanted));
+            .find(|known| known.identity == identity && is_there(&known.scope) && known.wanted.is(&wanted));
         match same {
             Some(known) if known.origins.contains(&origin) => {}
             Some(known) => known.origins.push(origin),
@@ -139,6 +151,7 @@ impl Parser {
                 self.fault(&format!("{FIELD}.identity"), "means nothing with `auth: Key`: leave it out");
             }
             StorageAuth::Key => {
+                implied.host_by_key = true;
                 let because = "is reached by a connection string, which no role governs";
                 implied.leave_unchecked(Origin::Platform("hostStorage"), because);
             }
@@ -206,8 +219,8 @@ impl Parser {
             }
             let Some((account, identity)) = implied.host.clone().filter(|_| on_host) else {
                 if on_host {
-                    implied
-                        .leave_unchecked(origin, "keeps its state on a host storage that is not declared by identity");
+                    let because = "keeps its state on the host's storage account, and no identity is declared for that";
+                    implied.leave_unchecked(origin, because);
                 } else {
                     implied.add_row(&origin, row, &Places::default());
                 }

@@ -164,9 +164,9 @@ fn what_a_binding_cannot_mean_is_refused_at_its_field() {
             "no identity-based connection: it takes broker credentials",
             json!({ "name": "one", "type": "kafkaTrigger", "identity": "shared" }),
         ),
-        ("resource", "not a name in resources", json!({ "name": "one", "type": "queueTrigger", "identity": "shared" })),
-        ("identity", "neither `system`", json!({ "name": "one", "type": "queueTrigger", "resource": "files" })),
-        ("identity", "neither `system`", json!({ "name": "one", "type": "sqlTrigger" })),
+        ("resource", "is missing", json!({ "name": "one", "type": "queueTrigger", "identity": "shared" })),
+        ("identity", "is missing", json!({ "name": "one", "type": "queueTrigger", "resource": "files" })),
+        ("identity", "is missing", json!({ "name": "one", "type": "sqlTrigger" })),
         (
             "identity",
             "that of `platform.hostStorage`",

@@ -55,6 +55,10 @@ fn compare_bodies(recorded: &Value, simulated: &Value, found: &mut Vec<String>) 
         let key = |(at, item): (usize, &Value)| item["id"].as_str().map_or_else(|| at.to_string(), str::to_owned);
         items.iter().enumerate().map(|pair| (key(pair), pair.1.clone())).collect()
     };
+    if wanted.len() != got.len() {
+        found.push(format!("{} items where {} were recorded", got.len(), wanted.len()));
+        return;
+    }
     let (wanted, got) = (keyed(wanted), keyed(got));
     if wanted.keys().ne(got.keys()) {
         found.push(format!("items {:?} where {:?} were recorded", got.keys(), wanted.keys()));
