@@ -145,9 +145,9 @@ impl<'a> Question<'a> {
         let of_denies = access.denies.iter().flat_map(|deny| &deny.permissions);
         let entries: Vec<&PermissionSet> = of_roles.chain(of_denies).collect();
         let on_grants = self.reaching().filter_map(|grant| grant.condition.as_ref());
-        let on_denies = access.denies.iter().filter_map(|deny| deny.condition.as_ref());
+        let of_denials = access.denies.iter().filter_map(|deny| deny.condition.as_ref());
         let in_entries = entries.iter().filter_map(|entry| entry.condition.as_ref());
-        let conditions = on_grants.chain(on_denies).chain(in_entries).flat_map(Condition::action_patterns);
+        let conditions = on_grants.chain(of_denials).chain(in_entries).flat_map(Condition::action_patterns);
         let lists = entries.iter().map(|entry| entry.plane(operation.data));
         let patterns = lists.flat_map(|(allowed, taken)| allowed.iter().chain(taken)).map(String::as_str);
         patterns.chain(conditions).collect()
