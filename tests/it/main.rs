@@ -7,6 +7,7 @@ mod cli;
 mod cluster;
 mod contract;
 mod controller;
+mod ends;
 mod faults;
 mod generated;
 mod guards;
