@@ -13,6 +13,7 @@ mod limits;
 mod paging;
 mod policies;
 mod reads;
+mod schedules;
 mod token;
 mod told;
 mod turns;

@@ -45,6 +45,9 @@ pub struct Evaluation {
     pub ask_groups: BTreeSet<(PrincipalId, String)>,
     /// Access to a vault took effect lately, and how the app's references to it stand is not known. Asked likewise.
     pub ask_references: bool,
+    /// Subscriptions in which access is there that others granted, and whether it ends is not known. Asked likewise,
+    /// and not if there is something graver to tell.
+    pub ask_ends: BTreeSet<String>,
     /// How many further findings there are that are not told, advisory all of them.
     pub untold: usize,
 }
@@ -97,6 +100,7 @@ impl Evaluation {
             decision,
             ask_groups: BTreeSet::new(),
             ask_references: false,
+            ask_ends: BTreeSet::new(),
             untold: 0,
         }
     }
@@ -175,7 +179,8 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
     findings.sort_by_key(Finding::link);
     let decision = Decision::of(policy, &findings, &requirements);
     let ask_groups = ask_groups.into_inner();
-    Evaluation { site, requirements, findings, decision, ask_groups, ask_references, untold: 0 }
+    let ask_ends = access::unasked(&requirements, observed);
+    Evaluation { site, requirements, findings, decision, ask_groups, ask_references, ask_ends, untold: 0 }
 }
 
 #[cfg(test)]

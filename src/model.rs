@@ -3,6 +3,7 @@
 pub mod access;
 pub mod condition;
 pub mod cosmos;
+pub mod ends;
 pub mod failure;
 pub mod grants;
 pub mod identity;
@@ -15,6 +16,7 @@ pub mod scope;
 
 pub use access::{Denied, DenyAssignment, Grant, PermissionSet, PrincipalKind, Role};
 pub use condition::{Condition, Truth};
+pub use ends::Ends;
 pub use failure::{Failure, FailureClass, innermost};
 pub use grants::Grants;
 pub use identity::{AccessEntry, Attachment, Site, SystemAssigned, UserIdentity, Vault, VaultMode};

@@ -92,6 +92,7 @@ pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Po
         access,
         unwitnessed,
         through_groups: BTreeMap::new(),
+        ends: BTreeMap::new(),
         host: None,
         references: None,
         cosmos,
@@ -117,6 +118,7 @@ pub async fn glance(azure: &Azure, surveys: &Surveys, subscription: &str, polici
             access: [(subscription.to_owned(), survey.access.clone())].into(),
             unwitnessed: BTreeMap::new(),
             through_groups: BTreeMap::new(),
+            ends: BTreeMap::new(),
             host: None,
             references: None,
             cosmos: BTreeMap::new(),
@@ -215,6 +217,13 @@ pub async fn ask_groups(
         let survey = surveys.of(azure, subscription, None).await;
         let answer = surveys.through_groups(azure, subscription, *principal, survey.began).await;
         observed.through_groups.insert((*principal, subscription.clone()), answer);
+    }
+}
+
+/// Adds when the time-bound grants of some subscriptions end.
+pub async fn ask_ends(azure: &Azure, surveys: &Surveys, observed: &mut Observed, subscriptions: &BTreeSet<String>) {
+    for subscription in subscriptions {
+        observed.ends.insert(subscription.clone(), surveys.ends(azure, subscription).await);
     }
 }
 

@@ -290,8 +290,8 @@ impl Pipeline {
         observed
     }
 
-    /// Compares, and where a group's grant or the app's own references could decide, asks about them and compares
-    /// again.
+    /// Compares, and where a group's grant, the app's own references or the end of a grant could decide, asks about
+    /// them and compares again.
     async fn evaluate(&self, policy: &Policy, mut observed: Observed) -> (Observed, Evaluation) {
         let mut evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
         if !evaluation.ask_groups.is_empty() {
@@ -301,6 +301,16 @@ impl Pipeline {
         if evaluation.ask_references {
             observe::ask_references(&self.azure, self.clock, policy, &mut observed).await;
             evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
+        }
+        // Advice, so only where nothing graver is to be told.
+        if !evaluation.ask_ends.is_empty() && evaluation.standing() <= Standing::CompliantWithFindings {
+            observe::ask_ends(&self.azure, &self.surveys, &mut observed, &evaluation.ask_ends).await;
+            evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
+            // Whether a group's grant takes the place of one that ends.
+            if !evaluation.ask_groups.is_empty() {
+                observe::ask_groups(&self.azure, &self.surveys, &mut observed, &evaluation.ask_groups).await;
+                evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
+            }
         }
         (observed, evaluation)
     }

@@ -4,6 +4,7 @@
 mod answer;
 mod denial;
 mod effective;
+mod ends;
 mod near;
 
 use std::{
@@ -14,6 +15,7 @@ use std::{
 use jiff::Timestamp;
 
 pub(super) use effective::Question;
+pub(super) use ends::unasked;
 use near::near_misses;
 
 use super::{Evaluated, Finding, PrincipalState, cosmos, operation::operations};
@@ -111,13 +113,17 @@ pub(super) fn evaluate_requirement(
     };
     evaluated.role.clone_from(&role.name);
     evaluated.role_id = Some(role.id);
-    let question = Question { principal, scope, access, observed, now, ask_groups };
+    let question = Question { principal, scope, access, observed, now, ended_by: None, ask_groups };
     evaluated.access = question.answer(&asked);
 
     let (origins, identity, scope) = (origins.clone(), identity.clone(), scope.clone());
     let role_name = role.name.clone();
     match &evaluated.access {
-        Access::Satisfied(_) | Access::NoPrincipal => {}
+        Access::Satisfied(_) => {
+            let ends = question.ends(&asked);
+            findings.extend(ends.map(|ends| Finding::GrantEnds { origins, identity, role: role_name, scope, ends }));
+        }
+        Access::NoPrincipal => {}
         Access::Propagating { since, until, .. } => {
             let (since, until) = (*since, *until);
             findings.push(Finding::Propagating { origins, identity, role: role_name, scope, since, until });

@@ -140,6 +140,19 @@ pub enum Finding {
         /// When it is certain to act.
         until: Timestamp,
     },
+    /// Access that is there and will not be for long: what gives it ends, and nothing else does. Advice.
+    GrantEnds {
+        /// What asks for it.
+        origins: Vec<Origin>,
+        /// Who has it.
+        identity: Identity,
+        /// The role that would meet it.
+        role: String,
+        /// Where.
+        scope: Scope,
+        /// When the access ends.
+        ends: Timestamp,
+    },
     /// A vault does not exist.
     VaultNotFound {
         /// The entry of `vaults`.
@@ -267,6 +280,7 @@ impl Finding {
             Self::AccessDenied { .. } => "access-denied",
             Self::AccessUndecided { .. } => "access-undecided",
             Self::Propagating { .. } => "propagating",
+            Self::GrantEnds { .. } => "grant-ends",
             Self::VaultNotFound { .. } => "vault-not-found",
             Self::VaultModeMismatch { .. } => "vault-mode-mismatch",
             Self::AccessPolicyMissing { .. } => "access-policy-missing",
@@ -293,7 +307,9 @@ impl Finding {
             | Self::AccessPolicyUndecided { .. }
             | Self::RoleUnknown { .. } => Effect::Unknown,
             Self::Propagating { .. } => Effect::Propagating,
-            Self::UnneededGrant { kept: Some(_), .. } | Self::ExcessiveGrant { .. } => Effect::Advisory,
+            Self::UnneededGrant { kept: Some(_), .. } | Self::GrantEnds { .. } | Self::ExcessiveGrant { .. } => {
+                Effect::Advisory
+            }
             Self::TargetNotFound { .. }
             | Self::SystemIdentityDisabled
             | Self::SystemIdentityForbidden { .. }
@@ -335,8 +351,9 @@ impl Finding {
             | Self::ReferencesDenied { .. } => Some(Hypothesis::H4),
             // Not a matter of identity or role: a resource that is gone, or access that is denied to whoever asks.
             Self::AccessDenied { .. } | Self::VaultNotFound { .. } => Some(Hypothesis::H6),
-            // Too much access explains no failure.
+            // Too much access explains no failure, nor does access that is there.
             Self::TargetNotFound { .. }
+            | Self::GrantEnds { .. }
             | Self::Unreadable { .. }
             | Self::UnneededGrant { .. }
             | Self::ExcessiveGrant { .. } => None,
@@ -364,7 +381,7 @@ impl Finding {
             | Self::AccessPolicyUndecided { .. }
             | Self::Unreadable { .. } => 4,
             Self::Propagating { .. } => 5,
-            Self::UnneededGrant { .. } => 6,
+            Self::GrantEnds { .. } | Self::UnneededGrant { .. } => 6,
             Self::ExcessiveGrant { .. } => 7,
         }
     }
@@ -409,7 +426,8 @@ impl Finding {
             | Self::CosmosRoleMissing { origins, .. }
             | Self::AccessDenied { origins, .. }
             | Self::AccessUndecided { origins, .. }
-            | Self::Propagating { origins, .. } => subject_of(origins),
+            | Self::Propagating { origins, .. }
+            | Self::GrantEnds { origins, .. } => subject_of(origins),
             Self::UnneededGrant { grant, .. } => format!("roleAssignments/{}", grant.id.name()),
             Self::ExcessiveGrant { grant, .. } => format!("roleAssignments/{}", grant.name()),
         }

@@ -115,6 +115,7 @@ impl World {
             access: subscriptions.map(|id| (id, present(Arc::new(access.clone())))).collect(),
             unwitnessed: BTreeMap::new(),
             through_groups: BTreeMap::new(),
+            ends: BTreeMap::new(),
             host: None,
             references: None,
             cosmos: BTreeMap::new(),

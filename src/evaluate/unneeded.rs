@@ -121,8 +121,15 @@ fn answer(grant: &Grant, claim: &Claim, observed: &Observed, remaining: &Subscri
     let Some((_, asked)) = operations(&claim.requirement.wanted, remaining) else { return Answer::CannotTell };
     let scope = &claim.requirement.scope;
     let nobody_is_asked = RefCell::default();
-    let question =
-        Question { principal: grant.principal, scope, access: remaining, observed, now, ask_groups: &nobody_is_asked };
+    let question = Question {
+        principal: grant.principal,
+        scope,
+        access: remaining,
+        observed,
+        now,
+        ended_by: None,
+        ask_groups: &nobody_is_asked,
+    };
     match question.answer(&asked) {
         Access::Satisfied(_) => Answer::DoesNot,
         // What takes over is too young, or is not there: also a need that is half met keeps its half.

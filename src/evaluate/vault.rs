@@ -130,7 +130,7 @@ impl Asked<'_> {
         let (scope, ask_groups) = (&self.vault.id, self.ask_groups);
         let access = self.observed.access_at(scope).ok()?;
         let Self { principal, observed, now, .. } = *self;
-        let question = Question { principal, scope, access, observed, now, ask_groups };
+        let question = Question { principal, scope, access, observed, now, ended_by: None, ask_groups };
         let mut held = access.grants.held_by(entry.object);
         if held.any(|grant| grant.principal_kind == PrincipalKind::ServicePrincipal) {
             return Some(false);

@@ -1,10 +1,11 @@
 //! Requests to Resource Manager by what they do: the verb and the type, with every id taken out.
 
 /// Every operation that is sent. One that is missing here is counted as `other`.
-pub const OPERATIONS: [&str; 22] = [
+pub const OPERATIONS: [&str; 23] = [
     "GET Microsoft.Authorization/denyAssignments",
     "GET Microsoft.Authorization/permissions",
     "GET Microsoft.Authorization/roleAssignments",
+    "GET Microsoft.Authorization/roleAssignmentScheduleInstances",
     "GET Microsoft.Authorization/roleAssignments/{name}",
     "PUT Microsoft.Authorization/roleAssignments/{name}",
     "DELETE Microsoft.Authorization/roleAssignments/{name}",

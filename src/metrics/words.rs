@@ -40,7 +40,7 @@ pub(super) const READY_REASONS: [&str; 30] = [
 ];
 
 /// The values of `code` of `rolecall_findings`; `truncated` for those that a status had no room for.
-pub(super) const FINDING_CODES: [&str; 28] = [
+pub(super) const FINDING_CODES: [&str; 29] = [
     "target-not-found",
     "unreadable",
     "system-identity-disabled",
@@ -61,6 +61,7 @@ pub(super) const FINDING_CODES: [&str; 28] = [
     "access-policy-undecided",
     "host-not-recycled",
     "references-denied",
+    "grant-ends",
     "unneeded-grant",
     "privileged-grant",
     "former-grant",

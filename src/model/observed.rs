@@ -8,7 +8,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    DenyAssignment, Failure, Grants, PrincipalId, Reading, Role, RoleId, Scope, Site, UserIdentity, Vault,
+    DenyAssignment, Ends, Failure, Grants, PrincipalId, Reading, Role, RoleId, Scope, Site, UserIdentity, Vault,
     cosmos::CosmosAccess,
 };
 
@@ -29,6 +29,9 @@ pub struct Observed {
     /// Ids of the grants that reach a principal through groups, for those principals and subscriptions (in lower case)
     /// that were asked about.
     pub through_groups: BTreeMap<(PrincipalId, String), Reading<Vec<Scope>>>,
+    /// When time-bound grants end, by subscription id in lower case, where anybody asked. Advice rests on it and no
+    /// answer.
+    pub ends: BTreeMap<String, Reading<Arc<Ends>>>,
     /// The app's host, asked about after a write of the app's identity.
     pub host: Option<HostSeen>,
     /// The app's references to vaults, asked about after a grant on one of them took effect.

@@ -11,13 +11,16 @@ use crate::{
     azure::Azure,
     clock::Clock,
     model::{
-        Census, Failure, FailureClass, PermissionSet, PrincipalId, PrincipalKind, Reading, Scope, Site,
+        Census, Ends, Failure, FailureClass, PermissionSet, PrincipalId, PrincipalKind, Reading, Scope, Site,
         SubscriptionAccess, UserIdentity, Vault, cosmos::CosmosAccess,
     },
 };
 
 /// How long a write is remembered at least: surveys that could not be read are in use for minutes.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long it is known when grants end, and how long nobody asks again who was refused.
+const ENDS_KEEP: SignedDuration = SignedDuration::from_hours(1);
 
 /// What was listed of one subscription.
 #[derive(Clone, Debug)]
@@ -43,6 +46,7 @@ pub struct Surveys {
     own_permissions: Readings<Scope, Result<Vec<PermissionSet>, Failure>>,
     groups: Readings<(String, PrincipalId), Reading<Vec<Scope>>>,
     cosmos: Readings<Scope, Reading<Arc<CosmosAccess>>>,
+    ends: Readings<String, Reading<Arc<Ends>>>,
     /// Nothing read before this moment counts, per subscription, and there for everybody or for one app: our last write.
     not_before: Mutex<BTreeMap<(String, Option<Scope>), Timestamp>>,
 }
@@ -59,6 +63,7 @@ impl Surveys {
             own_permissions: Readings::new(clock, max_age),
             groups: Readings::new(clock, max_age),
             cosmos: Readings::new(clock, max_age),
+            ends: Readings::new(clock, ENDS_KEEP),
             not_before: Mutex::default(),
         }
     }
@@ -115,6 +120,16 @@ impl Surveys {
             Err(failure) => Reading::Unreadable(failure),
         };
         self.cosmos.get(account, survey, Reading::unreadable, read).await
+    }
+
+    /// When the grants of a subscription end. A refusal lasts as long as an answer: most directories have no licence
+    /// for it, and what is not known is only not told.
+    pub(super) async fn ends(&self, azure: &Azure, subscription: &str) -> Reading<Arc<Ends>> {
+        let read = async || match azure.ends_of_grants(subscription).await {
+            Ok(ends) => Reading::Present { value: Arc::new(ends), at: self.clock.now() },
+            Err(failure) => Reading::Unreadable(failure),
+        };
+        self.ends.get(&subscription.to_owned(), Timestamp::MIN, |_| None, read).await
     }
 
     /// Nothing read of that subscription before `moment` counts from now on.

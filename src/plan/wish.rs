@@ -208,7 +208,8 @@ fn no_change_for(finding: &Finding, subject: String) -> Option<Held> {
         | Finding::HostNotRecycled { .. }
         | Finding::ReferencesDenied { .. }
         | Finding::UnneededGrant { .. }
-        // Advice. What others granted is theirs to take back.
+        // Advice. What others granted is theirs to take back, or to prolong.
+        | Finding::GrantEnds { .. }
         | Finding::ExcessiveGrant { .. } => return None,
     };
     Some(Held { kind: None, subject, reason: HoldReason::NoSafeChange(reason) })

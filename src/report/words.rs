@@ -65,6 +65,7 @@ pub(super) fn finding(finding: &Finding) -> String {
             let (scope, since, until) = (short(scope), moment(*since), moment(*until));
             format!("{identity} was granted `{role}` at {scope}, {since}; it is certain to act from {until}")
         }
+        Finding::GrantEnds { identity, role, scope, ends, .. } => grant_ends(identity, role, scope, *ends),
         Finding::VaultNotFound { vault, .. } => format!("vault `{}` does not exist: {vault}", vault.name()),
         Finding::VaultModeMismatch { vault, expected, actual, .. } => {
             format!("vault `{}` decides by {}, while {} are declared", vault.name(), mode(*actual), mode(*expected))
@@ -107,6 +108,11 @@ pub(super) fn finding(finding: &Finding) -> String {
         }
         Finding::ExcessiveGrant { identity, grant: _, role, scope, excess } => excessive(identity, role, scope, excess),
     }
+}
+
+fn grant_ends(identity: &Identity, role: &str, scope: &Scope, ends: Timestamp) -> String {
+    let (scope, ends) = (short(scope), moment(ends));
+    format!("what gives {identity} the access of `{role}` at {scope} ends {ends}, and nothing takes its place")
 }
 
 fn excessive(identity: &Identity, role: &str, scope: &Scope, excess: &Excess) -> String {

@@ -8,6 +8,7 @@ mod cluster;
 mod contract;
 mod controller;
 mod cosmos;
+mod ends;
 mod faults;
 mod generated;
 mod guards;

@@ -20,6 +20,8 @@ pub(in crate::evaluate) struct Question<'a> {
     pub(in crate::evaluate) access: &'a SubscriptionAccess,
     pub(in crate::evaluate) observed: &'a Observed,
     pub(in crate::evaluate) now: Timestamp,
+    /// As it will be at that moment: without the grants that are known to end by then.
+    pub(in crate::evaluate) ended_by: Option<Timestamp>,
     /// Collects the principals whose memberships could decide, with the subscription, as long as nobody asked.
     pub(in crate::evaluate) ask_groups: &'a RefCell<BTreeSet<(PrincipalId, String)>>,
 }
@@ -37,7 +39,8 @@ impl<'a> Question<'a> {
     pub(super) fn reaching(&self) -> impl Iterator<Item = &'a Grant> {
         let (access, scope, principal) = (self.access, self.scope, self.principal);
         let own = move |grant: &&Grant| grant.principal == principal || grant.principal_kind == PrincipalKind::Group;
-        access.grants.that_may_reach(principal).filter(own).filter(move |grant| grant.scope.reaches(scope))
+        let here = access.grants.that_may_reach(principal).filter(own).filter(move |grant| grant.scope.reaches(scope));
+        here.filter(|grant| !self.is_over(grant))
     }
 
     /// Of several grants that would do, the one with the least id is named: Azure lists them in no order, and a status

@@ -24,7 +24,7 @@ const REPLACED: [&str; 3] = ["condition", "conditionVersion", "description"];
 /// Any request for role assignments.
 pub(super) fn handle(state: &mut State, call: &Call, now: Timestamp) -> Outcome {
     match (call.method.as_str(), call.address.is_collection()) {
-        ("GET", true) => list(state, call),
+        ("GET", true) => list(state, call, KIND),
         ("GET" | "HEAD", false) => read(state, &call.address),
         ("PUT", false) => put(state, call, now),
         ("DELETE", false) => delete(state, &call.address),
@@ -32,7 +32,9 @@ pub(super) fn handle(state: &mut State, call: &Call, now: Timestamp) -> Outcome 
     }
 }
 
-fn list(state: &State, call: &Call) -> Outcome {
+/// The assignments at, above and below a scope; or the schedules of Privileged Identity Management, which are documents
+/// of the world like others and take the same right and filters.
+pub(super) fn list(state: &State, call: &Call, kind: &str) -> Outcome {
     let scope = &call.address.scope;
     state.require_some_right(READ, scope)?;
     container_exists(state, scope)?;
@@ -53,7 +55,7 @@ fn list(state: &State, call: &Call) -> Outcome {
         (path::covers(&at, scope) || (!filter.at_scope && path::covers(scope, &at)))
             && (at_asked_scope || state.allows(READ, &at))
     };
-    Ok(Reply::items(state.of_kind(KIND).filter(|it| is_asked(it)).cloned().collect()))
+    Ok(Reply::items(state.of_kind(kind).filter(|it| is_asked(it)).cloned().collect()))
 }
 
 fn read(state: &State, address: &Address) -> Outcome {

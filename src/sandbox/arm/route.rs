@@ -30,6 +30,11 @@ fn dispatch(state: &mut State, call: &Call, now: Timestamp) -> Outcome {
     let kind = address.kind();
     match (kind.as_str(), call.method.as_str()) {
         ("microsoft.authorization/roleassignments", _) => assignments::handle(state, call, now),
+        (
+            "microsoft.authorization/roleassignmentscheduleinstances"
+            | "microsoft.authorization/roleeligibilityscheduleinstances",
+            "GET",
+        ) if address.is_collection() => assignments::list(state, call, &kind),
         ("microsoft.authorization/roledefinitions", "GET" | "HEAD") => definitions::handle(state, call),
         ("microsoft.authorization/permissions", "GET") => extensions::permissions(state, call),
         ("microsoft.authorization/locks" | "microsoft.authorization/denyassignments", "GET" | "HEAD") => {

@@ -169,6 +169,7 @@ impl Builder<'_> {
             access: access.collect(),
             unwitnessed: unwitnessed.collect(),
             through_groups,
+            ends: BTreeMap::new(),
             host: None,
             references: None,
             cosmos: BTreeMap::new(),
