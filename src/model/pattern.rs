@@ -20,13 +20,15 @@ pub fn overlap(left: &str, right: &str) -> bool {
     if !left.contains('*') && !right.contains('*') {
         return left.eq_ignore_ascii_case(right);
     }
-    let (left, right) = (lower(left), lower(right));
-    // Where neither has had a star yet, a first difference is final. Most pairs end here, and this is asked of every
-    // action of a role before each grant.
-    let mut plain = left.iter().zip(&right).take_while(|(a, b)| **a != b'*' && **b != b'*');
-    if plain.any(|(a, b)| a != b) {
+    // Where neither has had a star yet, from the beginning or from the end, a first difference is final. Most pairs end
+    // here, and this is asked of every action of a role before each grant.
+    let is_plain = |(a, b): &(u8, u8)| *a != b'*' && *b != b'*';
+    let differs = |(a, b): (u8, u8)| !a.eq_ignore_ascii_case(&b);
+    let (forward, backward) = (left.bytes().zip(right.bytes()), left.bytes().rev().zip(right.bytes().rev()));
+    if forward.take_while(is_plain).any(differs) || backward.take_while(is_plain).any(differs) {
         return false;
     }
+    let (left, right) = (lower(left), lower(right));
     // reach[j]: the prefixes left[..i] and right[..j] can stand for the same text.
     let mut reach = vec![false; right.len() + 1];
     reach[0] = true;

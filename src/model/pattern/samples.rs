@@ -14,7 +14,7 @@ pub fn samples(pattern: &str, apart: &[&str]) -> Option<Vec<String>> {
         return Some(vec![pattern.to_ascii_lowercase()]);
     }
     // What matches none or all of its actions tells none from another, and hardly ever is there anything else.
-    let apart = apart.iter().filter(|other| super::overlap(other, pattern) && !super::covers(other, pattern));
+    let apart = apart.iter().filter(|other| !super::covers(other, pattern) && super::overlap(other, pattern));
     let distinct: BTreeSet<String> = apart.map(|other| other.to_ascii_lowercase()).collect();
     let pattern = pattern.to_ascii_lowercase();
     if distinct.is_empty() {
