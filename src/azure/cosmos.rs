@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Azure, wire::decode};
+use super::{Azure, reads::absent, wire::decode};
 use crate::{
     catalog,
     model::{
@@ -21,11 +21,7 @@ impl Azure {
     /// What decides access to an account's data; none when the account does not exist. Assumed, for no page says it: a list
     /// that we may not read is refused and never shortened, because it belongs to the account whole.
     pub async fn cosmos_access(&self, account: &Scope) -> Result<Option<CosmosAccess>, Failure> {
-        let list = async |kind: &str| match self.arm.list(&format!("{account}/{kind}"), COSMOS).await {
-            Ok(entries) => Ok(Some(entries)),
-            Err(failure) if failure.is_not_found() => Ok(None),
-            Err(failure) => Err(failure),
-        };
+        let list = async |kind: &str| absent(self.arm.list(&format!("{account}/{kind}"), COSMOS).await);
         let Some(definitions) = list("sqlRoleDefinitions").await? else { return Ok(None) };
         let Some(assignments) = list("sqlRoleAssignments").await? else { return Ok(None) };
         let mut access = CosmosAccess { roles: built_in(), ..CosmosAccess::default() };

@@ -92,7 +92,7 @@ impl Azure {
 }
 
 /// A 404 is an answer: the thing is not there. Resource Manager answers 403 to those who may not know.
-fn absent<T>(result: Result<T, Failure>) -> Result<Option<T>, Failure> {
+pub(super) fn absent<T>(result: Result<T, Failure>) -> Result<Option<T>, Failure> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(failure) if failure.is_not_found() => Ok(None),

@@ -23,6 +23,31 @@ pub enum Truth {
     Undecided(String),
 }
 
+impl Truth {
+    /// Whether one of the entries holds, and with it what `under` says of the whole. Asked only as far as it matters.
+    #[must_use]
+    pub fn of_entries(entries: impl IntoIterator<Item = Self>, under: impl FnOnce() -> Self) -> Self {
+        let mut whole = Self::False;
+        for entry in entries {
+            match entry {
+                Self::False => {}
+                Self::True => {
+                    whole = Self::True;
+                    break;
+                }
+                undecided @ Self::Undecided(_) => whole = undecided,
+            }
+        }
+        if whole == Self::False {
+            return whole;
+        }
+        match under() {
+            Self::True => whole,
+            other => other,
+        }
+    }
+}
+
 /// A condition as Azure holds it. One that cannot be understood is kept: it is undecided, and never nothing.
 #[derive(Clone, Debug)]
 pub struct Condition {

@@ -1,7 +1,7 @@
 //! Deny assignments: whether one takes an action away from a principal, whatever roles it holds.
 
 use super::Question;
-use crate::model::{Denied, DenyAssignment, Truth, condition::Request};
+use crate::model::{Condition, Denied, DenyAssignment, Truth, condition::Request};
 
 /// The answer about one deny assignment, or about all of them.
 pub(super) enum Denial {
@@ -86,22 +86,7 @@ fn denies(deny: &DenyAssignment, request: &Request<'_>) -> Truth {
     if deny.permissions.is_empty() {
         return Truth::Undecided("what it denies could not be read".to_owned());
     }
-    let mut whole = Truth::False;
-    for entry in deny.permissions.iter().filter(|entry| entry.names(request.data, request.action)) {
-        match entry.condition.as_ref().map_or(Truth::True, |condition| condition.denies(request)) {
-            Truth::False => {}
-            Truth::True => {
-                whole = Truth::True;
-                break;
-            }
-            undecided @ Truth::Undecided(_) => whole = undecided,
-        }
-    }
-    if whole == Truth::False {
-        return Truth::False;
-    }
-    match deny.condition.as_ref().map_or(Truth::True, |condition| condition.denies(request)) {
-        Truth::True => whole,
-        other => other,
-    }
+    let under = |condition: Option<&Condition>| condition.map_or(Truth::True, |condition| condition.denies(request));
+    let named = deny.permissions.iter().filter(|entry| entry.names(request.data, request.action));
+    Truth::of_entries(named.map(|entry| under(entry.condition.as_ref())), || under(deny.condition.as_ref()))
 }

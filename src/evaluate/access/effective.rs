@@ -160,24 +160,8 @@ impl<'a> Question<'a> {
 /// Whether a grant of these entries allows the action, whoever holds it: by one entry whole, under its condition and
 /// the grant's own.
 fn serves(grant: &Grant, entries: &[PermissionSet], request: &Request<'_>) -> Truth {
-    let mut whole = Truth::False;
-    for entry in entries {
-        match entry.serves(request) {
-            Truth::False => {}
-            Truth::True => {
-                whole = Truth::True;
-                break;
-            }
-            undecided @ Truth::Undecided(_) => whole = undecided,
-        }
-    }
-    if whole == Truth::False {
-        return Truth::False;
-    }
-    match grant.condition.as_ref().map_or(Truth::True, |condition| condition.allows(request)) {
-        Truth::True => whole,
-        other => other,
-    }
+    let under = || grant.condition.as_ref().map_or(Truth::True, |condition| condition.allows(request));
+    Truth::of_entries(entries.iter().map(|entry| entry.serves(request)), under)
 }
 
 /// The one of two grants that is named.

@@ -42,12 +42,13 @@ impl Implied {
     /// Adds what a row asks for. What it asks of a host storage that is not declared is said to be unchecked: by which
     /// identity the host reaches which account, or whether by a connection string, is not known.
     fn add_row(&mut self, origin: &Origin, row: &'static Row, places: &Places<'_>) {
+        let wishes = wishes(row, self.role_set);
         let on_host = |(account, _): &(Account, Wanted)| *account == Account::Host;
-        if self.host.is_none() && !self.host_by_key && wishes(row, self.role_set).iter().any(on_host) {
+        if self.host.is_none() && !self.host_by_key && wishes.iter().any(on_host) {
             let because = "needs the host's storage account, which `platform.hostStorage` does not declare";
             self.leave_unchecked(origin.clone(), because);
         }
-        for (account, wanted) in wishes(row, self.role_set) {
+        for (account, wanted) in wishes {
             let scope = match account {
                 Account::Entity => places.entity,
                 Account::Resource => places.resource,
