@@ -5,6 +5,7 @@ mod aftermath;
 mod cosmos;
 mod decision;
 mod excess;
+mod existence;
 mod finding;
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -43,6 +44,8 @@ pub struct Evaluation {
     /// Principals whose grants through groups could meet an open need. When asked and observed again, the
     /// evaluation has no such question left.
     pub ask_groups: BTreeSet<(PrincipalId, String)>,
+    /// Declared resources that may not exist: access comes from above, or is missing. Asked likewise.
+    pub ask_resources: BTreeSet<Scope>,
     /// Access to a vault took effect lately, and how the app's references to it stand is not known. Asked likewise.
     pub ask_references: bool,
     /// Subscriptions in which access is there that others granted, and whether it ends is not known. Asked likewise,
@@ -99,6 +102,7 @@ impl Evaluation {
             findings,
             decision,
             ask_groups: BTreeSet::new(),
+            ask_resources: BTreeSet::new(),
             ask_references: false,
             ask_ends: BTreeSet::new(),
             untold: 0,
@@ -170,9 +174,10 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
 
     let mut requirements = Vec::new();
     for requirement in policy.requirements.iter().chain(&vault_needs) {
-        let evaluated =
-            access::evaluate_requirement(requirement, &principals, observed, now, &ask_groups, &mut findings);
-        requirements.push(evaluated);
+        let gone = existence::gone(requirement, observed, &mut findings);
+        requirements.push(gone.unwrap_or_else(|| {
+            access::evaluate_requirement(requirement, &principals, observed, now, &ask_groups, &mut findings)
+        }));
     }
     findings.extend(aftermath::host(observed));
     let ask_references = aftermath::references(policy, observed, site.as_ref(), &requirements, &mut findings, now);
@@ -180,7 +185,18 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
     let decision = Decision::of(policy, &findings, &requirements);
     let ask_groups = ask_groups.into_inner();
     let ask_ends = access::unasked(&requirements, observed);
-    Evaluation { site, requirements, findings, decision, ask_groups, ask_references, ask_ends, untold: 0 }
+    let ask_resources = existence::unasked(&requirements, observed);
+    Evaluation {
+        site,
+        requirements,
+        findings,
+        decision,
+        ask_groups,
+        ask_resources,
+        ask_references,
+        ask_ends,
+        untold: 0,
+    }
 }
 
 #[cfg(test)]

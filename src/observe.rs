@@ -96,6 +96,7 @@ pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Po
         host: None,
         references: None,
         cosmos,
+        resources: BTreeMap::new(),
         identities,
         census,
     }
@@ -122,6 +123,7 @@ pub async fn glance(azure: &Azure, surveys: &Surveys, subscription: &str, polici
             host: None,
             references: None,
             cosmos: BTreeMap::new(),
+            resources: BTreeMap::new(),
             identities: BTreeSet::new(),
             census: BTreeMap::new(),
         }
@@ -217,6 +219,15 @@ pub async fn ask_groups(
         let survey = surveys.of(azure, subscription, None).await;
         let answer = surveys.through_groups(azure, subscription, *principal, survey.began).await;
         observed.through_groups.insert((*principal, subscription.clone()), answer);
+    }
+}
+
+/// Adds whether some resources exist.
+pub async fn ask_resources(azure: &Azure, surveys: &Surveys, observed: &mut Observed, resources: &BTreeSet<Scope>) {
+    for resource in resources {
+        let Some(subscription) = resource.subscription() else { continue };
+        let survey = surveys.of(azure, subscription, None).await;
+        observed.resources.insert(resource.clone(), surveys.exists(azure, resource, survey.began).await);
     }
 }
 

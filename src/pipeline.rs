@@ -290,12 +290,16 @@ impl Pipeline {
         observed
     }
 
-    /// Compares, and where a group's grant, the app's own references or the end of a grant could decide, asks about
-    /// them and compares again.
+    /// Compares, and where a group's grant, a resource that may not exist, the app's own references or the end of a grant
+    /// could decide, asks about them and compares again.
     async fn evaluate(&self, policy: &Policy, mut observed: Observed) -> (Observed, Evaluation) {
         let mut evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
         if !evaluation.ask_groups.is_empty() {
             observe::ask_groups(&self.azure, &self.surveys, &mut observed, &evaluation.ask_groups).await;
+            evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
+        }
+        if !evaluation.ask_resources.is_empty() {
+            observe::ask_resources(&self.azure, &self.surveys, &mut observed, &evaluation.ask_resources).await;
             evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
         }
         if evaluation.ask_references {

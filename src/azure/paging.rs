@@ -9,8 +9,20 @@ use crate::model::{Failure, FailureClass};
 impl Arm {
     /// All entries of a list. A page that fails fails the list: half a list would look like things that are gone.
     pub(super) async fn list(&self, path: &str, api_version: &str) -> Result<Vec<Value>, Failure> {
+        self.list_from(self.url(path, api_version)).await
+    }
+
+    /// The same of the entries that a filter lets through.
+    pub(super) async fn list_filtered(&self, path: &str, version: &str, filter: &str) -> Result<Vec<Value>, Failure> {
+        let mut url = self.url(path, version);
+        url.query_pairs_mut().append_pair("$filter", filter);
+        self.list_from(url).await
+    }
+
+    async fn list_from(&self, first: Url) -> Result<Vec<Value>, Failure> {
+        let path = &first.path().to_owned();
         let mut entries = Vec::new();
-        let mut next = Some(self.url(path, api_version));
+        let mut next = Some(first);
         for _ in 0..self.limits().max_pages {
             let Some(url) = next else { return Ok(entries) };
             let answer = self.execute(Method::Get, url, None).await?;

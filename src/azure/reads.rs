@@ -1,6 +1,6 @@
 //! Reads and writes of apps, identities and vaults.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use azure_core::http::Method;
 use bytes::Bytes;
@@ -16,6 +16,8 @@ const SITES: &str = "2024-11-01";
 const IDENTITIES: &str = "2024-11-30";
 /// Versions before this one retire on 2027-02-27.
 const VAULTS: &str = "2026-02-01";
+/// Of lists of resources of any type.
+const RESOURCES: &str = "2025-04-01";
 
 impl Azure {
     /// Every app of a subscription.
@@ -88,6 +90,18 @@ impl Azure {
         absent(self.arm.get(id.as_str(), VAULTS).await)?
             .map(|answer| wire::vault(&answer.json("GET vault")?))
             .transpose()
+    }
+
+    /// The ids of all resources of a type in a subscription that we may see. What is left out proves nothing.
+    pub async fn resources_of_type(&self, subscription: &str, kind: &str) -> Result<BTreeSet<Scope>, Failure> {
+        let path = format!("/subscriptions/{subscription}/resources");
+        let entries = self.arm.list_filtered(&path, RESOURCES, &format!("resourceType eq '{kind}'")).await?;
+        Ok(entries.iter().filter_map(|entry| entry["id"].as_str()).map(Scope::lenient).collect())
+    }
+
+    /// Whether a resource exists. The api-version is its type's.
+    pub async fn exists(&self, id: &Scope, api_version: &str) -> Result<bool, Failure> {
+        Ok(absent(self.arm.get(id.as_str(), api_version).await)?.is_some())
     }
 }
 

@@ -47,6 +47,8 @@ pub enum Access {
     Unknown(String),
     /// There is no principal to ask about; the identity's own finding says why.
     NoPrincipal,
+    /// There is nothing there to have access to.
+    NoResource,
 }
 
 /// A grant that an answer rests on.
@@ -62,6 +64,19 @@ pub struct DecidingGrant {
     pub acts_from: Option<Timestamp>,
 }
 
+impl Evaluated {
+    /// One whose principal and role do not matter or are not known yet.
+    pub(super) fn unanswered(requirement: &Requirement, access: Access) -> Self {
+        let Requirement { origins, identity, scope, wanted } = requirement;
+        let role = match wanted {
+            Wanted::Need(need) => need.role.clone(),
+            Wanted::Role(role) => role.to_string(),
+        };
+        let (origins, identity, scope) = (origins.clone(), identity.clone(), scope.clone());
+        Self { origins, identity, principal: None, scope, role, role_id: None, access }
+    }
+}
+
 pub(super) fn evaluate_requirement(
     requirement: &Requirement,
     principals: &BTreeMap<Identity, PrincipalState>,
@@ -71,18 +86,7 @@ pub(super) fn evaluate_requirement(
     findings: &mut Vec<Finding>,
 ) -> Evaluated {
     let Requirement { origins, identity, scope, wanted } = requirement;
-    let mut evaluated = Evaluated {
-        origins: origins.clone(),
-        identity: identity.clone(),
-        principal: None,
-        scope: scope.clone(),
-        role: match wanted {
-            Wanted::Need(need) => need.role.clone(),
-            Wanted::Role(role) => role.to_string(),
-        },
-        role_id: None,
-        access: Access::NoPrincipal,
-    };
+    let mut evaluated = Evaluated::unanswered(requirement, Access::NoPrincipal);
     let principal = match principals.get(identity) {
         Some(PrincipalState::Known(principal)) => *principal,
         Some(PrincipalState::None) | None => return evaluated,
@@ -123,7 +127,7 @@ pub(super) fn evaluate_requirement(
             let ends = question.ends(&asked);
             findings.extend(ends.map(|ends| Finding::GrantEnds { origins, identity, role: role_name, scope, ends }));
         }
-        Access::NoPrincipal => {}
+        Access::NoPrincipal | Access::NoResource => {}
         Access::Propagating { since, until, .. } => {
             let (since, until) = (*since, *until);
             findings.push(Finding::Propagating { origins, identity, role: role_name, scope, since, until });

@@ -6,7 +6,7 @@ use super::{Access, DecidingGrant, Finding};
 use crate::{
     catalog::{Need, binding::Right},
     model::{
-        Failure, FailureClass, Observed, PrincipalId, Reading, Scope,
+        Observed, PrincipalId, Reading, Scope,
         cosmos::{CosmosAccess, CosmosGrant, account_of},
     },
     policy::{Requirement, subject_of},
@@ -40,16 +40,17 @@ pub(super) fn evaluate_need(
                     let because = because.clone();
                     findings.push(Finding::AccessUndecided { origins, identity, role, scope, because });
                 }
-                Access::Satisfied(_) | Access::Propagating { .. } | Access::Denied(_) | Access::NoPrincipal => {}
+                Access::Satisfied(_)
+                | Access::Propagating { .. }
+                | Access::Denied(_)
+                | Access::NoPrincipal
+                | Access::NoResource => {}
             }
             return access;
         }
-        Some(Reading::Absent { .. }) => {
-            let text = format!("the account `{}` does not exist", account.name());
-            Failure::new(FailureClass::Waiting, "ResourceNotFound", text)
-        }
         Some(Reading::Unreadable(failure)) => failure.clone(),
-        None => super::not_observed(&format!("the access of `{}`", account.name())),
+        // One that does not exist has its own finding.
+        Some(Reading::Absent { .. }) | None => super::not_observed(&format!("the access of `{}`", account.name())),
     };
     Finding::unreadable(findings, subject_of(origins), &unreadable);
     Access::Unknown(unreadable.text)

@@ -105,7 +105,10 @@ impl Decision {
         };
         // Where access is denied nobody looked at the grants, and without a principal there was nothing to look for.
         let undecided = requirements.iter().any(|requirement| {
-            matches!(requirement.access, Access::Unknown(_) | Access::Denied(_) | Access::NoPrincipal)
+            matches!(
+                requirement.access,
+                Access::Unknown(_) | Access::Denied(_) | Access::NoPrincipal | Access::NoResource
+            )
         });
         let uncompared = findings.iter().any(|finding| {
             matches!(

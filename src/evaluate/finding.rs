@@ -1,10 +1,14 @@
 //! What can be wrong, as data. The words are `report`'s.
 
+mod meaning;
+
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{decision::Hypothesis, excess::Excess, unneeded::Kept};
+pub use meaning::Effect;
+
+use super::{excess::Excess, unneeded::Kept};
 use crate::{
     model::{Failure, Grant, PrincipalId, RoleId, Scope, VaultMode},
     policy::{Identity, Origin, subject_of},
@@ -153,6 +157,13 @@ pub enum Finding {
         /// When the access ends.
         ends: Timestamp,
     },
+    /// A declared resource does not exist.
+    ResourceNotFound {
+        /// What is declared at it. Never empty.
+        origins: Vec<Origin>,
+        /// The resource.
+        resource: Scope,
+    },
     /// A vault does not exist.
     VaultNotFound {
         /// The entry of `vaults`.
@@ -248,144 +259,7 @@ pub enum NearMiss {
     OtherPrincipal(PrincipalId),
 }
 
-/// What a finding means for the policy as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Worth a look; nothing declared is missing.
-    Advisory,
-    /// Time will tell.
-    Propagating,
-    /// Cannot be said.
-    Unknown,
-    /// Something declared is missing or different.
-    Drift,
-}
-
 impl Finding {
-    /// A stable code for people, dashboards and `ignore` lists.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::TargetNotFound { .. } => "target-not-found",
-            Self::Unreadable { .. } => "unreadable",
-            Self::SystemIdentityDisabled => "system-identity-disabled",
-            Self::SystemIdentityForbidden { .. } => "system-identity-forbidden",
-            Self::UserIdentityNotAttached { .. } => "user-identity-not-attached",
-            Self::UserIdentityNotFound { .. } => "user-identity-not-found",
-            Self::PrincipalMissing { .. } => "principal-missing",
-            Self::StaleAttachment { .. } => "stale-attachment",
-            Self::RoleUnknown { .. } => "role-unknown",
-            Self::RoleMissing { .. } => "role-missing",
-            Self::CosmosRoleMissing { .. } => "cosmos-role-missing",
-            Self::AccessDenied { .. } => "access-denied",
-            Self::AccessUndecided { .. } => "access-undecided",
-            Self::Propagating { .. } => "propagating",
-            Self::GrantEnds { .. } => "grant-ends",
-            Self::VaultNotFound { .. } => "vault-not-found",
-            Self::VaultModeMismatch { .. } => "vault-mode-mismatch",
-            Self::AccessPolicyMissing { .. } => "access-policy-missing",
-            Self::AccessPolicyUndecided { .. } => "access-policy-undecided",
-            Self::HostNotRecycled { .. } => "host-not-recycled",
-            Self::ReferencesDenied { .. } => "references-denied",
-            Self::UnneededGrant { .. } => "unneeded-grant",
-            Self::ExcessiveGrant { excess, .. } => match excess {
-                Excess::Privileged(_) => "privileged-grant",
-                Excess::Former(_) => "former-grant",
-                Excess::Extra => "extra-grant",
-                Excess::Broad(_) => "broad-grant",
-                Excess::Inherited(_) => "inherited-grant",
-            },
-        }
-    }
-
-    /// What it means for the whole.
-    #[must_use]
-    pub fn effect(&self) -> Effect {
-        match self {
-            Self::Unreadable { .. }
-            | Self::AccessUndecided { .. }
-            | Self::AccessPolicyUndecided { .. }
-            | Self::RoleUnknown { .. } => Effect::Unknown,
-            Self::Propagating { .. } => Effect::Propagating,
-            Self::UnneededGrant { kept: Some(_), .. } | Self::GrantEnds { .. } | Self::ExcessiveGrant { .. } => {
-                Effect::Advisory
-            }
-            Self::TargetNotFound { .. }
-            | Self::SystemIdentityDisabled
-            | Self::SystemIdentityForbidden { .. }
-            | Self::UserIdentityNotAttached { .. }
-            | Self::UserIdentityNotFound { .. }
-            | Self::PrincipalMissing { .. }
-            | Self::StaleAttachment { .. }
-            | Self::RoleMissing { .. }
-            | Self::CosmosRoleMissing { .. }
-            | Self::AccessDenied { .. }
-            | Self::VaultNotFound { .. }
-            | Self::VaultModeMismatch { .. }
-            | Self::AccessPolicyMissing { .. }
-            | Self::HostNotRecycled { .. }
-            | Self::ReferencesDenied { .. }
-            | Self::UnneededGrant { kept: None, .. } => Effect::Drift,
-        }
-    }
-
-    /// The hypothesis that it confirms, or leaves open when its effect is unknown.
-    #[must_use]
-    pub fn hypothesis(&self) -> Option<Hypothesis> {
-        match self {
-            Self::SystemIdentityDisabled
-            | Self::SystemIdentityForbidden { .. }
-            | Self::UserIdentityNotAttached { .. }
-            | Self::UserIdentityNotFound { .. }
-            | Self::PrincipalMissing { .. }
-            | Self::StaleAttachment { .. }
-            | Self::HostNotRecycled { .. } => Some(Hypothesis::H1),
-            Self::RoleMissing { .. }
-            | Self::CosmosRoleMissing { .. }
-            | Self::AccessUndecided { .. }
-            | Self::RoleUnknown { .. } => Some(Hypothesis::H2),
-            Self::Propagating { .. } => Some(Hypothesis::H3),
-            Self::VaultModeMismatch { .. }
-            | Self::AccessPolicyMissing { .. }
-            | Self::AccessPolicyUndecided { .. }
-            | Self::ReferencesDenied { .. } => Some(Hypothesis::H4),
-            // Not a matter of identity or role: a resource that is gone, or access that is denied to whoever asks.
-            Self::AccessDenied { .. } | Self::VaultNotFound { .. } => Some(Hypothesis::H6),
-            // Too much access explains no failure, nor does access that is there.
-            Self::TargetNotFound { .. }
-            | Self::GrantEnds { .. }
-            | Self::Unreadable { .. }
-            | Self::UnneededGrant { .. }
-            | Self::ExcessiveGrant { .. } => None,
-        }
-    }
-
-    /// The position in the playbook's chain: what comes first there is told first.
-    pub(super) fn link(&self) -> u8 {
-        match self {
-            Self::TargetNotFound { .. } => 0,
-            Self::SystemIdentityDisabled
-            | Self::UserIdentityNotFound { .. }
-            | Self::UserIdentityNotAttached { .. }
-            | Self::PrincipalMissing { .. }
-            | Self::StaleAttachment { .. }
-            | Self::SystemIdentityForbidden { .. }
-            | Self::HostNotRecycled { .. } => 1,
-            Self::RoleMissing { .. } | Self::CosmosRoleMissing { .. } | Self::AccessDenied { .. } => 2,
-            Self::VaultNotFound { .. }
-            | Self::VaultModeMismatch { .. }
-            | Self::AccessPolicyMissing { .. }
-            | Self::ReferencesDenied { .. } => 3,
-            Self::RoleUnknown { .. }
-            | Self::AccessUndecided { .. }
-            | Self::AccessPolicyUndecided { .. }
-            | Self::Unreadable { .. } => 4,
-            Self::Propagating { .. } => 5,
-            Self::GrantEnds { .. } | Self::UnneededGrant { .. } => 6,
-            Self::ExcessiveGrant { .. } => 7,
-        }
-    }
-
     /// Adds that something could not be read. One failed list is one finding, however much depends on it.
     pub(super) fn unreadable(findings: &mut Vec<Self>, subject: String, failure: &Failure) {
         let known = findings.iter_mut().find_map(|finding| match finding {
@@ -427,7 +301,8 @@ impl Finding {
             | Self::AccessDenied { origins, .. }
             | Self::AccessUndecided { origins, .. }
             | Self::Propagating { origins, .. }
-            | Self::GrantEnds { origins, .. } => subject_of(origins),
+            | Self::GrantEnds { origins, .. }
+            | Self::ResourceNotFound { origins, .. } => subject_of(origins),
             Self::UnneededGrant { grant, .. } => format!("roleAssignments/{}", grant.id.name()),
             Self::ExcessiveGrant { grant, .. } => format!("roleAssignments/{}", grant.name()),
         }

@@ -119,6 +119,7 @@ impl World {
             host: None,
             references: None,
             cosmos: BTreeMap::new(),
+            resources: BTreeMap::new(),
             identities: BTreeSet::new(),
             census: BTreeMap::new(),
         };

@@ -134,7 +134,7 @@ fn answer(grant: &Grant, claim: &Claim, observed: &Observed, remaining: &Subscri
         Access::Satisfied(_) => Answer::DoesNot,
         // What takes over is too young, or is not there: also a need that is half met keeps its half.
         Access::Propagating { .. } | Access::Missing(_) | Access::Denied(_) => Answer::Needs,
-        Access::Unknown(_) | Access::NoPrincipal => Answer::CannotTell,
+        Access::Unknown(_) | Access::NoPrincipal | Access::NoResource => Answer::CannotTell,
     }
 }
 

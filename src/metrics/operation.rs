@@ -1,7 +1,7 @@
 //! Requests to Resource Manager by what they do: the verb and the type, with every id taken out.
 
 /// Every operation that is sent. One that is missing here is counted as `other`.
-pub const OPERATIONS: [&str; 23] = [
+pub const OPERATIONS: [&str; 24] = [
     "GET Microsoft.Authorization/denyAssignments",
     "GET Microsoft.Authorization/permissions",
     "GET Microsoft.Authorization/roleAssignments",
@@ -17,6 +17,7 @@ pub const OPERATIONS: [&str; 23] = [
     "GET Microsoft.KeyVault/vaults/{name}",
     "GET Microsoft.ManagedIdentity/userAssignedIdentities",
     "GET Microsoft.ManagedIdentity/userAssignedIdentities/{name}",
+    "GET Microsoft.Resources/subscriptions/resources",
     "GET Microsoft.Web/sites",
     "GET Microsoft.Web/sites/{name}",
     "PATCH Microsoft.Web/sites/{name}",
@@ -38,6 +39,9 @@ pub fn operation(method: &str, path: &str) -> &'static str {
 
 /// `GET Microsoft.Web/sites/{name}`: the last provider's type; every second segment after it is a name.
 fn template(method: &str, path: &str) -> Option<String> {
+    if path.to_ascii_lowercase().starts_with("/subscriptions/") && path.split('/').count() == 4 {
+        return Some(format!("{method} Microsoft.Resources/subscriptions/{}", path.rsplit('/').next()?));
+    }
     // The last one: an id below another resource, or a group called `providers`, has an earlier one.
     let at = path.to_ascii_lowercase().rfind("/providers/")? + "/providers/".len();
     let mut segments = path.get(at..)?.trim_end_matches('/').split('/');
@@ -61,6 +65,8 @@ mod tests {
         let of_vault = format!("{GROUP}/providers/Microsoft.KeyVault/vaults/kv/providers");
         let cases = [
             ("GET", "/subscriptions/1/providers/Microsoft.Web/sites".to_owned(), "GET Microsoft.Web/sites"),
+            ("GET", "/subscriptions/1/resources".to_owned(), "GET Microsoft.Resources/subscriptions/resources"),
+            ("GET", "/subscriptions/1/resourceGroups".to_owned(), "other"),
             ("GET", site.clone(), "GET Microsoft.Web/sites/{name}"),
             ("PATCH", site.to_ascii_uppercase(), "PATCH Microsoft.Web/sites/{name}"),
             (

@@ -40,7 +40,7 @@ pub(super) const READY_REASONS: [&str; 30] = [
 ];
 
 /// The values of `code` of `rolecall_findings`; `truncated` for those that a status had no room for.
-pub(super) const FINDING_CODES: [&str; 29] = [
+pub(super) const FINDING_CODES: [&str; 30] = [
     "target-not-found",
     "unreadable",
     "system-identity-disabled",
@@ -55,6 +55,7 @@ pub(super) const FINDING_CODES: [&str; 29] = [
     "access-denied",
     "access-undecided",
     "propagating",
+    "resource-not-found",
     "vault-not-found",
     "vault-mode-mismatch",
     "access-policy-missing",

@@ -38,6 +38,8 @@ pub struct Observed {
     pub references: Option<Reading<Vec<VaultReference>>>,
     /// What decides access inside Cosmos DB accounts, by account.
     pub cosmos: BTreeMap<Scope, Reading<Arc<CosmosAccess>>>,
+    /// Whether declared resources exist, where anybody asked: access that comes from above says nothing about it.
+    pub resources: BTreeMap<Scope, Reading<()>>,
     /// The principals of the identities that were seen: none of them is a group. Filled in where that could matter: for Cosmos DB and access policies.
     pub identities: BTreeSet<PrincipalId>,
     /// How much the shared lists held, by subscription id in lower case.

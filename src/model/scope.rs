@@ -126,6 +126,36 @@ impl Scope {
         }
     }
 
+    /// The resource of the given type that this is or lies in.
+    #[must_use]
+    pub fn cut_at(&self, resource_type: &str) -> Option<Self> {
+        let at = self.key.rfind("/providers/")? + "/providers/".len();
+        let mut expected = resource_type.split('/');
+        let mut end = at;
+        for (position, segment) in self.text[at..].split('/').enumerate() {
+            // The provider, then types and names by turns.
+            let is_name = position > 0 && position % 2 == 0;
+            if !is_name {
+                match expected.next() {
+                    Some(own) if own.eq_ignore_ascii_case(segment) => {}
+                    Some(_) => return None,
+                    None => break,
+                }
+            }
+            end += segment.len() + 1;
+            if is_name && expected.clone().next().is_none() {
+                return Some(Self::of(self.text[..end - 1].to_owned()));
+            }
+        }
+        None
+    }
+
+    /// Whether this is a resource or inside of one, and not a group, a subscription or above.
+    #[must_use]
+    pub fn is_in_a_resource(&self) -> bool {
+        self.key.strip_prefix("/subscriptions/").is_some_and(|rest| rest.contains("/providers/"))
+    }
+
     /// Whether this is a resource of the given type, ignoring case.
     #[must_use]
     pub fn is_type(&self, resource_type: &str) -> bool {

@@ -1,6 +1,10 @@
 //! The survey of a subscription: the lists that all its policies share.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -9,6 +13,7 @@ use tokio::sync::Mutex;
 use super::{implausible, missing_witness, shared::Readings};
 use crate::{
     azure::Azure,
+    catalog::services,
     clock::Clock,
     model::{
         Census, Ends, Failure, FailureClass, PermissionSet, PrincipalId, PrincipalKind, Reading, Scope, Site,
@@ -47,6 +52,9 @@ pub struct Surveys {
     groups: Readings<(String, PrincipalId), Reading<Vec<Scope>>>,
     cosmos: Readings<Scope, Reading<Arc<CosmosAccess>>>,
     ends: Readings<String, Reading<Arc<Ends>>>,
+    /// The resources of a type, by subscription and type.
+    listed: Readings<(String, String), Reading<Arc<BTreeSet<Scope>>>>,
+    exist: Readings<Scope, Reading<()>>,
     /// Nothing read before this moment counts, per subscription, and there for everybody or for one app: our last write.
     not_before: Mutex<BTreeMap<(String, Option<Scope>), Timestamp>>,
 }
@@ -64,6 +72,8 @@ impl Surveys {
             groups: Readings::new(clock, max_age),
             cosmos: Readings::new(clock, max_age),
             ends: Readings::new(clock, ENDS_KEEP),
+            listed: Readings::new(clock, max_age),
+            exist: Readings::new(clock, max_age),
             not_before: Mutex::default(),
         }
     }
@@ -120,6 +130,32 @@ impl Surveys {
             Err(failure) => Reading::Unreadable(failure),
         };
         self.cosmos.get(account, survey, Reading::unreadable, read).await
+    }
+
+    /// Whether a resource exists. Lists are shared by all that ask about a type; they leave out what we may not see, so
+    /// that one which is not listed is looked at by itself.
+    pub(super) async fn exists(&self, azure: &Azure, resource: &Scope, survey: Timestamp) -> Reading<()> {
+        let Some((resource, version)) = services::resource_of(resource) else {
+            let text = format!("how to look at {resource} is not known");
+            return Reading::Unreadable(Failure::new(FailureClass::Bug, "UnknownType", text));
+        };
+        let (subscription, kind) = (resource.subscription().unwrap_or_default(), resource.resource_type());
+        let key = (subscription.to_owned(), kind.unwrap_or_default().to_ascii_lowercase());
+        let list = async || match azure.resources_of_type(&key.0, &key.1).await {
+            Ok(ids) => Reading::Present { value: Arc::new(ids), at: self.clock.now() },
+            Err(failure) => Reading::Unreadable(failure),
+        };
+        if let Reading::Present { value, at } = self.listed.get(&key, survey, Reading::unreadable, list).await
+            && value.contains(&resource)
+        {
+            return Reading::Present { value: (), at };
+        }
+        let look = async || match azure.exists(&resource, version).await {
+            Ok(true) => Reading::Present { value: (), at: self.clock.now() },
+            Ok(false) => Reading::Absent { at: self.clock.now() },
+            Err(failure) => Reading::Unreadable(failure),
+        };
+        self.exist.get(&resource, survey, Reading::unreadable, look).await
     }
 
     /// When the grants of a subscription end. A refusal lasts as long as an answer: most directories have no licence

@@ -188,6 +188,7 @@ fn no_change_for(finding: &Finding, subject: String) -> Option<Held> {
         Finding::PrincipalMissing { .. } => "Azure has not filled in the identity's principal yet",
         Finding::CosmosRoleMissing { .. } => "role assignments inside Cosmos DB are not made by this version",
         Finding::AccessDenied { .. } => "a deny assignment outweighs every grant",
+        Finding::ResourceNotFound { .. } => "the resource does not exist",
         Finding::VaultNotFound { .. } => "the vault does not exist",
         Finding::VaultModeMismatch { .. } => "a vault's mode is shared by all who use it and is not switched",
         Finding::AccessPolicyMissing { .. } => "access policies are not written; add the entry to the vault by hand",

@@ -53,6 +53,7 @@ fn answer(access: &Access) -> &'static str {
         Access::Denied(_) => "denied",
         Access::Unknown(_) => "unknown",
         Access::NoPrincipal => "no-principal",
+        Access::NoResource => "no-resource",
     }
 }
 
@@ -64,6 +65,6 @@ fn deciding(access: &Access) -> Value {
         Access::Missing(actions) => json!(actions),
         Access::Denied(by) => json!(by),
         Access::Unknown(why) => json!(why),
-        Access::NoPrincipal => Value::Null,
+        Access::NoPrincipal | Access::NoResource => Value::Null,
     }
 }

@@ -66,6 +66,7 @@ pub(super) fn finding(finding: &Finding) -> String {
             format!("{identity} was granted `{role}` at {scope}, {since}; it is certain to act from {until}")
         }
         Finding::GrantEnds { identity, role, scope, ends, .. } => grant_ends(identity, role, scope, *ends),
+        Finding::ResourceNotFound { resource, .. } => format!("`{}` does not exist: {resource}", resource.name()),
         Finding::VaultNotFound { vault, .. } => format!("vault `{}` does not exist: {vault}", vault.name()),
         Finding::VaultModeMismatch { vault, expected, actual, .. } => {
             format!("vault `{}` decides by {}, while {} are declared", vault.name(), mode(*actual), mode(*expected))

@@ -13,13 +13,14 @@ use super::arm::World;
 use crate::api::{FunctionIdentityPolicy, IdentityBoundary};
 
 /// The files, in the order in which they are told.
-const FILES: [(&str, &str); 23] = [
+const FILES: [(&str, &str); 24] = [
     ("healthy", include_str!("scenarios/healthy.yaml")),
     ("system-identity-disabled", include_str!("scenarios/system-identity-disabled.yaml")),
     ("wrong-user-identity", include_str!("scenarios/wrong-user-identity.yaml")),
     ("blob-role-missing", include_str!("scenarios/blob-role-missing.yaml")),
     ("service-bus-role-missing", include_str!("scenarios/service-bus-role-missing.yaml")),
     ("right-role-wrong-account", include_str!("scenarios/right-role-wrong-account.yaml")),
+    ("resource-misspelt", include_str!("scenarios/resource-misspelt.yaml")),
     ("inherited-broader-role", include_str!("scenarios/inherited-broader-role.yaml")),
     ("granted-two-minutes-ago", include_str!("scenarios/granted-two-minutes-ago.yaml")),
     ("identity-recreated", include_str!("scenarios/identity-recreated.yaml")),

@@ -48,7 +48,7 @@ fn unknown(words: &BTreeSet<String>, count: impl Fn(&mut Tally, &str), label: &s
 #[test]
 fn every_finding_hold_and_reason_has_a_series_of_its_own() {
     let hint = "add it to src/metrics/words.rs, or it is counted as `other`";
-    let codes = quoted(&sources("evaluate"), "impl Finding {", "fn code(&self)");
+    let codes = quoted(&sources("evaluate/finding"), "impl Finding {", "fn code(&self)");
     assert_eq!(unknown(&codes, Tally::finding, "code"), Vec::<String>::new(), "{hint}");
     let holds = quoted(&sources("plan"), "impl HoldReason {", "fn word(&self)");
     assert_eq!(unknown(&holds, Tally::held, "reason"), Vec::<String>::new(), "{hint}");

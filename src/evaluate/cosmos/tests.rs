@@ -11,7 +11,7 @@ use crate::{
         Evaluation,
         fixtures::{SHARED, World, now, present, principal},
     },
-    model::{RoleId, cosmos::CosmosRole},
+    model::{Failure, FailureClass, RoleId, cosmos::CosmosRole},
     policy::{Policy, fixtures},
 };
 
@@ -103,7 +103,7 @@ fn a_grant_of_an_identity_that_was_seen_is_nobody_elses_and_one_of_a_stranger_ma
 fn what_could_not_be_read_is_unknown_and_never_missing() {
     let failure = Failure::new(FailureClass::Denied, "AuthorizationFailed", "no");
     assert_eq!(codes(&seen(Reading::Unreadable(failure))), ["unreadable"]);
-    assert_eq!(codes(&seen(Reading::Absent { at: now() })), ["unreadable"]);
+    assert_eq!(codes(&seen(Reading::Absent { at: now() })), ["resource-not-found"]);
     let unread = CosmosAccess { has_unread: true, ..account(&[]) };
     assert_eq!(codes(&evaluated(unread)), ["access-undecided", "access-undecided"]);
     let mut undefined = account(&[(SHARED, READER, ""), (SHARED, CONTRIBUTOR, "")]);

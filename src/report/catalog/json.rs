@@ -33,7 +33,7 @@ pub fn json(selection: &Selection) -> Value {
             "certain": row.certain,
         })).collect::<Vec<_>>(),
         "services": services::services().iter().map(|service| json!({
-            "name": service.name, "resources": service.resources, "audience": service.audience,
+            "name": service.name, "resources": service.resources.keys().collect::<Vec<_>>(), "audience": service.audience,
             "suffix": service.suffix, "hosts": service.hosts, "verified": service.verified,
         })).collect::<Vec<_>>(),
         "clocks": clocks::CLOCKS.iter().map(|clock| json!({

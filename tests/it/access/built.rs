@@ -97,6 +97,7 @@ fn answer(access: &Access) -> Answer {
         Access::Denied(_) => Answer::Denied,
         Access::Unknown(_) => Answer::Unknown,
         Access::NoPrincipal => Answer::NoPrincipal,
+        Access::NoResource => unreachable!("nobody says of any resource that it does not exist"),
     }
 }
 
@@ -173,6 +174,7 @@ impl Builder<'_> {
             host: None,
             references: None,
             cosmos: BTreeMap::new(),
+            resources: BTreeMap::new(),
             identities: BTreeSet::new(),
             census: BTreeMap::new(),
         }

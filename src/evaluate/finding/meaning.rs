@@ -1,0 +1,148 @@
+//! What a finding means: its code, its effect on the whole, the hypothesis that it speaks for, its place in the chain.
+
+use super::Finding;
+use crate::evaluate::{decision::Hypothesis, excess::Excess};
+
+/// What a finding means for the policy as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Worth a look; nothing declared is missing.
+    Advisory,
+    /// Time will tell.
+    Propagating,
+    /// Cannot be said.
+    Unknown,
+    /// Something declared is missing or different.
+    Drift,
+}
+
+impl Finding {
+    /// A stable code for people, dashboards and `ignore` lists.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TargetNotFound { .. } => "target-not-found",
+            Self::Unreadable { .. } => "unreadable",
+            Self::SystemIdentityDisabled => "system-identity-disabled",
+            Self::SystemIdentityForbidden { .. } => "system-identity-forbidden",
+            Self::UserIdentityNotAttached { .. } => "user-identity-not-attached",
+            Self::UserIdentityNotFound { .. } => "user-identity-not-found",
+            Self::PrincipalMissing { .. } => "principal-missing",
+            Self::StaleAttachment { .. } => "stale-attachment",
+            Self::RoleUnknown { .. } => "role-unknown",
+            Self::RoleMissing { .. } => "role-missing",
+            Self::CosmosRoleMissing { .. } => "cosmos-role-missing",
+            Self::AccessDenied { .. } => "access-denied",
+            Self::AccessUndecided { .. } => "access-undecided",
+            Self::Propagating { .. } => "propagating",
+            Self::GrantEnds { .. } => "grant-ends",
+            Self::ResourceNotFound { .. } => "resource-not-found",
+            Self::VaultNotFound { .. } => "vault-not-found",
+            Self::VaultModeMismatch { .. } => "vault-mode-mismatch",
+            Self::AccessPolicyMissing { .. } => "access-policy-missing",
+            Self::AccessPolicyUndecided { .. } => "access-policy-undecided",
+            Self::HostNotRecycled { .. } => "host-not-recycled",
+            Self::ReferencesDenied { .. } => "references-denied",
+            Self::UnneededGrant { .. } => "unneeded-grant",
+            Self::ExcessiveGrant { excess, .. } => match excess {
+                Excess::Privileged(_) => "privileged-grant",
+                Excess::Former(_) => "former-grant",
+                Excess::Extra => "extra-grant",
+                Excess::Broad(_) => "broad-grant",
+                Excess::Inherited(_) => "inherited-grant",
+            },
+        }
+    }
+
+    /// What it means for the whole.
+    #[must_use]
+    pub fn effect(&self) -> Effect {
+        match self {
+            Self::Unreadable { .. }
+            | Self::AccessUndecided { .. }
+            | Self::AccessPolicyUndecided { .. }
+            | Self::RoleUnknown { .. } => Effect::Unknown,
+            Self::Propagating { .. } => Effect::Propagating,
+            Self::UnneededGrant { kept: Some(_), .. } | Self::GrantEnds { .. } | Self::ExcessiveGrant { .. } => {
+                Effect::Advisory
+            }
+            Self::TargetNotFound { .. }
+            | Self::SystemIdentityDisabled
+            | Self::SystemIdentityForbidden { .. }
+            | Self::UserIdentityNotAttached { .. }
+            | Self::UserIdentityNotFound { .. }
+            | Self::PrincipalMissing { .. }
+            | Self::StaleAttachment { .. }
+            | Self::RoleMissing { .. }
+            | Self::CosmosRoleMissing { .. }
+            | Self::AccessDenied { .. }
+            | Self::ResourceNotFound { .. }
+            | Self::VaultNotFound { .. }
+            | Self::VaultModeMismatch { .. }
+            | Self::AccessPolicyMissing { .. }
+            | Self::HostNotRecycled { .. }
+            | Self::ReferencesDenied { .. }
+            | Self::UnneededGrant { kept: None, .. } => Effect::Drift,
+        }
+    }
+
+    /// The hypothesis that it confirms, or leaves open when its effect is unknown.
+    #[must_use]
+    pub fn hypothesis(&self) -> Option<Hypothesis> {
+        match self {
+            Self::SystemIdentityDisabled
+            | Self::SystemIdentityForbidden { .. }
+            | Self::UserIdentityNotAttached { .. }
+            | Self::UserIdentityNotFound { .. }
+            | Self::PrincipalMissing { .. }
+            | Self::StaleAttachment { .. }
+            | Self::HostNotRecycled { .. } => Some(Hypothesis::H1),
+            Self::RoleMissing { .. }
+            | Self::CosmosRoleMissing { .. }
+            | Self::AccessUndecided { .. }
+            | Self::RoleUnknown { .. } => Some(Hypothesis::H2),
+            Self::Propagating { .. } => Some(Hypothesis::H3),
+            Self::VaultModeMismatch { .. }
+            | Self::AccessPolicyMissing { .. }
+            | Self::AccessPolicyUndecided { .. }
+            | Self::ReferencesDenied { .. } => Some(Hypothesis::H4),
+            // Not a matter of identity or role: a resource that is gone, or access that is denied to whoever asks.
+            Self::AccessDenied { .. } | Self::ResourceNotFound { .. } | Self::VaultNotFound { .. } => {
+                Some(Hypothesis::H6)
+            }
+            // Too much access explains no failure, nor does access that is there.
+            Self::TargetNotFound { .. }
+            | Self::GrantEnds { .. }
+            | Self::Unreadable { .. }
+            | Self::UnneededGrant { .. }
+            | Self::ExcessiveGrant { .. } => None,
+        }
+    }
+
+    /// The position in the playbook's chain: what comes first there is told first.
+    pub(in crate::evaluate) fn link(&self) -> u8 {
+        match self {
+            Self::TargetNotFound { .. } => 0,
+            Self::SystemIdentityDisabled
+            | Self::UserIdentityNotFound { .. }
+            | Self::UserIdentityNotAttached { .. }
+            | Self::PrincipalMissing { .. }
+            | Self::StaleAttachment { .. }
+            | Self::SystemIdentityForbidden { .. }
+            | Self::HostNotRecycled { .. } => 1,
+            Self::RoleMissing { .. } | Self::CosmosRoleMissing { .. } | Self::AccessDenied { .. } => 2,
+            Self::ResourceNotFound { .. }
+            | Self::VaultNotFound { .. }
+            | Self::VaultModeMismatch { .. }
+            | Self::AccessPolicyMissing { .. }
+            | Self::ReferencesDenied { .. } => 3,
+            Self::RoleUnknown { .. }
+            | Self::AccessUndecided { .. }
+            | Self::AccessPolicyUndecided { .. }
+            | Self::Unreadable { .. } => 4,
+            Self::Propagating { .. } => 5,
+            Self::GrantEnds { .. } | Self::UnneededGrant { .. } => 6,
+            Self::ExcessiveGrant { .. } => 7,
+        }
+    }
+}
