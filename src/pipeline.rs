@@ -206,7 +206,8 @@ impl Pipeline {
         let previous = Aftermath::of(object.status.as_ref());
         let mut observed = self.observe(&policy).await;
         let pending = self.pending_restart(&policy, previous, &mut observed).await;
-        let (observed, mut evaluation) = self.evaluate(&policy, observed).await;
+        let may_look = leave.authority().verdict(&policy);
+        let (observed, mut evaluation) = self.evaluate(&policy, observed, &may_look).await;
         let verdict = leave.authority().verdict(&policy);
         // Lost while we were reading: what was read is not ours to tell.
         let outside = verdict.unreadable(&policy);
@@ -292,12 +293,14 @@ impl Pipeline {
 
     /// Compares, and where a group's grant, a resource that may not exist, the app's own references or the end of a grant
     /// could decide, asks about them and compares again.
-    async fn evaluate(&self, policy: &Policy, mut observed: Observed) -> (Observed, Evaluation) {
+    async fn evaluate(&self, policy: &Policy, mut observed: Observed, verdict: &Verdict) -> (Observed, Evaluation) {
         let mut evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
         if !evaluation.ask_groups.is_empty() {
             observe::ask_groups(&self.azure, &self.surveys, &mut observed, &evaluation.ask_groups).await;
             evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
         }
+        // A boundary may end inside of a resource, and then says nothing of the whole.
+        evaluation.ask_resources.retain(|resource| verdict.may_tell(resource));
         if !evaluation.ask_resources.is_empty() {
             observe::ask_resources(&self.azure, &self.surveys, &mut observed, &evaluation.ask_resources).await;
             evaluation = evaluate::evaluate(policy, &observed, self.clock.now());

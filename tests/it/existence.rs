@@ -1,14 +1,17 @@
 //! Whether a declared resource exists: a list that all policies share, and a look at the one that it does not have.
 
+use std::collections::BTreeMap;
+
 use rolecall::{
-    api::Mode,
+    api::{IdentityBoundary, Mode},
     evaluate::Finding,
     pipeline::Intent,
+    policy::{Authority, Boundary},
     report::{PassResult, Report},
     sandbox::arm::{ArmSim, Fault},
 };
 
-use crate::azure::{boundaries, example, pipeline, policy};
+use crate::azure::{boundaries, example, file, pipeline, policy};
 
 const GROUP: &str = "/subscriptions/11111111-aaaa-4bbb-8ccc-000000000001/resourceGroups/rg-functions-prod";
 
@@ -54,6 +57,31 @@ async fn one_that_is_not_there_is_said_and_nothing_is_granted_at_it() {
     assert_eq!(codes(&report), ["resource-not-found", "extra-grant"]);
     assert_eq!(looks(&arm, "storderupload"), (1, 1));
     assert!(arm.journal().iter().all(|request| !request.mutating));
+}
+
+/// The boundary reaches into the account, to its containers, and not the account itself.
+#[tokio::test(start_paused = true)]
+async fn one_outside_of_the_boundary_is_not_asked_about() {
+    let (arm, clock) = example();
+    let group = file("boundary.yaml");
+    let inside = |path: &str| group.replace("rg-functions-prod", &format!("rg-functions-prod/providers/{path}"));
+    let boundaries = [
+        "Microsoft.Web/sites/func-orders",
+        "Microsoft.ManagedIdentity/userAssignedIdentities/mi-orders",
+        "Microsoft.Storage/storageAccounts/storderuploads/blobServices/default/containers/invoices",
+    ];
+    let parsed = boundaries.map(|path| serde_saphyr::from_str(&inside(path)).expect("a boundary"));
+    let boundaries = parsed.iter().map(|boundary: &IdentityBoundary| Boundary::from(boundary)).collect();
+    let authority = Authority::Boundaries { boundaries, namespaces: BTreeMap::new() };
+    let mut policy = policy();
+    policy.spec.platform.host_storage = None;
+    policy.spec.vaults.clear();
+    policy.spec.bindings.retain(|binding| binding.name == "uploads");
+    policy.spec.bindings[0].type_ = "blob".to_owned();
+    policy.spec.bindings[0].direction = "in".to_owned();
+    let report = pipeline(&arm, clock).pass(&policy, &authority, None, Intent::Look).await;
+    assert!(codes(&report).contains(&"role-missing"), "{:?}", report.situation());
+    assert_eq!(looks(&arm, "storderuploads"), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -161,7 +161,8 @@ fn may_write(ledger: &mut Ledger, call: &Call) {
 /// S9, the using half: nothing is asked about by name that the namespace's boundaries do not reach. Lists of whole
 /// subscriptions, and definitions of roles, are shared readings of whoever may see something in that subscription.
 fn stays_inside(ledger: &mut Ledger, call: &Call) {
-    let is_shared = call.key.split('/').nth(3) == Some("providers") || call.key.contains("/roledefinitions");
+    let below = call.key.split('/').nth(3);
+    let is_shared = matches!(below, Some("providers" | "resources")) || call.key.contains("/roledefinitions");
     let Some(key) = call.policy.clone() else { return };
     let began = ledger.pass_of(call).map(|pass| pass.scopes.clone()).unwrap_or_default();
     let now = ledger.views.get(&call.operator).map(|view| view.rules.scopes(&key.0)).unwrap_or_default();
