@@ -25,7 +25,7 @@ pub fn text(report: &Report, with_plan: bool) -> String {
     match &report.finding {
         PassResult::Invalid(error) => {
             for violation in &error.violations {
-                line(&mut out, &format!("  - {}: {}", violation.field, violation.problem));
+                paragraph(&mut out, "  - ", &violation.to_string());
             }
         }
         PassResult::Duplicate(other) => line(&mut out, &format!("  - {other} is older and about the same app")),

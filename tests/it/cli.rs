@@ -151,6 +151,19 @@ fn a_policy_that_contradicts_itself_names_every_mistake() {
 }
 
 #[test]
+fn a_misspelt_name_is_answered_with_the_one_that_was_meant() {
+    let text = example("policy.yaml").replace("type: serviceBusTrigger", "type: serviceBusTriger").replacen(
+        "identity: system",
+        "identity: sytem",
+        1,
+    );
+    let path = scratch("misspelt.yaml", &text);
+    snapshot!("check-misspelt", run(None, &["check", "-f", path.to_str().expect("UTF-8")]));
+    let path = scratch("misspelt-mode.yaml", &example("policy.yaml").replace("mode: Report", "mode: Reprot"));
+    snapshot!("check-misspelt-mode", run(None, &["check", "-f", path.to_str().expect("UTF-8")]));
+}
+
+#[test]
 fn wrong_usage_is_an_error_and_no_drift() {
     for arguments in [&["check", "--bogus"][..], &["chek"], &["check", "-A", "orders"], &["plan", "--mode", "Hope"]] {
         let text = run(None, arguments);
