@@ -164,6 +164,16 @@ fn a_misspelt_name_is_answered_with_the_one_that_was_meant() {
 }
 
 #[test]
+fn a_role_that_nobody_knows_is_named_with_the_nearest() {
+    let simulator = Simulator::start("examples/orders/world.yaml");
+    let grant = "  grants:\n    - {role: Storage Blob Data Reeder, resource: app, identity: system}\n  vaults:";
+    let path = scratch("role.yaml", &example("policy.yaml").replace("  vaults:", grant));
+    let text = run(Some(&simulator), &["plan", "-f", path.to_str().expect("UTF-8")]);
+    assert!(text.contains("did\n    you mean `Storage Blob Data Reader`?"), "{text}");
+    assert!(text.contains("no role of that name is known there"), "{text}");
+}
+
+#[test]
 fn wrong_usage_is_an_error_and_no_drift() {
     for arguments in [&["check", "--bogus"][..], &["chek"], &["check", "-A", "orders"], &["plan", "--mode", "Hope"]] {
         let text = run(None, arguments);
