@@ -197,7 +197,8 @@ pub(super) enum Output {
 
 #[derive(Args)]
 pub(super) struct CatalogArguments {
-    /// Only rows whose type, resource type or id contains this, such as `serviceBus`, and roles whose name does.
+    /// Only rows whose title, type, resource type, declaration or connection settings contain this, such as `serviceBus`,
+    /// and roles whose name does.
     #[arg(value_name = "NAME")]
     pub(super) name: Option<String>,
     /// How to print.
