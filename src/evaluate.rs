@@ -11,6 +11,7 @@ mod finding;
 pub(crate) mod fixtures;
 mod identity;
 mod operation;
+mod together;
 mod unneeded;
 mod vault;
 
@@ -114,7 +115,7 @@ impl Evaluation {
         for finding in &mut self.findings {
             if let Finding::RoleMissing { near, .. } = finding {
                 near.retain(|near| match near {
-                    NearMiss::OtherScope(scope) => may_tell(scope),
+                    NearMiss::OtherScope(scope) | NearMiss::NoDataActions { scope, .. } => may_tell(scope),
                     NearMiss::OtherPrincipal(_) => true,
                 });
             }

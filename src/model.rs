@@ -13,6 +13,7 @@ pub mod observed;
 pub mod pattern;
 pub mod reading;
 pub mod scope;
+pub mod spelling;
 
 pub use access::{Denied, DenyAssignment, Grant, PermissionSet, PrincipalKind, Role};
 pub use condition::{Condition, Truth};

@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use serde::Deserialize;
 
 use super::{cosmos_role, storage};
+use crate::model::spelling::{did_you_mean, with_article};
 
 /// One row.
 #[derive(Debug, Deserialize)]
@@ -254,15 +255,17 @@ pub fn values(field: &str) -> impl Iterator<Item = &'static str> {
 pub fn row(type_: &str, said: &[(&'static str, &str)]) -> Result<&'static Row, (&'static str, String)> {
     let of_type: Vec<_> = rows().iter().filter(|row| row.types.iter().any(|known| known == type_)).collect();
     if of_type.is_empty() {
-        return Err(("type", format!("`{type_}` is not a type of binding that this version knows")));
+        let meant = did_you_mean(type_, types());
+        return Err(("type", format!("`{type_}` is not a type of binding that this version knows{meant}")));
     }
     for &(field, value) in said.iter().filter(|(_, value)| !value.is_empty()) {
         let known: Vec<_> = of_type.iter().filter_map(|row| row.when.get(field)).collect();
         if known.is_empty() {
-            return Err((field, format!("means nothing for a `{type_}`")));
+            return Err((field, format!("means nothing for {}", with_article(type_))));
         }
         if !known.iter().any(|known| *known == value) {
-            return Err((field, format!("`{value}` is not one of {}", one_of(&known))));
+            let meant = did_you_mean(value, known.iter().map(|known| known.as_str()));
+            return Err((field, format!("`{value}` is not one of {}{meant}", one_of(&known))));
         }
     }
     let says = |field: &str| said.iter().find(|(known, _)| *known == field).map_or("", |(_, value)| *value);
@@ -272,7 +275,7 @@ pub fn row(type_: &str, said: &[(&'static str, &str)]) -> Result<&'static Row, (
         let field = said.iter().map(|(field, _)| *field).find(|field| of_type[0].when.contains_key(*field));
         let field = field.unwrap_or("type");
         let known: Vec<_> = of_type.iter().filter_map(|row| row.when.get(field)).collect();
-        (field, format!("a `{type_}` must say which: {}", one_of(&known)))
+        (field, format!("{} must say which: {}", with_article(type_), one_of(&known)))
     })
 }
 

@@ -138,8 +138,8 @@ pub(super) struct CheckArguments {
     /// caller's own Azure rights.
     #[arg(long, value_name = "FILE")]
     pub(super) boundary: Vec<PathBuf>,
-    /// The policy in the cluster. Without a name, all of the namespace.
-    #[arg(value_name = "NAME", conflicts_with = "file")]
+    /// Only the policy of this name, of those in the namespace or in the files. Without it, all of them.
+    #[arg(value_name = "NAME")]
     pub(super) name: Option<String>,
     /// The namespace in the cluster; for policies from files, that of those which name none.
     #[arg(short, long, value_name = "NAMESPACE")]
@@ -153,6 +153,9 @@ pub(super) struct CheckArguments {
     /// Count grants that may not act yet as compliant.
     #[arg(long)]
     pub(super) allow_propagating: bool,
+    /// Count findings that are advice only (extra, broad or ending grants) as drift.
+    #[arg(long)]
+    pub(super) strict: bool,
     // Last: its heading would count for all that follows.
     #[command(flatten)]
     pub(super) azure: AzureArguments,
@@ -197,7 +200,8 @@ pub(super) enum Output {
 
 #[derive(Args)]
 pub(super) struct CatalogArguments {
-    /// Only rows whose type, resource type or id contains this, such as `serviceBus`, and roles whose name does.
+    /// Only rows whose title, type, resource type, declaration or connection settings contain this, such as `serviceBus`,
+    /// and roles whose name does.
     #[arg(value_name = "NAME")]
     pub(super) name: Option<String>,
     /// How to print.

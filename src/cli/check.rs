@@ -15,11 +15,11 @@ use crate::{
     api::{FunctionIdentityPolicy, IdentityBoundary, Mode},
     clock::Clock,
     metrics::Metrics,
-    model::innermost,
+    model::{innermost, spelling::did_you_mean},
     observe::Surveys,
     pipeline::{Intent, Pipeline},
     policy::{Authority, Boundary, acts_instead},
-    report::{self, ExitCode, Report, Situation},
+    report::{self, ExitCode, PassResult, Report, Situation},
 };
 
 pub(super) async fn check(verb: CheckArguments) -> Result<ExitCode, CliError> {
@@ -31,7 +31,7 @@ pub(super) async fn plan(verb: PlanArguments) -> Result<ExitCode, CliError> {
 }
 
 async fn compare(verb: CheckArguments, mode: Option<Mode>, with_plan: bool) -> Result<ExitCode, CliError> {
-    let Subjects { mut policies, rivals, authority } =
+    let Subjects { mut policies, rivals, authority, from_files } =
         if verb.file.is_empty() { from_cluster(&verb).await? } else { from_files(&verb)? };
     if policies.is_empty() {
         let error = CliError::new("there is no FunctionIdentityPolicy to check");
@@ -70,17 +70,49 @@ async fn compare(verb: CheckArguments, mode: Option<Mode>, with_plan: bool) -> R
             super::print(&format!("{:#}\n", json!({ "exitCode": code as u8, "policies": reports })));
         }
     }
+    if from_files {
+        for report in &reports {
+            tell_unselected(report, &authority);
+        }
+    }
     if matches!(authority, Authority::Caller) {
         eprintln!("note: no boundary given; checked with the caller's own Azure rights");
     }
     Ok(code)
 }
 
+/// Which boundaries were given and are not for the namespace of a policy that is outside.
+fn tell_unselected(report: &Report, authority: &Authority) {
+    let (PassResult::OutsideBoundary(_), Authority::Boundaries { boundaries, namespaces }) =
+        (&report.finding, authority)
+    else {
+        return;
+    };
+    // That a policy names none is told already.
+    if report.namespace.is_empty() {
+        return;
+    }
+    let none = BTreeMap::new();
+    let labels = namespaces.get(&report.namespace).unwrap_or(&none);
+    for boundary in boundaries.iter().filter(|boundary| !boundary.selects(&report.namespace, labels)) {
+        let names: Vec<_> = boundary.namespaces().iter().map(|name| format!("`{name}`")).collect();
+        let whom = if names.is_empty() { "none by name".to_owned() } else { names.join(", ") };
+        eprintln!(
+            "note: boundary `{}` does not select the namespace `{}` of policy `{}`; it selects {whom}",
+            boundary.name(),
+            report.namespace,
+            report.name
+        );
+    }
+}
+
 fn exit_code(report: &Report, verb: &CheckArguments) -> ExitCode {
-    match report.situation() {
+    let code = match report.situation() {
         Situation::Propagating(_) if verb.allow_propagating => ExitCode::Compliant,
         _ => report.exit_code(),
-    }
+    };
+    // Advice is all that is left of drift when nothing that is declared is missing.
+    if verb.strict && code == ExitCode::Compliant && report.drifted() == Some(true) { ExitCode::Drift } else { code }
 }
 
 fn summary(reports: &[Report], verb: &CheckArguments) -> String {
@@ -101,6 +133,8 @@ struct Subjects {
     /// Every policy that may be about the same app, those checked among them.
     rivals: Vec<FunctionIdentityPolicy>,
     authority: Authority,
+    /// The boundaries are those of files that the caller holds: who they select is no secret to them.
+    from_files: bool,
 }
 
 fn from_files(verb: &CheckArguments) -> Result<Subjects, CliError> {
@@ -128,7 +162,15 @@ fn from_files(verb: &CheckArguments) -> Result<Subjects, CliError> {
         // Labels of namespaces are the cluster's: from files only names select.
         Authority::Boundaries { boundaries, namespaces: BTreeMap::new() }
     };
-    Ok(Subjects { rivals: found.policies.clone(), policies: found.policies, authority })
+    let rivals = found.policies;
+    let wanted = |policy: &&FunctionIdentityPolicy| verb.name.as_ref().is_none_or(|name| policy.name_any() == *name);
+    let policies: Vec<_> = rivals.iter().filter(wanted).cloned().collect();
+    if let (Some(name), true) = (&verb.name, policies.is_empty()) {
+        let names: Vec<_> = rivals.iter().map(ResourceExt::name_any).collect();
+        let meant = did_you_mean(name, names.iter().map(String::as_str));
+        return Err(CliError::new(format!("the files hold no FunctionIdentityPolicy `{name}`{meant}")));
+    }
+    Ok(Subjects { policies, rivals, authority, from_files: true })
 }
 
 async fn from_cluster(verb: &CheckArguments) -> Result<Subjects, CliError> {
@@ -165,5 +207,5 @@ async fn from_cluster(verb: &CheckArguments) -> Result<Subjects, CliError> {
     let labels = namespaces.items.iter().map(|namespace| (namespace.name_any(), namespace.labels().clone()));
     let boundaries = boundaries.iter().map(Boundary::from).collect();
     let authority = Authority::Boundaries { boundaries, namespaces: labels.collect() };
-    Ok(Subjects { policies, rivals, authority })
+    Ok(Subjects { policies, rivals, authority, from_files: !verb.boundary.is_empty() })
 }

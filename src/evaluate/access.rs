@@ -16,9 +16,9 @@ use jiff::Timestamp;
 
 pub(super) use effective::Question;
 pub(super) use ends::unasked;
-use near::near_misses;
+use near::{lacks_data, near_misses};
 
-use super::{Evaluated, Finding, PrincipalState, cosmos, operation::operations};
+use super::{Evaluated, Finding, PrincipalState, cosmos, operation::operations, together::tell};
 use crate::{
     catalog::binding::Plane,
     model::{Observed, PrincipalId, Scope},
@@ -125,36 +125,31 @@ pub(super) fn evaluate_requirement(
     match &evaluated.access {
         Access::Satisfied(_) => {
             let ends = question.ends(&asked);
-            findings.extend(ends.map(|ends| Finding::GrantEnds { origins, identity, role: role_name, scope, ends }));
+            if let Some(ends) = ends {
+                tell(findings, Finding::GrantEnds { origins, identity, role: role_name, scope, ends });
+            }
         }
         Access::NoPrincipal | Access::NoResource => {}
         Access::Propagating { since, until, .. } => {
             let (since, until) = (*since, *until);
-            findings.push(Finding::Propagating { origins, identity, role: role_name, scope, since, until });
+            tell(findings, Finding::Propagating { origins, identity, role: role_name, scope, since, until });
         }
         Access::Missing(missing) => {
-            let near = near_misses(role.id, principal, &scope, access, principals);
+            let lacks_data = lacks_data(&asked, missing);
+            let near = near_misses(role.id, principal, &scope, access, principals, lacks_data);
             let held = access.grants.held_by(principal).filter(|grant| grant.scope.reaches(&scope));
             let held = held.map(|grant| grant.id.clone()).collect();
             let missing = missing.clone();
             let role_id = role.id;
             let role = role_name;
-            findings.push(Finding::RoleMissing {
-                origins,
-                identity,
-                principal,
-                role,
-                role_id,
-                scope,
-                missing,
-                held,
-                near,
-            });
+            let finding =
+                Finding::RoleMissing { origins, identity, principal, role, role_id, scope, missing, held, near };
+            tell(findings, finding);
         }
-        Access::Denied(by) => findings.push(Finding::AccessDenied { origins, identity, scope, by: by.clone() }),
+        Access::Denied(by) => tell(findings, Finding::AccessDenied { origins, identity, scope, by: by.clone() }),
         Access::Unknown(because) => {
             let because = because.clone();
-            findings.push(Finding::AccessUndecided { origins, identity, role: role_name, scope, because });
+            tell(findings, Finding::AccessUndecided { origins, identity, role: role_name, scope, because });
         }
     }
     evaluated

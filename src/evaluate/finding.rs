@@ -257,6 +257,13 @@ pub enum NearMiss {
     OtherScope(Scope),
     /// The right role at the right place, for a principal that is none of the app's: often an earlier identity.
     OtherPrincipal(PrincipalId),
+    /// A role that reaches the place and allows no action on data at all, where such actions are missing.
+    NoDataActions {
+        /// The role's name.
+        role: String,
+        /// Where it is held.
+        scope: Scope,
+    },
 }
 
 impl Finding {

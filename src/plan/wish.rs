@@ -192,11 +192,11 @@ fn no_change_for(finding: &Finding, subject: String) -> Option<Held> {
         Finding::VaultNotFound { .. } => "the vault does not exist",
         Finding::VaultModeMismatch { .. } => "a vault's mode is shared by all who use it and is not switched",
         Finding::AccessPolicyMissing { .. } => "access policies are not written; add the entry to the vault by hand",
+        Finding::RoleUnknown { .. } => "no role of that name is known there",
         Finding::TargetNotFound { .. } => "the app does not exist",
         Finding::Unreadable { .. }
         | Finding::AccessUndecided { .. }
-        | Finding::AccessPolicyUndecided { .. }
-        | Finding::RoleUnknown { .. } => {
+        | Finding::AccessPolicyUndecided { .. } => {
             return Some(Held { kind: None, subject, reason: HoldReason::EvidenceIncomplete });
         }
         Finding::Propagating { until, .. } => {

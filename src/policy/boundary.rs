@@ -43,7 +43,21 @@ impl From<&IdentityBoundary> for Boundary {
 }
 
 impl Boundary {
-    fn selects(&self, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
+    /// The object's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The namespaces that it selects by name.
+    #[must_use]
+    pub fn namespaces(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Whether it is for that namespace, which has those labels.
+    #[must_use]
+    pub fn selects(&self, namespace: &str, labels: &BTreeMap<String, String>) -> bool {
         let by_label = !self.labels.is_empty() && self.labels.iter().all(|(key, value)| labels.get(key) == Some(value));
         self.names.iter().any(|name| name == namespace) || by_label
     }

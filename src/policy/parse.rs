@@ -16,7 +16,10 @@ use crate::{
         self,
         vault::{Contents, VaultPermission},
     },
-    model::Scope,
+    model::{
+        Scope,
+        spelling::{did_you_mean, nearest},
+    },
 };
 
 const SITE: &str = "Microsoft.Web/sites";
@@ -38,15 +41,25 @@ pub struct PolicyError {
 pub struct Violation {
     /// The field, such as `spec.bindings[0].resource`.
     pub field: String,
+    /// The name of the entry of a list that the field is in; empty elsewhere, and where the problem names it.
+    pub entry: String,
     /// What is wrong with it.
     pub problem: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { field, entry, problem } = self;
+        let entry = if entry.is_empty() { String::new() } else { format!(" ({entry})") };
+        write!(f, "{field}{entry}: {problem}")
+    }
 }
 
 impl fmt::Display for PolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, violation) in self.violations.iter().enumerate() {
             let separator = if position == 0 { "" } else { "; " };
-            write!(f, "{separator}{}: {}", violation.field, violation.problem)?;
+            write!(f, "{separator}{violation}")?;
         }
         Ok(())
     }
@@ -71,6 +84,8 @@ struct Parser {
     refused_identities: BTreeSet<String>,
     /// Something in the policy acts as `system`, also when the rest of that entry is wrong.
     uses_system: bool,
+    /// The name of the entry that is being read; empty outside of lists.
+    entry: String,
     violations: Vec<Violation>,
 }
 
@@ -154,6 +169,7 @@ impl Parser {
         self.platform(platform, &mut implied);
         for (position, binding) in bindings.iter().enumerate() {
             let field = format!("spec.bindings[{position}]");
+            self.entry.clone_from(&binding.name);
             if bindings[..position].iter().any(|other| other.name == binding.name) {
                 self.fault(&format!("{field}.name"), format!("`{}` is declared twice", binding.name));
             }
@@ -161,10 +177,12 @@ impl Parser {
         }
         let Implied { mut requirements, unchecked, .. } = implied;
         for (position, grant) in grants.iter().enumerate() {
+            self.entry.clone_from(&grant.role);
             requirements.extend(self.grant(position, grant));
         }
         let mut expected: Vec<VaultRequirement> = Vec::new();
         for (position, vault) in vaults.iter().enumerate() {
+            self.entry.clone_from(&vault.resource);
             let Some(vault) = self.vault(position, vault, *role_set) else { continue };
             if expected.iter().any(|other| other.vault == vault.vault && other.mode != vault.mode) {
                 let problem = format!("another entry expects the other mode of vault `{}`", vault.vault.name());
@@ -173,6 +191,7 @@ impl Parser {
             expected.push(vault);
         }
         let vaults = expected;
+        self.entry.clear();
 
         let system = match system {
             SystemIdentity::Forbidden if self.uses_system => {
@@ -225,6 +244,7 @@ impl Parser {
         let mut user = Vec::new();
         for (position, api::UserIdentityRef { name, resource }) in declared.iter().enumerate() {
             let field = format!("spec.identities.user[{position}]");
+            self.entry.clone_from(name);
             if name == SYSTEM_IDENTITY {
                 self.fault(&format!("{field}.name"), "`system` means the system-assigned identity");
             } else if declared[..position].iter().any(|other| other.name == *name) {
@@ -240,6 +260,7 @@ impl Parser {
             }
             user.push(id);
         }
+        self.entry.clear();
         user
     }
 
@@ -273,10 +294,12 @@ impl Parser {
                 match catalog::vault::permission(kind, name) {
                     Some(known) if access.iter().any(|other| std::ptr::eq(*other, known)) => {}
                     Some(known) => access.push(known),
-                    None => self.fault(
-                        &format!("{field}.access.{}", kind.name()),
-                        format!("`{name}` is not a permission on {}", kind.name()),
-                    ),
+                    None => {
+                        let rows = catalog::vault::permissions().iter().filter(|row| row.kind == kind);
+                        let meant = did_you_mean(name, rows.map(|row| row.permission.as_str()));
+                        let problem = format!("`{name}` is not a permission on {}{meant}", kind.name());
+                        self.fault(&format!("{field}.access.{}", kind.name()), problem);
+                    }
                 }
             }
         }
@@ -298,11 +321,13 @@ impl Parser {
         let scope = catalog::entity_scope(resource, entity).and_then(|scope| Scope::parse(scope.as_str()).ok());
         if scope.is_none() {
             let kind = resource.resource_type().unwrap_or_default();
+            let meant = nearest_kind(resource, entity).map(|kind| format!("; did you mean `{kind}`?"));
             self.fault(
                 &format!("{field}.entity"),
                 format!(
-                    "`{entity}` is not an entity of a {kind}: write for example {}",
-                    catalog::entity_example(resource)
+                    "`{entity}` is not an entity of a {kind}: write for example {}{}",
+                    catalog::entity_example(resource),
+                    meant.unwrap_or_default()
                 ),
             );
         }
@@ -317,7 +342,8 @@ impl Parser {
         }
         let Some(id) = self.resources.get(name).cloned() else {
             if !self.refused_resources.contains(name) {
-                self.fault(field, format!("`{name}` is not a name in resources"));
+                let meant = did_you_mean(name, self.resources.keys().map(String::as_str));
+                self.fault(field, format!("`{name}` is not a name in resources{meant}"));
             }
             return None;
         };
@@ -337,14 +363,25 @@ impl Parser {
         let identity = self.identities.get(name).cloned();
         self.uses_system |= identity == Some(Identity::System);
         if identity.is_none() && !self.refused_identities.contains(name) {
-            self.fault(field, format!("`{name}` is neither `system` nor a name in identities.user"));
+            let meant = did_you_mean(name, self.identities.keys().map(String::as_str));
+            self.fault(field, format!("`{name}` is neither `system` nor a name in identities.user{meant}"));
         }
         identity
     }
 
     fn fault(&mut self, field: &str, problem: impl Into<String>) {
-        self.violations.push(Violation { field: field.to_owned(), problem: problem.into() });
+        let problem = problem.into();
+        let entry = if problem.contains(&format!("`{}`", self.entry)) { String::new() } else { self.entry.clone() };
+        self.violations.push(Violation { field: field.to_owned(), entry, problem });
     }
+}
+
+/// The kind of entity that was probably meant, when the one written is none of the resource's.
+fn nearest_kind(resource: &Scope, entity: &str) -> Option<&'static str> {
+    let written = entity.split('/').next().unwrap_or_default();
+    let rows = catalog::binding::rows().iter().filter(|row| row.resources.iter().any(|kind| resource.is_type(kind)));
+    let kinds: Vec<_> = rows.flat_map(|row| &row.entities).map(String::as_str).collect();
+    if kinds.iter().any(|kind| kind.eq_ignore_ascii_case(written)) { None } else { nearest(written, kinds) }
 }
 
 /// A GUID as ARM writes it: with hyphens, without braces.

@@ -25,14 +25,18 @@ pub struct Selection {
     pub is_whole: bool,
 }
 
-/// The rows whose id, type, field of `platform` or resource type contains the word, and the roles whose name does, ignoring
-/// case; all rows without a word.
+/// The rows of which a name contains the word, the title, how a policy declares it or a setting of the connection does, and
+/// the roles whose name does, ignoring case; all rows without a word.
 #[must_use]
 pub fn matching(word: Option<&str>) -> Selection {
-    let contains = |name: &String| name.to_ascii_lowercase().contains(&word.unwrap_or_default().to_ascii_lowercase());
+    let lower = word.unwrap_or_default().to_ascii_lowercase();
+    let contains = |name: &String| name.to_ascii_lowercase().contains(&lower);
     let matches = |row: &&Row| {
-        let names = [Some(&row.id), row.platform.as_ref()].into_iter().flatten();
-        names.chain(&row.types).chain(&row.resources).any(contains)
+        let names = [Some(&row.id), Some(&row.title), row.platform.as_ref()].into_iter().flatten();
+        let connection = row.connection.iter();
+        let settings = connection.flat_map(|one| one.settings.iter().chain([&one.property]).chain(&one.default));
+        let mut told = names.chain(&row.types).chain(&row.resources).chain(settings);
+        told.any(contains) || contains(&declared(row))
     };
     let roles = built_in_roles().iter().filter(|role| word.is_some() && contains(&role.name)).collect();
     Selection { rows: binding::rows().iter().filter(matches).collect(), roles, is_whole: word.is_none() }
@@ -86,4 +90,24 @@ fn right_text(right: &Right) -> String {
 fn column_text(entries: &[ColumnEntry]) -> String {
     let entry = |entry: &ColumnEntry| format!("`{}` {}", entry.role, place(entry.account));
     entries.iter().map(entry).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(word: &str) -> Vec<&'static str> {
+        matching(Some(word)).rows.iter().map(|row| row.id.as_str()).collect()
+    }
+
+    #[test]
+    fn a_row_is_found_by_whatever_the_text_shows_of_it() {
+        for row in binding::rows() {
+            let settings = row.connection.iter().flat_map(|connection| &connection.settings);
+            for word in settings.chain([&row.title, &declared(row)]) {
+                assert!(found(&word.to_uppercase()).contains(&row.id.as_str()), "{word} finds {}", row.id);
+            }
+        }
+        assert!(found("no such thing").is_empty());
+    }
 }

@@ -25,7 +25,7 @@ pub fn text(report: &Report, with_plan: bool) -> String {
     match &report.finding {
         PassResult::Invalid(error) => {
             for violation in &error.violations {
-                line(&mut out, &format!("  - {}: {}", violation.field, violation.problem));
+                paragraph(&mut out, "  - ", &violation.to_string());
             }
         }
         PassResult::Duplicate(other) => line(&mut out, &format!("  - {other} is older and about the same app")),
@@ -85,6 +85,9 @@ fn headline(report: &Report) -> String {
         },
         Situation::Propagating(until) => format!("granted, certain to act from {}", words::moment(until)),
         Situation::Held(reason) => format!("drift, held: {reason}"),
+        Situation::Undetermined(None) if names_an_unknown_role(report) => {
+            "a role that it names is not known".to_owned()
+        }
         Situation::Undetermined(_) => "not enough could be read to say".to_owned(),
         Situation::Retrying(failure) | Situation::Failing(failure) => format!("{:?}: {}", failure.class, failure.code),
         Situation::TargetNotFound => "the app does not exist".to_owned(),
@@ -92,6 +95,11 @@ fn headline(report: &Report) -> String {
         Situation::OutsideBoundary => "outside the boundary".to_owned(),
         Situation::DuplicateTarget => "another policy is about the same app".to_owned(),
     }
+}
+
+/// Then no reading failed: what cannot be said is for the policy to put right.
+fn names_an_unknown_role(report: &Report) -> bool {
+    matches!(&report.finding, PassResult::Evaluated(pass) if pass.evaluation.findings.iter().any(|finding| matches!(finding, Finding::RoleUnknown { .. })))
 }
 
 fn steps(count: usize) -> String {

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 
 use crate::{
+    catalog::{built_in, built_in_roles},
     evaluate::{Excess, Finding, Hypothesis, Kept, NearMiss},
-    model::{Scope, VaultMode, cosmos::account_of},
+    model::{Scope, VaultMode, cosmos::account_of, spelling::did_you_mean},
     plan::{HoldReason, Outcome},
     policy::{Identity, Unchecked},
 };
@@ -36,7 +37,7 @@ pub(super) fn finding(finding: &Finding) -> String {
             "identity `{}` was made anew: the app still holds principal {on_site}, the identity now has {current}",
             identity.name()
         ),
-        Finding::RoleUnknown { role, .. } => format!("no role named `{role}` is defined in that subscription"),
+        Finding::RoleUnknown { role, .. } => role_unknown(role),
         Finding::RoleMissing { identity, principal, role, scope, missing, near, .. } => {
             let near: String = near.iter().map(near_miss).collect();
             let missing = actions(missing);
@@ -111,6 +112,13 @@ pub(super) fn finding(finding: &Finding) -> String {
     }
 }
 
+/// The nearest of the built-in roles: the names of others are not for every namespace to read.
+fn role_unknown(role: &str) -> String {
+    let known = built_in_roles().iter().map(|role| role.name.as_str());
+    let meant = if built_in(role).is_some() { String::new() } else { did_you_mean(role, known) };
+    format!("no role named `{role}` is known in that subscription{meant}")
+}
+
 fn grant_ends(identity: &Identity, role: &str, scope: &Scope, ends: Timestamp) -> String {
     let (scope, ends) = (short(scope), moment(ends));
     format!("what gives {identity} the access of `{role}` at {scope} ends {ends}, and nothing takes its place")
@@ -171,6 +179,9 @@ fn short_action(action: &str) -> String {
 fn near_miss(near: &NearMiss) -> String {
     match near {
         NearMiss::OtherScope(scope) => format!("; it holds that role at {}", short(scope)),
+        NearMiss::NoDataActions { role, scope } => {
+            format!("; it holds `{role}` at {}, which has no data actions", short(scope))
+        }
         NearMiss::OtherPrincipal(principal) => {
             format!("; principal {principal}, which is none of the app's, holds that role there")
         }

@@ -112,7 +112,10 @@ fn check_exits_0_when_everything_is_there() {
     let from = policy.find("    - name: uploads").expect("the example has the trigger");
     let to = policy.find("  vaults:").expect("the example has vaults");
     let path = scratch("compliant.yaml", &format!("{}{}", &policy[..from], &policy[to..]));
-    snapshot!("check-compliant", run(Some(&simulator), &["check", "-f", path.to_str().expect("UTF-8")]));
+    let arguments = ["check", "-f", path.to_str().expect("UTF-8"), "--strict"];
+    snapshot!("check-compliant", run(Some(&simulator), &arguments[..3]));
+    let strict = run(Some(&simulator), &arguments);
+    assert!(strict.contains("exit code: 2\n") && strict.contains("1 drifted"), "advice counts: {strict}");
 }
 
 #[test]
@@ -148,6 +151,51 @@ fn a_policy_that_contradicts_itself_names_every_mistake() {
         .replace("  mode: Report", "  mode: Report\n  interval: 5s");
     let path = scratch("contradictory.yaml", &text);
     snapshot!("check-invalid", run(Some(&simulator), &["check", "-f", path.to_str().expect("UTF-8")]));
+}
+
+#[test]
+fn a_misspelt_name_is_answered_with_the_one_that_was_meant() {
+    let text = example("policy.yaml").replace("type: serviceBusTrigger", "type: serviceBusTriger").replacen(
+        "identity: system",
+        "identity: sytem",
+        1,
+    );
+    let path = scratch("misspelt.yaml", &text);
+    snapshot!("check-misspelt", run(None, &["check", "-f", path.to_str().expect("UTF-8")]));
+    let path = scratch("misspelt-mode.yaml", &example("policy.yaml").replace("mode: Report", "mode: Reprot"));
+    snapshot!("check-misspelt-mode", run(None, &["check", "-f", path.to_str().expect("UTF-8")]));
+}
+
+#[test]
+fn a_role_that_nobody_knows_is_named_with_the_nearest() {
+    let simulator = Simulator::start("examples/orders/world.yaml");
+    let grant = "  grants:\n    - {role: Storage Blob Data Reeder, resource: app, identity: system}\n  vaults:";
+    let path = scratch("role.yaml", &example("policy.yaml").replace("  vaults:", grant));
+    let text = run(Some(&simulator), &["plan", "-f", path.to_str().expect("UTF-8")]);
+    assert!(text.contains("did\n    you mean `Storage Blob Data Reader`?"), "{text}");
+    assert!(text.contains("no role of that name is known there"), "{text}");
+}
+
+#[test]
+fn a_boundary_for_another_namespace_is_named_to_whoever_gave_its_file() {
+    let boundary = example("boundary.yaml").replace("names: [payments]", "names: [billing]");
+    let path = scratch("elsewhere.yaml", &boundary);
+    let arguments = ["check", "-f", "examples/orders/policy.yaml", "--boundary", path.to_str().expect("UTF-8")];
+    snapshot!("check-outside-boundary", run(None, &arguments));
+}
+
+#[test]
+fn a_name_selects_among_the_policies_of_files() {
+    let simulator = Simulator::start("examples/orders/world.yaml");
+    let both =
+        format!("{}\n---\n{}", example("policy.yaml"), example("policy.yaml").replace("name: orders", "name: other"));
+    let path = scratch("two.yaml", &both);
+    let path = path.to_str().expect("UTF-8");
+    let text = run(Some(&simulator), &["check", "orders", "-f", path]);
+    assert!(text.contains("payments/orders") && text.contains("1 checked"), "{text}");
+    let text = run(Some(&simulator), &["check", "ordesr", "-f", path]);
+    assert!(text.contains("exit code: 1\n") && text.contains("hold no FunctionIdentityPolicy `ordesr`"), "{text}");
+    assert!(text.contains("did you mean `orders`?"), "{text}");
 }
 
 #[test]

@@ -172,6 +172,61 @@ fn the_role_on_another_account_and_at_a_former_identity_are_shown_as_near_misses
 }
 
 #[test]
+fn a_role_without_data_actions_is_shown_where_such_actions_are_missing() {
+    let mut world = world();
+    world.grant(SHARED, "Contributor", &above(2));
+    world.grant(SHARED, "Reader", &own("Microsoft.ServiceBus/namespaces/sb-other"));
+    world.grant(SHARED, "Website Contributor", &queue());
+    world.grant(SHARED, "Azure Service Bus Data Sender", &queue());
+    world.grant(STRANGER, "Owner", &queue());
+    let mut evaluation = world.evaluate(&receiving());
+    let expected = [NearMiss::NoDataActions { role: "Contributor".to_owned(), scope: above(2) }];
+    assert_eq!(near(&evaluation), expected);
+    evaluation.withhold(|scope| *scope == queue());
+    assert_eq!(near(&evaluation), [], "where it is held may be nobody's business");
+    evaluation = world.evaluate(&policy(|spec| {
+        spec.platform.host_storage = None;
+        spec.bindings.clear();
+        declare(spec, "Website Contributor", "bus", "shared");
+    }));
+    assert_eq!(near(&evaluation), [], "no action on data is missing");
+}
+
+#[test]
+fn what_one_role_would_meet_is_told_once_with_everything_that_asks_for_it() {
+    let policy = policy(|spec| {
+        spec.platform.host_storage = None;
+        spec.bindings.clear();
+        trigger(spec, "uploads", "blobTrigger", "files", "", "shared");
+        trigger(spec, "copies", "blobTrigger", "files", "", "shared");
+        declare(spec, "Storage Blob Data Owner", "files", "shared");
+        declare(spec, "Storage Queue Data Contributor", "files", "system");
+        declare(spec, "Storage Queue Data Contributor", "files", "shared");
+    });
+    let evaluation = World::without_grants(&policy).evaluate(&policy);
+    let told = evaluation.findings.iter().map(|finding| (finding.code(), finding.subject()));
+    let together = "bindings/uploads, bindings/copies, grants/2";
+    let expected = ["bindings/uploads, bindings/copies", together, "grants/0", "grants/1"];
+    assert!(told.eq(expected.map(|subject| ("role-missing", subject.to_owned()))), "{:?}", evaluation.findings);
+    let lacking = evaluation.findings.iter().find_map(|finding| match finding {
+        Finding::RoleMissing { missing, .. } if finding.subject() == together => Some(missing.clone()),
+        _ => None,
+    });
+    let apart = evaluation
+        .requirements
+        .iter()
+        .filter(|one| one.role == "Storage Queue Data Contributor" && one.principal == Some(principal(SHARED)));
+    let (mut all, mut requirements) = (Vec::new(), 0);
+    for one in apart {
+        let Access::Missing(actions) = &one.access else { panic!("nothing is granted") };
+        all.extend(actions.iter().filter(|action| !all.contains(*action)).cloned().collect::<Vec<_>>());
+        requirements += 1;
+    }
+    assert!(requirements > 1, "they are asked one by one");
+    assert_eq!(lacking, Some(all));
+}
+
+#[test]
 fn a_role_that_is_not_defined_is_unknown_and_not_missing() {
     let policy = policy(|spec| declare(spec, "Queue Whisperer", "bus", "shared"));
     let evaluation = World::matching_but_last(&policy).evaluate(&policy);

@@ -9,7 +9,10 @@ use crate::{
         binding::{self, AccessKind, Account, ColumnEntry, Plane, Row},
         vault::{Contents, VaultPermission},
     },
-    model::Scope,
+    model::{
+        Scope,
+        spelling::{did_you_mean, with_article},
+    },
     policy::declared::{Identity, Origin, Requirement, RoleName, Unchecked, Wanted},
 };
 
@@ -199,14 +202,16 @@ impl Parser {
         let origin = Origin::Binding(name.clone());
         let keeps_leases = row.needs.iter().any(|need| need.account == Account::Leases);
         if leases.is_some() && !keeps_leases {
-            self.fault(&format!("{field}.leases"), format!("means nothing for a `{type_}`"));
+            self.fault(&format!("{field}.leases"), format!("means nothing for {}", with_article(type_)));
         }
         let reason = row.reason.as_deref().unwrap_or_default();
         let on_host = row.host_by_default && resource.is_empty();
         if matches!(row.access, AccessKind::None | AccessKind::Unsupported) || on_host {
             let why = match row.access {
-                AccessKind::Unsupported => format!("a `{type_}` has no identity-based connection: it {reason}"),
-                AccessKind::None => format!("a `{type_}` asks no identity of its own"),
+                AccessKind::Unsupported => {
+                    format!("{} has no identity-based connection: it {reason}", with_article(type_))
+                }
+                AccessKind::None => format!("{} asks no identity of its own", with_article(type_)),
                 AccessKind::Roles | AccessKind::Database => "the identity is that of `platform.hostStorage`".to_owned(),
             };
             for (member, value) in [("resource", resource), ("entity", entity), ("identity", identity)] {
@@ -278,7 +283,8 @@ impl Parser {
         let problem = if row.entities.is_empty() {
             format!("`{entity}` must be left out: the whole resource is meant")
         } else {
-            format!("`{entity}` is not of the kind {}", row.entities.join(" or "))
+            let meant = did_you_mean(kind, row.entities.iter().map(String::as_str));
+            format!("`{entity}` is not of the kind {}{meant}", row.entities.join(" or "))
         };
         self.fault(&format!("{field}.entity"), problem);
         None

@@ -113,6 +113,52 @@ fn each_mistake_is_refused_at_its_field() {
 }
 
 #[test]
+fn a_misspelt_name_is_answered_with_the_one_that_was_meant() {
+    let table: &[(&str, &str, Edit)] = &[
+        ("spec.bindings[0].type", "serviceBusTrigger", |spec| {
+            "serviceBusTriger".clone_into(&mut spec.bindings[0].type_);
+        }),
+        ("spec.bindings[0].resource", "bus", |spec| "buss".clone_into(&mut spec.bindings[0].resource)),
+        ("spec.bindings[0].identity", "shared", |spec| "shraed".clone_into(&mut spec.bindings[0].identity)),
+        ("spec.bindings[0].entity", "queues", |spec| "queue/incoming".clone_into(&mut spec.bindings[0].entity)),
+        ("spec.bindings[0].scaling", "QueueLength", |spec| {
+            "queueLength".clone_into(&mut spec.bindings[0].scaling);
+        }),
+        ("spec.vaults[0].access.secrets", "list", |spec| fixtures::vault(spec, "RBAC", "shared", &["lsit"])),
+    ];
+    for (field, meant, edit) in table {
+        let found = violations(edit);
+        let end = format!("; did you mean `{meant}`?");
+        assert!(
+            matches!(found.as_slice(), [(at, why)] if at == field && why.ends_with(&end)),
+            "expected {meant} at {field}, found {found:?}"
+        );
+    }
+    let far = violations(|spec| "nothing-like-it".clone_into(&mut spec.bindings[0].resource));
+    assert_eq!(far[0].1, "`nothing-like-it` is not a name in resources");
+}
+
+#[test]
+fn a_mistake_in_a_list_names_the_entry() {
+    let error = Policy::parse(&object(|spec| {
+        "10s".clone_into(&mut spec.interval);
+        "buss".clone_into(&mut spec.bindings[0].resource);
+        declare(spec, "Reader", "nowhere", "shared");
+    }));
+    let told: Vec<_> = error.expect_err("refused").violations.iter().map(ToString::to_string).collect();
+    let places: Vec<_> = told.iter().map(|line| line.split(": ").next().unwrap_or_default()).collect();
+    assert_eq!(places, ["spec.interval", "spec.bindings[0].resource (incoming)", "spec.grants[0].resource (Reader)"]);
+    let twice = Policy::parse(&object(|spec| {
+        trigger(spec, "incoming", "timerTrigger", "", "", "");
+    }));
+    assert_eq!(
+        twice.expect_err("refused").to_string(),
+        "spec.bindings[1].name: `incoming` is declared twice",
+        "the problem names it already"
+    );
+}
+
+#[test]
 fn unusual_and_right_policies_are_accepted() {
     let table: &[(&str, Edit)] = &[
         ("the shortest interval", |spec| "30s".clone_into(&mut spec.interval)),

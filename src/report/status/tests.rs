@@ -79,7 +79,8 @@ fn gone() -> Report {
 }
 
 fn invalid() -> Report {
-    let violation = Violation { field: "spec.interval".to_owned(), problem: "is too short".to_owned() };
+    let violation =
+        Violation { field: "spec.interval".to_owned(), entry: String::new(), problem: "is too short".to_owned() };
     report(PassResult::Invalid(PolicyError { violations: vec![violation] }))
 }
 
