@@ -62,7 +62,8 @@ async fn compare(verb: CheckArguments, mode: Option<Mode>, with_plan: bool) -> R
     let code = ExitCode::worst(reports.iter().map(|report| exit_code(report, &verb)));
     match verb.output {
         Output::Text => {
-            let texts: String = reports.iter().map(|report| report::text(report, with_plan)).collect();
+            let texts: String =
+                reports.iter().map(|report| report::text(report, exit_code(report, &verb), with_plan)).collect();
             super::print(&format!("{texts}{}\n", summary(&reports, &verb)));
         }
         Output::Json => {

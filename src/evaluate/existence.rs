@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Access, Evaluated, Finding};
+use super::{Access, Evaluated, Finding, together};
 use crate::{
     catalog::{binding::Plane, services},
     model::{Observed, Reading, Scope, cosmos::account_of},
@@ -22,19 +22,8 @@ pub(super) fn gone(requirement: &Requirement, observed: &Observed, findings: &mu
             absent.find(|(resource, _)| resource.reaches(&requirement.scope)).map(|(resource, _)| resource.clone())
         }
     }?;
-    let known = findings.iter_mut().find_map(|finding| match finding {
-        Finding::ResourceNotFound { origins, resource: known } if *known == resource => Some(origins),
-        _ => None,
-    });
-    let new = requirement.origins.iter().cloned();
-    match known {
-        Some(origins) => {
-            origins.extend(new);
-            origins.sort();
-            origins.dedup();
-        }
-        None => findings.push(Finding::ResourceNotFound { origins: new.collect(), resource }),
-    }
+    let origins = requirement.origins.clone();
+    together::tell(findings, Finding::ResourceNotFound { origins, resource });
     Some(Evaluated::unanswered(requirement, Access::NoResource))
 }
 

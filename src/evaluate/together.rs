@@ -1,4 +1,4 @@
-//! Findings that one role assignment would settle are told once, with everything in the policy that asks for it.
+//! Findings that one deed would settle are told once, with everything in the policy that asks for it.
 
 use super::Finding;
 
@@ -44,6 +44,10 @@ fn joins(known: &mut Finding, new: &Finding) -> bool {
             Finding::AccessDenied { origins, identity, scope, by },
             Finding::AccessDenied { origins: more, identity: who, scope: place, by: name },
         ) if identity == who && scope == place && by == name => extend(origins, more),
+        (
+            Finding::ResourceNotFound { origins, resource },
+            Finding::ResourceNotFound { origins: more, resource: gone },
+        ) if resource == gone => extend(origins, more),
         (
             Finding::GrantEnds { origins, identity, role, scope, ends },
             Finding::GrantEnds { origins: more, identity: who, role: what, scope: place, ends: at },

@@ -8,13 +8,13 @@ use crate::{
     plan::{Change, Step},
 };
 
-/// The report as lines. `with_plan` adds the steps and what is held.
+/// The report as lines, under the exit code that it is given. `with_plan` adds the steps and what is held.
 #[must_use]
-pub fn text(report: &Report, with_plan: bool) -> String {
+pub fn text(report: &Report, code: ExitCode, with_plan: bool) -> String {
     let mut out = String::new();
-    let verdict = match report.exit_code() {
+    let verdict = match code {
+        _ if matches!(report.situation(), Situation::Propagating(_)) => "WAITING",
         ExitCode::Compliant => "ok",
-        ExitCode::Drift if matches!(report.situation(), Situation::Propagating(_)) => "WAITING",
         ExitCode::Drift => "DRIFT",
         ExitCode::Undetermined => "UNKNOWN",
         ExitCode::Error => "ERROR",

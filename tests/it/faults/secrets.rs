@@ -71,7 +71,11 @@ async fn the_token_is_not_logged_by_a_pass_that_reads_writes_and_fails() {
         let failed = passes::enforce(&bench).await;
         assert_eq!((wrote.exit_code(), failed.exit_code()), (ExitCode::Drift, ExitCode::Undetermined), "{answer}");
         for report in [wrote, failed] {
-            shown.extend([format!("{report:?}"), report::text(&report, true), report::json(&report).to_string()]);
+            shown.extend([
+                format!("{report:?}"),
+                report::text(&report, report.exit_code(), true),
+                report::json(&report).to_string(),
+            ]);
         }
         let (name, grant) = planned_grant();
         if let Err(failure) = bench.azure.create_grant(&uploads(), &name, &grant).await {

@@ -223,6 +223,11 @@ fn lacking(run: &Run, policy: &Value) -> Vec<(String, bool)> {
             Who::User(id) => run.arm.document(id),
         };
         let Some(principal) = facts::principal(&need.who, Some(&site), identity.as_ref()) else { continue };
+        // The vault's own mode is looked at first, and a vault that is gone is no place for roles.
+        if uses_roles(run, &need) && !is_there(run, &need.scope) {
+            lacking.push((format!("what holds {}", need.scope), false));
+            continue;
+        }
         if !uses_roles(run, &need) || grants.iter().any(|grant| grant.meets(&principal, &need)) {
             continue;
         }
@@ -233,6 +238,12 @@ fn lacking(run: &Run, policy: &Value) -> Vec<(String, bool)> {
         lacking.push((format!("{} at {}", need.role, need.scope), may));
     }
     lacking
+}
+
+/// Whether the resource that a scope is or lies in exists. Its id ends after the provider, the type and the name.
+fn is_there(run: &Run, scope: &str) -> bool {
+    let segments: Vec<_> = scope.split('/').take(9).collect();
+    segments.len() < 9 || run.arm.document(&segments.join("/")).is_some()
 }
 
 fn max_changes(policy: &Value) -> i64 {
