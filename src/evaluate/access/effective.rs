@@ -35,11 +35,10 @@ pub(super) enum Coverage<'a> {
 }
 
 impl<'a> Question<'a> {
-    /// The grants that may count here: the principal's own, and every group's.
+    /// The grants that may count here: the principal's own, and those of all that may be a group.
     pub(super) fn reaching(&self) -> impl Iterator<Item = &'a Grant> {
-        let (access, scope, principal) = (self.access, self.scope, self.principal);
-        let own = move |grant: &&Grant| grant.principal == principal || grant.principal_kind == PrincipalKind::Group;
-        let here = access.grants.that_may_reach(principal).filter(own).filter(move |grant| grant.scope.reaches(scope));
+        let (access, scope) = (self.access, self.scope);
+        let here = access.grants.that_may_reach(self.principal).filter(move |grant| grant.scope.reaches(scope));
         here.filter(|grant| !self.is_over(grant))
     }
 
@@ -91,9 +90,12 @@ impl<'a> Question<'a> {
             Coverage::Young(grant, until)
         } else if let Some(grant) = group {
             self.ask();
+            let holder = match grant.principal_kind {
+                PrincipalKind::Group => format!("group {}", grant.principal),
+                _ => format!("{}, which may be a group,", grant.principal),
+            };
             Coverage::Undecided(format!(
-                "a grant to group {} would cover it, and whether the identity is a member could not be read",
-                grant.principal
+                "a grant to {holder} would cover it, and whether the identity is a member could not be read"
             ))
         } else if let Some(grant) = undefined {
             Coverage::Undecided(format!(

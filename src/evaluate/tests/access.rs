@@ -11,7 +11,7 @@ use crate::{
             role_id,
         },
     },
-    model::{Condition, Denied, DenyAssignment, FailureClass, Reading, Scope},
+    model::{Condition, Denied, DenyAssignment, FailureClass, PrincipalKind, Reading, Scope},
     policy::{
         Policy,
         fixtures::{SUBSCRIPTION, declare, own, policy, queue, trigger},
@@ -221,6 +221,28 @@ fn a_groups_grant_is_asked_about_and_then_counts_as_the_answer_says() {
     assert!(matches!(told(Reading::Absent { at: now() }), Access::Missing(_)));
     let denied = failure(FailureClass::Denied, "AuthorizationFailed");
     assert!(matches!(told(Reading::Unreadable(denied)), Access::Unknown(_)));
+}
+
+#[test]
+fn whoever_may_be_a_group_is_asked_about_like_one() {
+    let mut world = world();
+    let id = world.group_grant(RECEIVER, &queue());
+    let key = (principal(SHARED), SUBSCRIPTION.to_owned());
+    let mut of_kind = |kind| {
+        world.each_list(|access| access.grants.iter_mut().for_each(|grant| grant.principal_kind = kind));
+        world.observed.through_groups.remove(&key);
+        let asked = world.evaluate(&receiving());
+        world.observed.through_groups.insert(key.clone(), Reading::Present { value: vec![id.clone()], at: now() });
+        (asked, world.evaluate(&receiving()).requirements[0].access.clone())
+    };
+    let (asked, told) = of_kind(PrincipalKind::Unknown);
+    assert!(asked.ask_groups.contains(&key) && matches!(told, Access::Satisfied(_)), "{told:?}");
+    let Access::Unknown(because) = &asked.requirements[0].access else { panic!("{asked:?}") };
+    assert!(because.contains("which may be a group"), "{because}");
+    for certain in [PrincipalKind::ServicePrincipal, PrincipalKind::Other] {
+        let (asked, told) = of_kind(certain);
+        assert!(asked.ask_groups.is_empty() && matches!(told, Access::Missing(_)), "{certain:?}: {told:?}");
+    }
 }
 
 #[test]

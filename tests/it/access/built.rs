@@ -184,10 +184,10 @@ impl Builder<'_> {
         let grants = listed.map(|(number, grant)| Grant {
             id: grant_id(number, grant.place),
             principal: principal(grant.who),
-            principal_kind: if grant.who >= FIRST_GROUP {
-                PrincipalKind::Group
-            } else {
-                PrincipalKind::ServicePrincipal
+            principal_kind: match grant.who {
+                _ if grant.untyped => PrincipalKind::Unknown,
+                FIRST_GROUP.. => PrincipalKind::Group,
+                _ => PrincipalKind::ServicePrincipal,
             },
             role: role_id(grant.role),
             scope: scope(grant.place),

@@ -3,7 +3,7 @@
 
 use super::{
     condition::{Drawn, Said},
-    estate::{Deny, Entry, Estate, FIRST_GROUP, Held, Members, Need, PLACES, Principal, ROLES, Wanted, Whom},
+    estate::{Deny, Entry, Estate, Held, Members, Need, PLACES, Principal, ROLES, Wanted, Whom},
     universe::{Actions, NONE, Universe, has, with, without},
 };
 
@@ -143,7 +143,7 @@ impl Oracle<'_> {
         }
         let reaches = if grant.who == need.who {
             Said::Yes
-        } else if grant.who >= FIRST_GROUP {
+        } else if grant.may_be_of_group() {
             self.is_member(grant.who, need)
         } else {
             Said::No
@@ -212,9 +212,9 @@ impl Oracle<'_> {
         let subscription = PLACES[need.place].subscription;
         let is_listed = |grant: &&Held| {
             let place = PLACES[grant.place].subscription;
-            grant.who == group && (place.is_none() || place == subscription)
+            grant.who == group && grant.may_be_of_group() && (place.is_none() || place == subscription)
         };
-        if group < FIRST_GROUP || !self.estate.grants.iter().any(|grant| is_listed(&grant)) {
+        if !self.estate.grants.iter().any(|grant| is_listed(&grant)) {
             return Said::Unclear;
         }
         match &self.estate.members[need.who][subscription.expect("needs are in subscriptions")] {
