@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Access, DecidingGrant, Question, denial::Denial, effective::Coverage};
 use crate::{
-    evaluate::operation::{Operation, Ways},
+    evaluate::operation::{Operation, Ways, patterns},
     model::{Condition, PermissionSet, condition::Request},
 };
 
@@ -147,10 +147,7 @@ impl<'a> Question<'a> {
         let entries: Vec<&PermissionSet> = of_roles.chain(of_denies).collect();
         let on_grants = self.reaching().filter_map(|grant| grant.condition.as_ref());
         let of_denials = denies().filter_map(|deny| deny.condition.as_ref());
-        let in_entries = entries.iter().filter_map(|entry| entry.condition.as_ref());
-        let conditions = on_grants.chain(of_denials).chain(in_entries).flat_map(Condition::action_patterns);
-        let lists = entries.iter().map(|entry| entry.plane(operation.data));
-        let patterns = lists.flat_map(|(allowed, taken)| allowed.iter().chain(taken)).map(String::as_str);
-        patterns.chain(conditions).collect()
+        let conditions = on_grants.chain(of_denials).flat_map(Condition::action_patterns);
+        entries.into_iter().flat_map(|entry| patterns(entry, operation.data)).chain(conditions).collect()
     }
 }
