@@ -2,7 +2,9 @@
 
 use crate::{
     catalog::{self, binding::Right},
-    model::{Condition, PermissionSet, Role, Scope, SubscriptionAccess, Truth, condition::Request, pattern},
+    model::{
+        Condition, PermissionSet, Role, Scope, SubscriptionAccess, Truth, condition::Request, pattern, pattern::Work,
+    },
     policy::{Identity, Policy, Requirement, RoleName, Wanted},
 };
 
@@ -17,9 +19,9 @@ pub(super) struct Operation {
 
 impl Operation {
     /// Actions of which each stands for all that `apart` does not tell from it; none when there are too many.
-    pub(super) fn actions(&self, apart: &[&str]) -> Option<Vec<String>> {
+    pub(super) fn actions(&self, apart: &[&str], work: &Work) -> Option<Vec<String>> {
         let all: Vec<&str> = apart.iter().copied().chain(self.except.iter().map(String::as_str)).collect();
-        let mut actions = pattern::samples(&self.pattern, &all)?;
+        let mut actions = pattern::samples(&self.pattern, &all, work)?;
         actions.retain(|action| !self.except.iter().any(|except| pattern::covers(except, action)));
         Some(actions)
     }
@@ -63,7 +65,8 @@ fn asked(wanted: &Wanted, role: &Role) -> Vec<Ways> {
                 })
             });
             // What the role takes back whole is not asked for.
-            let operations = operations.filter(|operation| operation.actions(&[]) != Some(Vec::new()));
+            let work = Work::default();
+            let operations = operations.filter(|operation| operation.actions(&[], &work) != Some(Vec::new()));
             operations.map(|operation| vec![vec![operation]]).collect()
         }
     }
@@ -84,9 +87,10 @@ fn recommends(wanted: &Wanted, role: &Role) -> bool {
 pub fn stands_in(policy: &Policy, identity: &Identity, scope: &Scope, role: &Role, other: &Role) -> bool {
     let needs = policy.needs().filter(|need| need.identity == *identity && need.scope == *scope);
     let mut needs = needs.filter(|need| recommends(&need.wanted, role)).peekable();
+    let work = Work::default();
     let allows = |operation: &Operation| {
         let apart: Vec<&str> = other.permissions.iter().flat_map(|entry| patterns(entry, operation.data)).collect();
-        operation.actions(&apart).is_some_and(|actions| {
+        operation.actions(&apart, &work).is_some_and(|actions| {
             actions.iter().all(|action| {
                 let request = Request { data: operation.data, action, resource: scope, assignment: None };
                 other.permissions.iter().any(|entry| entry.serves(&request) == Truth::True)

@@ -14,7 +14,7 @@ use crate::{
     model::{Condition, Denied, DenyAssignment, FailureClass, PrincipalKind, Reading, Scope},
     policy::{
         Policy,
-        fixtures::{SUBSCRIPTION, declare, own, policy, queue, trigger},
+        fixtures::{SUBSCRIPTION, declare, host_account, own, policy, queue, trigger},
     },
 };
 
@@ -298,6 +298,21 @@ fn young(role: &str, at: &Scope, changed: Option<Timestamp>) -> Access {
     let mut world = world();
     world.grant(SHARED, role, at).changed = changed;
     answer(&world)
+}
+
+#[test]
+fn a_hostile_role_leaves_the_answer_open_and_never_missing() {
+    const HOSTILE: &str = "Hostile";
+    let policy = policy(|spec| declare(spec, HOSTILE, "host", "shared"));
+    let mut world = World::without_grants(&policy);
+    let starry: Vec<String> = (0..3000).map(|at| format!("*{}*", format!("{at}*").repeat(100))).collect();
+    let starry: Vec<&str> = starry.iter().map(String::as_str).collect();
+    let role = world.define("c0570111-0000-4000-8000-000000000006", HOSTILE, vec![data(&["*"], &[])]);
+    let other = world.define("c0570111-0000-4000-8000-000000000007", "Other", vec![data(&starry, &[])]);
+    world.grant_id(SHARED, other, &host_account());
+    let declared = world.evaluate(&policy).requirements.into_iter().find(|one| one.role_id == Some(role));
+    let Some(Access::Unknown(because)) = declared.map(|one| one.access) else { panic!("it is left open") };
+    assert!(because.contains("too many patterns"), "{because}");
 }
 
 #[test]
