@@ -49,6 +49,7 @@ impl<'a> Question<'a> {
         let mut young: Option<(Timestamp, &Grant)> = None;
         let mut conditioned: Option<(&Grant, String)> = None;
         let mut group: Option<&Grant> = None;
+        let mut would_do = false;
         let mut undefined: Option<&Grant> = None;
         for grant in self.reaching() {
             let role = self.access.roles.get(&grant.role);
@@ -62,6 +63,7 @@ impl<'a> Question<'a> {
                     Some(false) => continue,
                     None => {
                         group = Some(first(group, grant));
+                        would_do |= serves == Some(Truth::True);
                         continue;
                     }
                 }
@@ -88,7 +90,8 @@ impl<'a> Question<'a> {
             Coverage::Settled(grant)
         } else if let Some((until, grant)) = young {
             Coverage::Young(grant, until)
-        } else if let Some(grant) = group {
+        } else if let Some(grant) = group.filter(|_| would_do || (undefined.is_none() && conditioned.is_none())) {
+            // To be told of one more grant that cannot be judged would help nobody.
             self.ask();
             let holder = match grant.principal_kind {
                 PrincipalKind::Group => format!("group {}", grant.principal),
