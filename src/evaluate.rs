@@ -24,6 +24,7 @@ pub use decision::{Answer, Decision, Hypothesis, HypothesisVerdict, Node, Questi
 pub use excess::{Excess, excess};
 pub use finding::{Effect, Finding, NearMiss};
 pub use identity::PrincipalState;
+pub use operation::stands_in;
 pub use unneeded::{Kept, unneeded};
 
 use crate::{

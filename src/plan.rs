@@ -5,6 +5,7 @@ mod circumstances;
 mod execution;
 mod farewell;
 mod held;
+mod least;
 mod request;
 mod step;
 mod wish;
@@ -16,6 +17,7 @@ pub use held::{Held, HoldReason};
 pub use request::{IDENTITY_API, Method, ROLE_ASSIGNMENT_API, Request};
 pub use step::{Change, GrantRole, IdentityChange, Reattach, RevokeRole, Step};
 
+use least::least;
 use wish::{Wish, WishedChange, waiting, wishes};
 
 use crate::{
@@ -53,7 +55,18 @@ pub fn plan(
     let (mode, limit) = applicable_mode(policy, verdict, circumstances);
     let mut held = Vec::new();
     let mut accepted = Vec::new();
-    for wish in wishes(policy, evaluation, circumstances, role) {
+    let asked = wishes(policy, evaluation, circumstances, role).into_iter().map(|wish| {
+        let wish = wish?;
+        let reason = refuse(policy, verdict, (mode, limit.as_ref()), &wish)
+            .or_else(|| circumstances.stops(wish.written(policy)).cloned().map(HoldReason::BreakerOpen))
+            .or_else(|| lacks_evidence(evaluation, circumstances, &wish))
+            .or_else(|| too_much(policy, evaluation, circumstances, &wish));
+        match reason {
+            Some(reason) => Err(Held { kind: Some(wish.kind), subject: wish.subject(), reason }),
+            None => Ok(wish),
+        }
+    });
+    for wish in least(policy, asked.collect()) {
         let wish = match wish {
             Ok(wish) => wish,
             Err(unhelped) => {
@@ -61,24 +74,16 @@ pub fn plan(
                 continue;
             }
         };
-        let reason = refuse(policy, verdict, (mode, limit.as_ref()), &wish)
-            .or_else(|| circumstances.stops(wish.written(policy)).cloned().map(HoldReason::BreakerOpen))
-            .or_else(|| lacks_evidence(evaluation, circumstances, &wish))
-            .or_else(|| too_much(policy, evaluation, circumstances, &wish));
+        // Planned over the block as it is: after another write it would put back what was there before. And the host
+        // that is to be restarted may be made anew by that write.
+        let is_over_block = matches!(wish.change, WishedChange::Reattach(_) | WishedChange::Restart);
+        let reason = if accepted.len() >= policy.max_changes {
+            Some(HoldReason::MaxChanges(policy.max_changes))
+        } else {
+            (is_over_block && accepted.iter().any(Wish::writes_block)).then_some(HoldReason::AnotherIdentityWrite)
+        };
         match reason {
             Some(reason) => held.push(Held { kind: Some(wish.kind), subject: wish.subject(), reason }),
-            None if accepted.len() >= policy.max_changes => {
-                let reason = HoldReason::MaxChanges(policy.max_changes);
-                held.push(Held { kind: Some(wish.kind), subject: wish.subject(), reason });
-            }
-            // Planned over the block as it is: after another write it would put back what was there before. And the host
-            // that is to be restarted may be made anew by that write.
-            None if matches!(wish.change, WishedChange::Reattach(_) | WishedChange::Restart)
-                && accepted.iter().any(Wish::writes_block) =>
-            {
-                let reason = HoldReason::AnotherIdentityWrite;
-                held.push(Held { kind: Some(wish.kind), subject: wish.subject(), reason });
-            }
             None => accepted.push(wish),
         }
     }

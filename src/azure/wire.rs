@@ -193,7 +193,6 @@ pub(super) fn grant(document: &Value) -> Result<Option<Grant>, Failure> {
         principal,
         role,
         scope,
-        // Old api-versions leave the type out.
         principal_kind: principal_kind(properties.principal_type.as_deref()),
         condition: condition(properties.condition.as_deref(), properties.condition_version.as_deref()),
         changed,
@@ -208,12 +207,16 @@ fn scope_of(id: &Scope) -> Scope {
     Scope::lenient(&id.as_str()[..end])
 }
 
+/// Old api-versions leave the type out, and what is not known to be one principal may have members.
 fn principal_kind(text: Option<&str>) -> PrincipalKind {
-    match text {
-        Some(kind) if kind.eq_ignore_ascii_case("Group") => PrincipalKind::Group,
-        Some(kind) if kind.eq_ignore_ascii_case("ServicePrincipal") => PrincipalKind::ServicePrincipal,
-        _ => PrincipalKind::Other,
-    }
+    let known = [
+        ("ServicePrincipal", PrincipalKind::ServicePrincipal),
+        ("Group", PrincipalKind::Group),
+        ("User", PrincipalKind::Other),
+        ("Device", PrincipalKind::Other),
+    ];
+    let is_it = |(name, _): &(&str, _)| text.is_some_and(|text| text.eq_ignore_ascii_case(name));
+    known.into_iter().find(is_it).map_or(PrincipalKind::Unknown, |(_, kind)| kind)
 }
 
 /// Azure's times have 0 to 7 digits of a second, and one family writes a blank for the `T` or leaves the zone out.
@@ -335,13 +338,7 @@ impl DeniedPrincipal {
         if id.to_string() == EVERYONE {
             return Denied::Everyone;
         }
-        // What is not known to be one principal may have members.
-        match self.type_.as_deref() {
-            Some(kind) if ["ServicePrincipal", "User"].iter().any(|one| kind.eq_ignore_ascii_case(one)) => {
-                Denied::Principal(id)
-            }
-            _ => Denied::Group(id),
-        }
+        if principal_kind(self.type_.as_deref()).may_have_members() { Denied::Group(id) } else { Denied::Principal(id) }
     }
 }
 

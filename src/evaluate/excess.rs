@@ -9,7 +9,7 @@ use super::{
     operation::{Operation, has_part_in, operations},
 };
 use crate::{
-    model::{Grant, Observed, PrincipalId, Reading, Role, Scope, SubscriptionAccess},
+    model::{Grant, Observed, PrincipalId, Reading, Role, Scope, SubscriptionAccess, pattern::Work},
     policy::{Identity, Policy, Requirement, leads_to_more_rights},
 };
 
@@ -164,12 +164,13 @@ fn allows_more(role: &Role, others: &[&Role]) -> bool {
         })
     });
     let entries: Vec<_> = others.iter().flat_map(|other| &other.permissions).collect();
+    let work = Work::default();
     wanted.into_iter().any(|operation| {
         let lists = entries.iter().map(|entry| entry.plane(operation.data));
         let apart: Vec<&str> =
             lists.flat_map(|(allowed, taken)| allowed.iter().chain(taken)).map(String::as_str).collect();
         // Too many patterns to compare are more than a least role has.
-        operation.actions(&apart).is_none_or(|actions| {
+        operation.actions(&apart, &work).is_none_or(|actions| {
             actions.iter().any(|action| !entries.iter().any(|entry| entry.names(operation.data, action)))
         })
     })

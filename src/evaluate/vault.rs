@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::{Finding, PrincipalState, access::Question};
 use crate::{
     catalog::vault::{Contents, VaultPermission},
-    model::{AccessEntry, Observed, PrincipalId, PrincipalKind, Reading, Vault, VaultMode},
+    model::{AccessEntry, Observed, PrincipalId, Reading, Vault, VaultMode},
     policy::{Identity, Policy, Requirement, VaultRequirement},
 };
 
@@ -132,7 +132,7 @@ impl Asked<'_> {
         let Self { principal, observed, now, .. } = *self;
         let question = Question { principal, scope, access, observed, now, ended_by: None, ask_groups };
         let mut held = access.grants.held_by(entry.object);
-        if held.any(|grant| grant.principal_kind == PrincipalKind::ServicePrincipal) {
+        if held.any(|grant| !grant.principal_kind.may_have_members()) {
             return Some(false);
         }
         question.is_member(entry.object)

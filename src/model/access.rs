@@ -11,8 +11,21 @@ pub enum PrincipalKind {
     ServicePrincipal,
     /// A group: whoever is in it.
     Group,
-    /// A user, a device, a foreign group, or a type this version does not know.
+    /// A user or a device.
     Other,
+    /// Left out, as by old api-versions, a foreign group, or a type that this version does not know.
+    Unknown,
+}
+
+impl PrincipalKind {
+    /// Whether it is a group, or cannot be said to be none: then others may be in it.
+    #[must_use]
+    pub fn may_have_members(self) -> bool {
+        match self {
+            Self::Group | Self::Unknown => true,
+            Self::ServicePrincipal | Self::Other => false,
+        }
+    }
 }
 
 /// A principal × role × scope: a role assignment.

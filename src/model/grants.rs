@@ -6,7 +6,7 @@ use std::{
     sync::OnceLock,
 };
 
-use super::{Grant, PrincipalId, PrincipalKind};
+use super::{Grant, PrincipalId};
 
 /// A list of grants that knows by whom they are held.
 #[derive(Clone, Debug, Default)]
@@ -19,37 +19,35 @@ pub struct Grants {
 #[derive(Clone, Debug, Default)]
 struct Index {
     by_principal: BTreeMap<PrincipalId, Vec<usize>>,
+    /// And of what may be one.
     of_groups: Vec<usize>,
 }
 
 impl Grants {
-    /// Those that name the principal, and those that name a group, which may reach it too.
+    /// Those that name the principal, and those that name a group, or what may be one: they may reach it too.
     pub fn that_may_reach(&self, principal: PrincipalId) -> impl Iterator<Item = &Grant> {
-        let index = self.index();
-        let own = index.by_principal.get(&principal).into_iter().flatten();
-        own.chain(&index.of_groups).filter_map(|at| self.all.get(*at))
+        let of_groups = self.index().of_groups.iter().filter_map(|at| self.all.get(*at));
+        self.held_by(principal).chain(of_groups.filter(move |grant| grant.principal != principal))
     }
 
     /// Those that name the principal.
     pub fn held_by(&self, principal: PrincipalId) -> impl Iterator<Item = &Grant> {
-        self.that_may_reach(principal).filter(move |grant| grant.principal == principal)
+        let own = self.index().by_principal.get(&principal).into_iter().flatten();
+        own.filter_map(|at| self.all.get(*at))
     }
 
-    /// Those that name the group.
+    /// Those that name the group, if it may be one.
     pub fn of_group(&self, group: PrincipalId) -> impl Iterator<Item = &Grant> {
-        let of_groups = self.index().of_groups.iter().filter_map(|at| self.all.get(*at));
-        of_groups.filter(move |grant| grant.principal == group)
+        self.held_by(group).filter(|grant| grant.principal_kind.may_have_members())
     }
 
     fn index(&self) -> &Index {
         self.index.get_or_init(|| {
             let mut index = Index::default();
             for (at, grant) in self.all.iter().enumerate() {
-                match grant.principal_kind {
-                    PrincipalKind::Group => index.of_groups.push(at),
-                    PrincipalKind::ServicePrincipal | PrincipalKind::Other => {
-                        index.by_principal.entry(grant.principal).or_default().push(at);
-                    }
+                index.by_principal.entry(grant.principal).or_default().push(at);
+                if grant.principal_kind.may_have_members() {
+                    index.of_groups.push(at);
                 }
             }
             index

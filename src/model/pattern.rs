@@ -4,7 +4,7 @@
 
 mod samples;
 
-pub use samples::samples;
+pub use samples::{Work, samples};
 
 /// Whether every action that `narrow` matches is matched by `wide`. Exact for a `narrow` without `*`, and never says
 /// yes wrongly for one with it.
@@ -31,12 +31,8 @@ pub fn overlap(left: &str, right: &str) -> bool {
     if !left.contains('*') && !right.contains('*') {
         return left.eq_ignore_ascii_case(right);
     }
-    // Where neither has had a star yet, from the beginning or from the end, a first difference is final. Most pairs end
-    // here, and this is asked of every action of a role before each grant.
-    let is_plain = |(a, b): &(u8, u8)| *a != b'*' && *b != b'*';
-    let differs = |(a, b): (u8, u8)| !a.eq_ignore_ascii_case(&b);
-    let (forward, backward) = (left.bytes().zip(right.bytes()), left.bytes().rev().zip(right.bytes().rev()));
-    if forward.take_while(is_plain).any(differs) || backward.take_while(is_plain).any(differs) {
+    // Most pairs end here, and this is asked of every action of a role before each grant.
+    if differ_at_an_end(left, right) {
         return false;
     }
     let (left, right) = (lower(left), lower(right));
@@ -60,6 +56,14 @@ pub fn overlap(left: &str, right: &str) -> bool {
         reach = next;
     }
     reach[right.len()]
+}
+
+/// Where neither has had a star yet, from the beginning or from the end, a first difference is final.
+fn differ_at_an_end(left: &str, right: &str) -> bool {
+    let is_plain = |(a, b): &(u8, u8)| *a != b'*' && *b != b'*';
+    let differs = |(a, b): (u8, u8)| !a.eq_ignore_ascii_case(&b);
+    let (forward, backward) = (left.bytes().zip(right.bytes()), left.bytes().rev().zip(right.bytes().rev()));
+    forward.take_while(is_plain).any(differs) || backward.take_while(is_plain).any(differs)
 }
 
 fn lower(pattern: &str) -> Vec<u8> {

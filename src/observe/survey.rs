@@ -16,8 +16,8 @@ use crate::{
     catalog::services,
     clock::Clock,
     model::{
-        Census, Ends, Failure, FailureClass, PermissionSet, PrincipalId, PrincipalKind, Reading, Scope, Site,
-        SubscriptionAccess, UserIdentity, Vault, cosmos::CosmosAccess,
+        Census, Ends, Failure, FailureClass, PermissionSet, PrincipalId, Reading, Scope, Site, SubscriptionAccess,
+        UserIdentity, Vault, cosmos::CosmosAccess,
     },
 };
 
@@ -104,7 +104,8 @@ impl Surveys {
         }
     }
 
-    /// The ids of the grants that reach a principal through groups.
+    /// The ids of the grants that reach a principal through groups: all that do and name somebody else, of whatever
+    /// type Azure says that they are.
     pub(super) async fn through_groups(
         &self,
         azure: &Azure,
@@ -114,7 +115,7 @@ impl Surveys {
     ) -> Reading<Vec<Scope>> {
         let read = async || match azure.grants_assigned_to(subscription, principal).await {
             Ok(grants) => {
-                let of_groups = grants.into_iter().filter(|grant| grant.principal_kind == PrincipalKind::Group);
+                let of_groups = grants.into_iter().filter(|grant| grant.principal != principal);
                 Reading::Present { value: of_groups.map(|grant| grant.id).collect(), at: self.clock.now() }
             }
             Err(failure) => Reading::Unreadable(failure),

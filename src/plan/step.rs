@@ -106,6 +106,17 @@ pub struct Reattach {
     pub attached_before: BTreeSet<Scope>,
 }
 
+impl GrantRole {
+    /// Says that it is for these, too.
+    pub(super) fn serves(&mut self, origins: &[Origin]) {
+        for origin in origins {
+            if !self.origins.contains(origin) {
+                self.origins.push(origin.clone());
+            }
+        }
+    }
+}
+
 impl Step {
     pub(super) fn of(change: Change) -> Self {
         let then = match &change {

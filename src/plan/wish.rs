@@ -66,9 +66,7 @@ pub(super) fn wishes(
                 // Two needs may be met by one role: one grant serves both, and says so.
                 let earlier = *granted.entry((*principal, *role_id, scope.clone())).or_insert(wishes.len());
                 if let Some(Ok(Wish { change: WishedChange::Grant(grant), .. })) = wishes.get_mut(earlier) {
-                    let new = origins.iter().filter(|origin| !grant.origins.contains(origin)).cloned();
-                    let new: Vec<_> = new.collect();
-                    grant.origins.extend(new);
+                    grant.serves(origins);
                 } else {
                     let grant = GrantRole {
                         origins: origins.clone(),

@@ -144,6 +144,37 @@ async fn a_custom_role_of_a_resource_group_is_looked_up_before_it_is_judged() {
     assert_eq!(report.exit_code(), ExitCode::Compliant, "{:?}", report.situation());
 }
 
+/// A list of an old api-version, and a nested group: the answer about one principal counts whatever it says of kinds.
+#[tokio::test(start_paused = true)]
+async fn a_grant_without_a_principal_type_counts_if_azure_says_that_it_reaches_the_identity() {
+    const GROUP: &str = "/subscriptions/11111111-aaaa-4bbb-8ccc-000000000001/resourceGroups/rg-functions-prod";
+    const READERS: &str = "9f0e7000-0043-4000-8000-000000000043";
+    for (members, expected) in
+        [("5e57e300-0001-4000-8000-000000000001", ExitCode::Compliant), (READERS, ExitCode::Drift)]
+    {
+        let text = crate::azure::file("world.yaml");
+        let mut world = rolecall::sandbox::arm::World::from_yaml(&text).expect("the world is valid");
+        world.groups.insert(READERS.to_owned(), vec![members.to_owned()]);
+        let clock = rolecall::clock::Clock::starting_at(world.clock.expect("it has a clock"));
+        let arm = ArmSim::new(world, clock);
+        let owner = "/providers/Microsoft.Authorization/roleDefinitions/b7e6dc6d-f1e8-4753-8033-0f276bb0955b";
+        arm.insert(serde_json::json!({
+            "id": format!("{GROUP}/providers/Microsoft.Authorization/roleAssignments/a5516e00-0043-4000-8000-000000000000"),
+            "name": "a5516e00-0043-4000-8000-000000000000",
+            "type": "Microsoft.Authorization/roleAssignments",
+            "properties": {
+                "roleDefinitionId": owner, "principalId": READERS, "scope": GROUP,
+                "createdOn": "2025-11-03T08:15:42Z", "updatedOn": "2025-11-03T08:15:42Z"
+            }
+        }));
+        let (pipeline, authority, policy) = (pipeline(&arm, clock), boundaries(), policy());
+        let report = pipeline.pass(&policy, &authority, None, Intent::Look).await;
+        assert_eq!(report.exit_code(), expected, "{:?}", report.situation());
+        let asked = arm.journal().iter().filter(|request| request.query.contains("assignedTo")).count();
+        assert_eq!(asked, 1, "and nothing is asked twice");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_else_speaks_of_an_app_is_not_told_outside_of_the_boundary() {
     let (arm, clock) = example();

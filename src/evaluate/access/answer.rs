@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::{Access, DecidingGrant, Question, denial::Denial, effective::Coverage};
 use crate::{
-    evaluate::operation::{Operation, Ways},
-    model::{Condition, PermissionSet, condition::Request},
+    evaluate::operation::{Operation, Ways, patterns},
+    model::{Condition, PermissionSet, condition::Request, pattern::Work},
 };
 
 /// What can be said of one way to what is asked, the best first.
@@ -42,8 +42,9 @@ impl<'a> Question<'a> {
         let mut young = BTreeMap::new();
         let mut missing = Vec::new();
         let mut unknown = None;
+        let work = Work::default();
         for ways in asked {
-            match self.best_way(ways) {
+            match self.best_way(ways, &work) {
                 Way::Settled(grants) => settled.extend(grants),
                 Way::Young(acting, grants) => {
                     settled.extend(acting);
@@ -72,11 +73,11 @@ impl<'a> Question<'a> {
 
     /// The most that can be said for any of the ways. One that is denied outweighs one that is merely missing: a grant
     /// might not help.
-    fn best_way(&self, ways: &Ways) -> Way {
+    fn best_way(&self, ways: &Ways, work: &Work) -> Way {
         let mut best: Option<Way> = None;
         let mut missing = Vec::new();
         for operations in ways {
-            match self.way(operations) {
+            match self.way(operations, work) {
                 settled @ Way::Settled(_) => return settled,
                 Way::Missing(operations) => missing.push(operations),
                 way if best.as_ref().is_none_or(|known| way.rank() < known.rank()) => best = Some(way),
@@ -86,13 +87,13 @@ impl<'a> Question<'a> {
         best.unwrap_or_else(|| Way::Missing(missing.join(" or ")))
     }
 
-    fn way(&self, operations: &[Operation]) -> Way {
+    fn way(&self, operations: &[Operation], work: &Work) -> Way {
         let mut settled = BTreeSet::new();
         let mut young = BTreeMap::new();
         let mut missing: Vec<&str> = Vec::new();
         let mut unknown = None;
         for operation in operations {
-            let Some(actions) = operation.actions(&self.apart(operation)) else {
+            let Some(actions) = operation.actions(&self.apart(operation), work) else {
                 unknown.get_or_insert_with(|| "the roles that are held have too many patterns to compare".to_owned());
                 continue;
             };
@@ -147,10 +148,7 @@ impl<'a> Question<'a> {
         let entries: Vec<&PermissionSet> = of_roles.chain(of_denies).collect();
         let on_grants = self.reaching().filter_map(|grant| grant.condition.as_ref());
         let of_denials = denies().filter_map(|deny| deny.condition.as_ref());
-        let in_entries = entries.iter().filter_map(|entry| entry.condition.as_ref());
-        let conditions = on_grants.chain(of_denials).chain(in_entries).flat_map(Condition::action_patterns);
-        let lists = entries.iter().map(|entry| entry.plane(operation.data));
-        let patterns = lists.flat_map(|(allowed, taken)| allowed.iter().chain(taken)).map(String::as_str);
-        patterns.chain(conditions).collect()
+        let conditions = on_grants.chain(of_denials).flat_map(Condition::action_patterns);
+        entries.into_iter().flat_map(|entry| patterns(entry, operation.data)).chain(conditions).collect()
     }
 }

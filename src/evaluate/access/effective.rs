@@ -35,11 +35,10 @@ pub(super) enum Coverage<'a> {
 }
 
 impl<'a> Question<'a> {
-    /// The grants that may count here: the principal's own, and every group's.
+    /// The grants that may count here: the principal's own, and those of all that may be a group.
     pub(super) fn reaching(&self) -> impl Iterator<Item = &'a Grant> {
-        let (access, scope, principal) = (self.access, self.scope, self.principal);
-        let own = move |grant: &&Grant| grant.principal == principal || grant.principal_kind == PrincipalKind::Group;
-        let here = access.grants.that_may_reach(principal).filter(own).filter(move |grant| grant.scope.reaches(scope));
+        let (access, scope) = (self.access, self.scope);
+        let here = access.grants.that_may_reach(self.principal).filter(move |grant| grant.scope.reaches(scope));
         here.filter(|grant| !self.is_over(grant))
     }
 
@@ -50,6 +49,7 @@ impl<'a> Question<'a> {
         let mut young: Option<(Timestamp, &Grant)> = None;
         let mut conditioned: Option<(&Grant, String)> = None;
         let mut group: Option<&Grant> = None;
+        let mut would_do = false;
         let mut undefined: Option<&Grant> = None;
         for grant in self.reaching() {
             let role = self.access.roles.get(&grant.role);
@@ -63,6 +63,7 @@ impl<'a> Question<'a> {
                     Some(false) => continue,
                     None => {
                         group = Some(first(group, grant));
+                        would_do |= serves == Some(Truth::True);
                         continue;
                     }
                 }
@@ -89,11 +90,15 @@ impl<'a> Question<'a> {
             Coverage::Settled(grant)
         } else if let Some((until, grant)) = young {
             Coverage::Young(grant, until)
-        } else if let Some(grant) = group {
+        } else if let Some(grant) = group.filter(|_| would_do || (undefined.is_none() && conditioned.is_none())) {
+            // To be told of one more grant that cannot be judged would help nobody.
             self.ask();
+            let holder = match grant.principal_kind {
+                PrincipalKind::Group => format!("group {}", grant.principal),
+                _ => format!("{}, which may be a group,", grant.principal),
+            };
             Coverage::Undecided(format!(
-                "a grant to group {} would cover it, and whether the identity is a member could not be read",
-                grant.principal
+                "a grant to {holder} would cover it, and whether the identity is a member could not be read"
             ))
         } else if let Some(grant) = undefined {
             Coverage::Undecided(format!(

@@ -11,10 +11,10 @@ use crate::{
             role_id,
         },
     },
-    model::{Condition, Denied, DenyAssignment, FailureClass, Reading, Scope},
+    model::{Condition, Denied, DenyAssignment, FailureClass, PrincipalKind, Reading, Scope},
     policy::{
         Policy,
-        fixtures::{SUBSCRIPTION, declare, own, policy, queue, trigger},
+        fixtures::{SUBSCRIPTION, declare, host_account, own, policy, queue, trigger},
     },
 };
 
@@ -279,6 +279,28 @@ fn a_groups_grant_is_asked_about_and_then_counts_as_the_answer_says() {
 }
 
 #[test]
+fn whoever_may_be_a_group_is_asked_about_like_one() {
+    let mut world = world();
+    let id = world.group_grant(RECEIVER, &queue());
+    let key = (principal(SHARED), SUBSCRIPTION.to_owned());
+    let mut of_kind = |kind| {
+        world.each_list(|access| access.grants.iter_mut().for_each(|grant| grant.principal_kind = kind));
+        world.observed.through_groups.remove(&key);
+        let asked = world.evaluate(&receiving());
+        world.observed.through_groups.insert(key.clone(), Reading::Present { value: vec![id.clone()], at: now() });
+        (asked, world.evaluate(&receiving()).requirements[0].access.clone())
+    };
+    let (asked, told) = of_kind(PrincipalKind::Unknown);
+    assert!(asked.ask_groups.contains(&key) && matches!(told, Access::Satisfied(_)), "{told:?}");
+    let Access::Unknown(because) = &asked.requirements[0].access else { panic!("{asked:?}") };
+    assert!(because.contains("which may be a group"), "{because}");
+    for certain in [PrincipalKind::ServicePrincipal, PrincipalKind::Other] {
+        let (asked, told) = of_kind(certain);
+        assert!(asked.ask_groups.is_empty() && matches!(told, Access::Missing(_)), "{certain:?}: {told:?}");
+    }
+}
+
+#[test]
 fn a_group_is_not_asked_about_when_it_could_not_help_or_is_not_needed() {
     let mut world = world();
     world.group_grant("Reader", &queue());
@@ -331,6 +353,21 @@ fn young(role: &str, at: &Scope, changed: Option<Timestamp>) -> Access {
     let mut world = world();
     world.grant(SHARED, role, at).changed = changed;
     answer(&world)
+}
+
+#[test]
+fn a_hostile_role_leaves_the_answer_open_and_never_missing() {
+    const HOSTILE: &str = "Hostile";
+    let policy = policy(|spec| declare(spec, HOSTILE, "host", "shared"));
+    let mut world = World::without_grants(&policy);
+    let starry: Vec<String> = (0..3000).map(|at| format!("*{}*", format!("{at}*").repeat(100))).collect();
+    let starry: Vec<&str> = starry.iter().map(String::as_str).collect();
+    let role = world.define("c0570111-0000-4000-8000-000000000006", HOSTILE, vec![data(&["*"], &[])]);
+    let other = world.define("c0570111-0000-4000-8000-000000000007", "Other", vec![data(&starry, &[])]);
+    world.grant_id(SHARED, other, &host_account());
+    let declared = world.evaluate(&policy).requirements.into_iter().find(|one| one.role_id == Some(role));
+    let Some(Access::Unknown(because)) = declared.map(|one| one.access) else { panic!("it is left open") };
+    assert!(because.contains("too many patterns"), "{because}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::{
         Evaluation, Finding, Hypothesis, Standing, Verdict,
         fixtures::{GROUP, SHARED, STRANGER, SYSTEM, World, failure, now, principal},
     },
-    model::{AccessEntry, FailureClass, Reading, Scope, Vault},
+    model::{AccessEntry, FailureClass, PrincipalKind, Reading, Scope, Vault},
     policy::{
         Policy,
         fixtures::{kv, policy, vault},
@@ -108,6 +108,9 @@ fn an_entry_of_what_may_be_a_group_leaves_the_answer_open() {
     let mut world = with(|vault| vault.entries.as_mut().unwrap()[0].object = principal(SYSTEM));
     world.grant(SYSTEM, "Reader", &kv());
     assert_eq!(codes(&world.evaluate(&declared())), ["access-policy-missing"]);
+    let mut world = with(|vault| vault.entries.as_mut().unwrap()[0].object = principal(STRANGER));
+    world.grant(STRANGER, "Reader", &kv()).principal_kind = PrincipalKind::Other;
+    assert_eq!(codes(&world.evaluate(&declared())), ["access-policy-missing"], "a person is none either");
     assert_eq!(codes(&entries(for_another(STRANGER))), ["access-policy-undecided"]);
 
     let mut world = with(|vault| vault.entries.as_mut().unwrap()[0].object = principal(GROUP));

@@ -10,7 +10,7 @@ use crate::{
     evaluate::fixtures::{World, failure, minutes_ago, now},
     model::{Reading, Scope},
     policy::{
-        Policy, PolicyError, Violation,
+        Origin, Policy, PolicyError, Unchecked, Violation,
         fixtures::{app, declare, host_account, policy, queue, shared, trigger},
     },
     report::{
@@ -350,7 +350,7 @@ fn a_hold_is_explained_wherever_it_comes_from() {
 /// 64 triggers and 64 grants with names as long as the schema lets them be, of which not one is met.
 static WORST: LazyLock<Policy> = LazyLock::new(|| {
     let long = |length: usize, at: usize| format!("{}-{at:03}", "x".repeat(length - 4));
-    policy(|spec| {
+    let mut worst = policy(|spec| {
         spec.mode = Mode::Enforce;
         spec.remediation.allow = vec![crate::api::ChangeKind::GrantRole];
         spec.remediation.max_changes = 32;
@@ -366,7 +366,10 @@ static WORST: LazyLock<Policy> = LazyLock::new(|| {
                 declare(spec, role, &name, "system");
             }
         }
-    })
+    });
+    let origin = |at| Origin::Binding(long(63, at));
+    worst.unchecked = (0..64).map(|at| Unchecked { origin: origin(at), because: "\"é\" ".repeat(600) }).collect();
+    worst
 });
 
 #[test]
@@ -400,9 +403,19 @@ fn the_worst_status_fits_the_schema_and_64_kibibytes() {
             fits(&held.message, 2048);
         }
         status.conditions.iter().for_each(|condition| fits(&condition.message, 32768));
+        assert!(status.unchecked.len() <= 16);
+        status.unchecked.iter().for_each(|entry| fits(entry, 256));
         fits(&status.last_handled_reconcile_at, 256);
         fits(&status.target, 1024);
     }
+}
+
+#[test]
+fn the_worst_list_of_what_is_unchecked_is_full_and_at_most_4_kibibytes() {
+    let status = status(None, &looked(&WORST, &World::without_grants(&WORST)), None, now());
+    let text: usize = status.unchecked.iter().map(String::len).sum();
+    assert_eq!(status.unchecked.len(), 16);
+    assert!((3 * 1024..=4 * 1024).contains(&text), "{text} bytes");
 }
 
 /// An app with so many identities that the body which keeps them all does not fit.

@@ -82,11 +82,36 @@ fn refused<T>() -> Reading<T> {
     Reading::Unreadable(Failure::new(FailureClass::Denied, "AuthorizationFailed", "refused"))
 }
 
-/// The answer to each need of the estate.
-pub fn evaluated(estate: &Estate, universe: &Universe) -> Vec<Answer> {
+/// What `evaluate` says of an estate.
+pub struct Said {
+    /// The answer to each need.
+    pub answers: Vec<Answer>,
+    /// The grants by position that each answer `Satisfied` rests on; no position for one that there is not.
+    pub deciding: Vec<Vec<Option<usize>>>,
+    /// Whose groups are to be asked about, by identity and subscription.
+    pub asked: Vec<[usize; 2]>,
+}
+
+pub fn evaluated(estate: &Estate, universe: &Universe) -> Said {
     let builder = Builder { estate, universe };
     let evaluation = evaluate::evaluate(&builder.policy(), &builder.observed(), now());
-    evaluation.requirements.iter().map(|requirement| answer(&requirement.access)).collect()
+    let position = |id: &Scope| {
+        let number: usize = id.name().parse().ok()?;
+        estate.grants.get(number).is_some_and(|grant| grant_id(number, grant.place) == *id).then_some(number)
+    };
+    let of = |access: &Access| match access {
+        Access::Satisfied(grants) => grants.iter().map(|grant| position(&grant.id)).collect(),
+        _ => Vec::new(),
+    };
+    let asked = evaluation.ask_groups.iter().map(|(who, subscription)| {
+        let who = NAMES.principals.iter().position(|known| known == who).expect("somebody of the estate");
+        [who, SUBSCRIPTIONS.iter().position(|known| known == subscription).expect("one of the two")]
+    });
+    Said {
+        answers: evaluation.requirements.iter().map(|requirement| answer(&requirement.access)).collect(),
+        deciding: evaluation.requirements.iter().map(|requirement| of(&requirement.access)).collect(),
+        asked: asked.collect(),
+    }
 }
 
 fn answer(access: &Access) -> Answer {
@@ -186,10 +211,10 @@ impl Builder<'_> {
         let grants = listed.map(|(number, grant)| Grant {
             id: grant_id(number, grant.place),
             principal: principal(grant.who),
-            principal_kind: if grant.who >= FIRST_GROUP {
-                PrincipalKind::Group
-            } else {
-                PrincipalKind::ServicePrincipal
+            principal_kind: match grant.who {
+                _ if grant.untyped => PrincipalKind::Unknown,
+                FIRST_GROUP.. => PrincipalKind::Group,
+                _ => PrincipalKind::ServicePrincipal,
             },
             role: role_id(grant.role),
             scope: scope(grant.place),

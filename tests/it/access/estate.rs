@@ -129,6 +129,8 @@ pub const WHO: [&str; 7] = [
     "d7d7d7d7-0000-4000-8000-0000000000d7",
 ];
 pub const FIRST_GROUP: usize = 4;
+/// Those whose kind may not be known turn out to be groups, too.
+const FIRST_STRANGER: usize = 2;
 
 /// How many roles there are; the definition of the last is never found.
 pub const ROLES: usize = 5;
@@ -169,6 +171,8 @@ pub struct Held {
     pub who: usize,
     pub role: usize,
     pub place: usize,
+    /// Azure does not say what kind of principal holds it.
+    pub untyped: bool,
     /// In minutes; none where Azure does not say.
     pub age: Option<i64>,
     pub condition: Option<Drawn>,
@@ -219,7 +223,7 @@ impl Estate {
         let members = |random: &mut Random| match random.below(6) {
             0 => Members::NotAsked,
             1 => Members::Refused,
-            _ => Members::Of((FIRST_GROUP..WHO.len()).filter(|_| random.once_in(2)).collect()),
+            _ => Members::Of((FIRST_STRANGER..WHO.len()).filter(|_| random.once_in(2)).collect()),
         };
         let principal = |random: &mut Random| match random.below(30) {
             0 => Principal::Missing,
@@ -246,6 +250,7 @@ impl Estate {
             who: if random.once_in(2) { random.pick(&needs).who } else { random.below(WHO.len()) },
             role: if random.once_in(30) { ROLES - 1 } else { random.below(ROLES - 1) },
             place: if random.once_in(3) { random.below(PLACES.len()) } else { random.pick(&needs).above(random) },
+            untyped: random.once_in(6),
             age: if random.once_in(8) { None } else { Some(random.one_of(&[0, 3, 5, 9, 10, 29, 30, 200, 360, 5000])) },
             condition: random.once_in(4).then(|| Drawn::any(random, universe)),
         });
@@ -276,9 +281,10 @@ impl Estate {
             }
         }
         for grant in &self.grants {
-            let Held { who, role, place, age, .. } = grant;
-            let place = PLACES[*place].id;
-            let _ = writeln!(text, "grant {who} role {role} at {place} age {age:?} {}", condition(&grant.condition));
+            let Held { who, role, place, untyped, age, .. } = grant;
+            let (place, kind) = (PLACES[*place].id, if *untyped { " of no type" } else { "" });
+            let condition = condition(&grant.condition);
+            let _ = writeln!(text, "grant {who}{kind} role {role} at {place} age {age:?} {condition}");
         }
         let entry = |text: &mut String, entry: &Entry| {
             let _ = writeln!(
@@ -312,6 +318,13 @@ impl Estate {
             "groups {members:?}, unreadable {unreadable:?}, unwitnessed {unwitnessed:?}, {principals:?}"
         );
         text
+    }
+}
+
+impl Held {
+    /// Whether others may be in whoever holds it, as far as Azure says.
+    pub fn may_be_of_group(&self) -> bool {
+        self.untyped || self.who >= FIRST_GROUP
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::{
     condition::{Drawn, Said},
-    estate::{Deny, Entry, Estate, FIRST_GROUP, Held, Members, Need, PLACES, Principal, ROLES, Wanted, Whom},
+    estate::{Deny, Entry, Estate, Held, Members, Need, PLACES, Principal, ROLES, WHO, Wanted, Whom},
     universe::{Actions, NONE, Universe, has, with, without},
 };
 
@@ -32,31 +32,98 @@ impl Answer {
     }
 }
 
-pub fn answers(estate: &Estate, universe: &Universe) -> Vec<Answer> {
-    let of_entry = |entry: &Entry| {
-        let all = |list: &[usize]| list.iter().fold(NONE, |all, at| with(all, universe.matched[*at]));
-        let [control, not_control, data, not_data] = entry.lists.each_ref().map(|list| all(list));
-        [without(control, not_control), without(data, not_data)]
-    };
-    let of_all = |entries: &Vec<Entry>| entries.iter().map(of_entry).collect();
-    let oracle = Oracle {
-        estate,
-        universe,
-        roles: estate.roles.iter().map(of_all).collect(),
-        denies: estate.denies.iter().map(|deny| of_all(&deny.entries)).collect(),
-    };
-    estate.needs.iter().map(|need| oracle.answer(need)).collect()
-}
-
-struct Oracle<'a> {
+pub struct Oracle<'a> {
     estate: &'a Estate,
     universe: &'a Universe,
     /// What each entry of each role names on each plane, and of each deny assignment.
     roles: Vec<Vec<[Actions; 2]>>,
     denies: Vec<Vec<[Actions; 2]>>,
+    /// What is known of groups.
+    members: [[Members; 2]; 2],
+    /// Only these grants count, whatever else says who is in a group.
+    only: Option<Vec<usize>>,
 }
 
-impl Oracle<'_> {
+impl<'a> Oracle<'a> {
+    pub fn of(estate: &'a Estate, universe: &'a Universe) -> Self {
+        let of_entry = |entry: &Entry| {
+            let all = |list: &[usize]| list.iter().fold(NONE, |all, at| with(all, universe.matched[*at]));
+            let [control, not_control, data, not_data] = entry.lists.each_ref().map(|list| all(list));
+            [without(control, not_control), without(data, not_data)]
+        };
+        let of_all = |entries: &Vec<Entry>| entries.iter().map(of_entry).collect();
+        Self {
+            estate,
+            universe,
+            roles: estate.roles.iter().map(of_all).collect(),
+            denies: estate.denies.iter().map(|deny| of_all(&deny.entries)).collect(),
+            members: estate.members.clone(),
+            only: None,
+        }
+    }
+
+    pub fn answers(&self) -> Vec<Answer> {
+        self.estate.needs.iter().map(|need| self.answer(need)).collect()
+    }
+
+    /// Whether these grants alone meet the need, and none of them is somebody else's or somewhere else.
+    pub fn is_met_by(&mut self, need: &Need, grants: &[usize]) -> bool {
+        let is_ours = |at: &usize| {
+            let grant = &self.estate.grants[*at];
+            is_at_or_above(grant.place, need.place) && self.reaches(grant, need) == Said::Yes
+        };
+        if !grants.iter().all(is_ours) {
+            return false;
+        }
+        self.only = Some(grants.to_vec());
+        let answer = self.answer(need);
+        self.only = None;
+        answer == Answer::Satisfied
+    }
+
+    /// Whether an answer about the identity's groups could settle a need of it there that is open, and change any action's.
+    pub fn could_change(&mut self, who: usize, subscription: usize) -> [bool; 2] {
+        let needs = self.estate.needs.iter();
+        let needs: Vec<&Need> =
+            needs.filter(|need| need.who == who && PLACES[need.place].subscription == Some(subscription)).collect();
+        let of_needs = |oracle: &Self| -> Vec<Answer> { needs.iter().map(|need| oracle.answer(need)).collect() };
+        let of_actions =
+            |oracle: &Self| -> Vec<Answer> { needs.iter().flat_map(|need| oracle.each_action(need)).collect() };
+        let known = self.members[who][subscription].clone();
+        let before = (of_needs(self), of_actions(self));
+        let all: Vec<usize> = (0..WHO.len()).collect();
+        let some = all.iter().map(|one| vec![*one]).chain([Vec::new(), all.clone()]);
+        let mut could = [false; 2];
+        for groups in some {
+            self.members[who][subscription] = Members::Of(groups);
+            could[0] |= of_needs(self).iter().zip(&before.0).any(|(one, was)| *was == Answer::Unknown && one != was);
+            could[1] |= of_actions(self) != before.1;
+        }
+        self.members[who][subscription] = known;
+        could
+    }
+
+    fn each_action(&self, need: &Need) -> Vec<Answer> {
+        let asked = self.asked(need).unwrap_or_default();
+        let all = asked.into_iter().flatten().fold([NONE; 2], |all, way| [with(all[0], way[0]), with(all[1], way[1])]);
+        let each = (0..2).flat_map(|plane| (0..self.universe.actions.len()).map(move |action| (plane, action)));
+        let each = each.filter(|(plane, action)| has(all[*plane], *action));
+        each.map(|(plane, action)| self.of_action(need, plane, action)).collect()
+    }
+
+    /// All of these, each in one of its ways; none when that is not known.
+    fn asked(&self, need: &Need) -> Option<Vec<Vec<[Actions; 2]>>> {
+        match need.wanted {
+            Wanted::Row(row) => Some(self.universe.of_rows[row].clone()),
+            Wanted::Role(role) if role == ROLES - 1 => None,
+            Wanted::Role(role) => {
+                let entries = self.roles[role].iter();
+                let all = entries.fold([NONE; 2], |all, entry| [with(all[0], entry[0]), with(all[1], entry[1])]);
+                (all != [NONE; 2]).then(|| vec![vec![all]])
+            }
+        }
+    }
+
     fn answer(&self, need: &Need) -> Answer {
         match self.estate.principals[need.who] {
             Principal::Missing => return Answer::NoPrincipal,
@@ -67,18 +134,7 @@ impl Oracle<'_> {
         if self.estate.unwitnessed.contains(&need.place) || self.estate.unreadable.contains(&subscription) {
             return Answer::Unknown;
         }
-        let asked = match need.wanted {
-            Wanted::Row(row) => self.universe.of_rows[row].clone(),
-            Wanted::Role(role) if role == ROLES - 1 => return Answer::Unknown,
-            Wanted::Role(role) => {
-                let entries = self.roles[role].iter();
-                let all = entries.fold([NONE; 2], |all, entry| [with(all[0], entry[0]), with(all[1], entry[1])]);
-                if all == [NONE; 2] {
-                    return Answer::Unknown;
-                }
-                vec![vec![all]]
-            }
-        };
+        let Some(asked) = self.asked(need) else { return Answer::Unknown };
         worst(asked.iter().map(|ways| self.best(need, ways)))
     }
 
@@ -117,7 +173,10 @@ impl Oracle<'_> {
         }
         let mut waits = Vec::new();
         let mut unclear = false;
-        for grant in &self.estate.grants {
+        for (number, grant) in self.estate.grants.iter().enumerate() {
+            if self.only.as_ref().is_some_and(|only| !only.contains(&number)) {
+                continue;
+            }
             match self.serves(grant, need, plane, action) {
                 Said::Yes => {
                     let above = PLACES[grant.place].subscription.is_none();
@@ -141,13 +200,6 @@ impl Oracle<'_> {
         if !is_at_or_above(grant.place, need.place) {
             return Said::No;
         }
-        let reaches = if grant.who == need.who {
-            Said::Yes
-        } else if grant.who >= FIRST_GROUP {
-            self.is_member(grant.who, need)
-        } else {
-            Said::No
-        };
         let allows = if grant.role == ROLES - 1 {
             Said::Unclear
         } else {
@@ -160,7 +212,18 @@ impl Oracle<'_> {
             let any = any(entries);
             both(any, self.allows(grant.condition.as_ref(), need, plane, action))
         };
-        both(reaches, allows)
+        both(self.reaches(grant, need), allows)
+    }
+
+    /// Whether who holds the grant is the need's identity, or a group with it in it.
+    fn reaches(&self, grant: &Held, need: &Need) -> Said {
+        if grant.who == need.who {
+            Said::Yes
+        } else if grant.may_be_of_group() {
+            self.is_member(grant.who, need)
+        } else {
+            Said::No
+        }
     }
 
     fn allows(&self, condition: Option<&Drawn>, need: &Need, plane: usize, action: usize) -> Said {
@@ -212,12 +275,12 @@ impl Oracle<'_> {
         let subscription = PLACES[need.place].subscription;
         let is_listed = |grant: &&Held| {
             let place = PLACES[grant.place].subscription;
-            grant.who == group && (place.is_none() || place == subscription)
+            grant.who == group && grant.may_be_of_group() && (place.is_none() || place == subscription)
         };
-        if group < FIRST_GROUP || !self.estate.grants.iter().any(|grant| is_listed(&grant)) {
+        if !self.estate.grants.iter().any(|grant| is_listed(&grant)) {
             return Said::Unclear;
         }
-        match &self.estate.members[need.who][subscription.expect("needs are in subscriptions")] {
+        match &self.members[need.who][subscription.expect("needs are in subscriptions")] {
             Members::NotAsked | Members::Refused => Said::Unclear,
             Members::Of(groups) if groups.contains(&group) => Said::Yes,
             Members::Of(_) => Said::No,

@@ -32,6 +32,9 @@ fn smaller(estate: &Estate) -> Vec<Estate> {
         if estate.grants[at].age.is_some() {
             push(&|smaller| smaller.grants[at].age = None);
         }
+        if estate.grants[at].untyped {
+            push(&|smaller| smaller.grants[at].untyped = false);
+        }
         for condition in simpler(estate.grants[at].condition.as_ref()) {
             push(&|smaller| smaller.grants[at].condition.clone_from(&condition));
         }

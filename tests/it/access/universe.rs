@@ -84,8 +84,9 @@ const SEGMENTS: [&str; 7] = ["", "zz", "blobs", "read", "write", "action", "rece
 impl Universe {
     pub fn enumerate() -> Self {
         let ids = ["blob-trigger-polling", "queue-trigger", "queue-output", "service-bus-trigger"];
-        let named = binding::rows().iter().filter(|row| ids.contains(&row.id.as_str()));
-        let rows: Vec<&Need> = named.flat_map(|row| &row.needs).collect();
+        let named =
+            ids.map(|id| binding::rows().iter().find(|row| row.id == id).unwrap_or_else(|| panic!("no row {id}")));
+        let rows: Vec<&Need> = named.iter().flat_map(|row| &row.needs).collect();
         let rights = rows.iter().flat_map(|row| &row.rights);
         let of_rows = rights.flat_map(|right| right.any_of.iter().flatten()).map(String::as_str);
         let mut patterns: Vec<&str> = PATTERNS.to_vec();

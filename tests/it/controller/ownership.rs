@@ -178,6 +178,61 @@ async fn a_grant_with_several_claimants_goes_with_the_last_of_them() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_grant_that_another_namespace_needs_stays_and_neither_is_told_of_the_other() {
+    const OTHER: &str = "invoicing";
+    for deleted in [false, true] {
+        let mut run = run();
+        run.kube.put(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": OTHER } }));
+        let mut boundary = boundary();
+        boundary["metadata"]["name"] = json!(OTHER);
+        boundary["spec"]["namespaces"]["names"] = json!([OTHER]);
+        run.kube.put(boundary);
+        let revoking = |with_trigger| {
+            let mut policy = policy("orders", with_trigger);
+            policy["spec"]["deletionPolicy"] = json!("Revoke");
+            policy
+        };
+        run.kube.put(revoking(true));
+        run.start();
+        run.wait(20 * MINUTE).await;
+        let mut other = neighbour(&run, "ledger");
+        other["metadata"]["namespace"] = json!(OTHER);
+        run.kube.put(other);
+        run.wait(20 * MINUTE).await;
+        assert_eq!(receivers(&run).len(), 1, "one grant serves both");
+
+        if deleted {
+            run.kube.delete("FunctionIdentityPolicy", Some(NAMESPACE), "orders");
+        } else {
+            run.kube.put(revoking(false));
+        }
+        run.wait(20 * MINUTE).await;
+        assert_eq!((receivers(&run).len(), deletions(&run)), (1, 0), "the other needs it");
+        let theirs = run.kube.get("FunctionIdentityPolicy", Some(OTHER), "ledger").expect("stored");
+        let (theirs, ours) =
+            (theirs["status"].to_string(), run.kube.get("FunctionIdentityPolicy", Some(NAMESPACE), "orders"));
+        assert!(
+            theirs.contains("Compliant") && !theirs.contains(NAMESPACE) && !theirs.contains("orders\""),
+            "{theirs}"
+        );
+        assert_eq!(ours.is_none(), deleted, "a deletion ends");
+        if let Some(ours) = ours {
+            let status = ours["status"].to_string();
+            assert_eq!(ours["status"]["plan"]["held"][0]["reason"], "StillRequired", "{status}");
+            assert!(!status.contains(OTHER) && !status.contains("ledger"), "{status}");
+        }
+
+        run.kube.delete("FunctionIdentityPolicy", Some(OTHER), "ledger");
+        run.wait(20 * MINUTE).await;
+        assert_eq!(
+            receivers(&run).len(),
+            usize::from(deleted),
+            "nobody is left who would take it back, or nobody needs it"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_clusters_with_the_same_git_do_not_take_from_each_other() {
     let mut one = run();
     one.kube.put(policy("orders", true));

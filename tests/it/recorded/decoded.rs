@@ -30,21 +30,21 @@ fn count<T>(entries: &[T], holds: impl Fn(&T) -> bool) -> usize {
     entries.iter().filter(|entry| holds(entry)).count()
 }
 
-/// Number, entries, groups, of unknown or human kind, conditioned, and in two of the entries with another update than
+/// Number, entries, groups, people, of no known kind, conditioned, and in two of the entries with another update than
 /// creation.
-const GRANTS: [(u16, usize, usize, usize, usize); 11] = [
-    (3, 1, 0, 1, 0),
+const GRANTS: [(u16, usize, usize, usize, usize, usize); 11] = [
+    (3, 1, 0, 0, 1, 0),
     // Through groups as well, and one condition.
-    (4, 8, 3, 5, 1),
-    (5, 6, 0, 0, 0),
-    (6, 1, 0, 1, 0),
-    (7, 1, 0, 1, 0),
-    (8, 1, 0, 0, 0),
-    (9, 1, 0, 0, 0),
-    (10, 1, 0, 0, 0),
-    (11, 1, 0, 0, 0),
-    (12, 1, 0, 0, 0),
-    (13, 1, 0, 1, 1),
+    (4, 8, 3, 5, 0, 1),
+    (5, 6, 0, 0, 0, 0),
+    (6, 1, 0, 0, 1, 0),
+    (7, 1, 0, 1, 0, 0),
+    (8, 1, 0, 0, 0, 0),
+    (9, 1, 0, 0, 0, 0),
+    (10, 1, 0, 0, 0, 0),
+    (11, 1, 0, 0, 0, 0),
+    (12, 1, 0, 0, 0, 0),
+    (13, 1, 0, 1, 0, 1),
 ];
 
 #[tokio::test(start_paused = true)]
@@ -62,8 +62,8 @@ async fn role_assignments_decode_with_principal_role_scope_condition_and_time() 
         };
         let kind = |kind| count(&grants, |grant: &Grant| grant.principal_kind == kind);
         let conditioned = count(&grants, Grant::is_conditioned);
-        let (groups, others) = (kind(PrincipalKind::Group), kind(PrincipalKind::Other));
-        assert_eq!((recording.number, grants.len(), groups, others, conditioned), row);
+        let [groups, people, unknown] = [PrincipalKind::Group, PrincipalKind::Other, PrincipalKind::Unknown].map(kind);
+        assert_eq!((recording.number, grants.len(), groups, people, unknown, conditioned), row);
         for (grant, document) in grants.iter().zip(recording.documents()) {
             assert_is_grant(grant, document, recording.number);
         }

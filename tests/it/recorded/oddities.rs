@@ -51,11 +51,12 @@ async fn casing_of_ids_makes_no_difference() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_missing_principal_type_is_no_group_and_no_service_principal() {
+async fn a_missing_principal_type_is_not_known_to_be_no_group() {
     let Some(recording) = recording(3) else { return };
     assert_eq!(recording.body["properties"].get("principalType"), None);
     let grant = Replay::client(recording).grant(&scope(), "any").await.expect("a document").expect("found");
-    assert_eq!(grant.principal_kind, PrincipalKind::Other);
+    assert_eq!(grant.principal_kind, PrincipalKind::Unknown);
+    assert!(grant.principal_kind.may_have_members());
 }
 
 #[tokio::test(start_paused = true)]
