@@ -14,8 +14,8 @@ pub use needs::{
     VaultExpectation, VaultMode,
 };
 pub use policy::{
-    BaseScope, ChangeKind, DeletionPolicy, FunctionIdentityPolicy, FunctionIdentityPolicySpec, Gate, Identities, Mode,
-    Prune, Remediation, SystemIdentity, Target, UserIdentityRef,
+    BaseScope, ChangeKind, Criticality, DeletionPolicy, FunctionIdentityPolicy, FunctionIdentityPolicySpec, Gate,
+    Identities, Mode, Prune, Remediation, SystemIdentity, Target, UserIdentityRef,
 };
 pub use status::{FindingStatus, FunctionIdentityPolicyStatus, HeldStatus, PendingRestart, PlanStatus, StepStatus};
 

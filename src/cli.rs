@@ -8,12 +8,14 @@ mod connect;
 pub mod crd;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod explain;
 mod files;
 mod logging;
 mod release;
 mod run;
 #[cfg(feature = "sandbox")]
 mod simulator;
+mod subjects;
 
 use std::process::ExitCode;
 
@@ -62,6 +64,7 @@ pub fn main() -> ExitCode {
         Verb::Run(verb) => block_on(run::run(verb)),
         Verb::Check(verb) => block_on(check::check(verb)).map(code),
         Verb::Plan(verb) => block_on(check::plan(verb)).map(code),
+        Verb::Explain(verb) => block_on(explain::explain(verb)).map(code),
         Verb::Catalog(verb) => catalog::print(&verb).map(|()| 0),
         Verb::Crd => crd::print().map(|()| 0),
         Verb::ReleaseFinalizers(verb) => block_on(release::release(verb)).map(|()| 0),

@@ -6,11 +6,13 @@ mod cosmos;
 mod decision;
 mod excess;
 mod existence;
+mod explanation;
 mod finding;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod identity;
 mod operation;
+mod severity;
 mod together;
 mod unneeded;
 mod vault;
@@ -22,9 +24,11 @@ use jiff::Timestamp;
 pub use access::{Access, DecidingGrant};
 pub use decision::{Answer, Decision, Hypothesis, HypothesisVerdict, Node, Question, Verdict};
 pub use excess::{Excess, excess};
+pub use explanation::{Case, Evidence, Explanation, Link, LinkOfChain, Needed, explain};
 pub use finding::{Effect, Finding, NearMiss};
 pub use identity::PrincipalState;
 pub use operation::stands_in;
+pub use severity::Severity;
 pub use unneeded::{Kept, unneeded};
 
 use crate::{
@@ -43,6 +47,8 @@ pub struct Evaluation {
     pub findings: Vec<Finding>,
     /// The walk of the playbook's flow.
     pub decision: Decision,
+    /// How grave it is; none when nothing is cut off.
+    pub severity: Option<Severity>,
     /// Principals whose grants through groups could meet an open need. When asked and observed again, the
     /// evaluation has no such question left.
     pub ask_groups: BTreeSet<(PrincipalId, String)>,
@@ -98,11 +104,13 @@ impl Evaluation {
     #[must_use]
     pub fn of_grants(policy: &Policy, findings: Vec<Finding>) -> Self {
         let decision = Decision::of(policy, &findings, &[]);
+        let severity = Severity::of(policy, &findings, &[]);
         Self {
             site: None,
             requirements: Vec::new(),
             findings,
             decision,
+            severity,
             ask_groups: BTreeSet::new(),
             ask_resources: BTreeSet::new(),
             ask_references: false,
@@ -185,6 +193,7 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
     let ask_references = aftermath::references(policy, observed, site.as_ref(), &requirements, &mut findings, now);
     findings.sort_by_key(Finding::link);
     let decision = Decision::of(policy, &findings, &requirements);
+    let severity = Severity::of(policy, &findings, &requirements);
     let ask_groups = ask_groups.into_inner();
     let ask_ends = access::unasked(&requirements, observed);
     let ask_resources = existence::unasked(&requirements, observed);
@@ -193,6 +202,7 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
         requirements,
         findings,
         decision,
+        severity,
         ask_groups,
         ask_resources,
         ask_references,

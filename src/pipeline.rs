@@ -5,14 +5,16 @@ mod act;
 mod breaker;
 mod excess;
 mod farewell;
+mod leave;
 mod live;
 mod memory;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 
 pub use breaker::BreakerLimits;
+pub use leave::Leave;
 
 use self::{
     breaker::Breaker,
@@ -29,7 +31,7 @@ use crate::{
     model::{Failure, Grant, HostSeen, Observed, Owner, Reading, Role, RoleId, Scope},
     observe::{self, Surveys},
     plan::{self, Change, Circumstances, Execution},
-    policy::{Authority, Policy, Verdict},
+    policy::{Policy, Verdict},
     report::{Aftermath, Pass, PassResult, Report},
 };
 
@@ -38,43 +40,10 @@ use crate::{
 pub enum Intent {
     /// Look and plan.
     Look,
+    /// The same, and keep the evidence for a person.
+    Explain,
     /// Whatever the policy's mode says: write in `Enforce`, rehearse in `DryRun`.
     Act,
-}
-
-/// On what authority a pass acts. Asked at its beginning, before planning and before each write, because boundaries and
-/// policies change while passes are under way.
-pub trait Leave {
-    /// What policies may do now.
-    fn authority(&self) -> Authority;
-
-    /// Whether the policy that is being passed is still what its owner wants.
-    fn is_current(&self, object: &FunctionIdentityPolicy) -> bool;
-
-    /// Every policy of the cluster; none when that is not known, and so nobody's need can be excluded.
-    fn policies(&self) -> Option<Vec<Arc<FunctionIdentityPolicy>>>;
-
-    /// Whether a write may begin now that takes up to `longest` to end: nobody else acts until then.
-    fn may_write(&self, longest: Duration) -> bool;
-}
-
-/// An authority that does not change: that of a command line.
-impl Leave for Authority {
-    fn authority(&self) -> Authority {
-        self.clone()
-    }
-
-    fn is_current(&self, _: &FunctionIdentityPolicy) -> bool {
-        true
-    }
-
-    fn policies(&self) -> Option<Vec<Arc<FunctionIdentityPolicy>>> {
-        None
-    }
-
-    fn may_write(&self, _: Duration) -> bool {
-        true
-    }
 }
 
 /// How long a host may leave the question unanswered since when it runs.
@@ -150,7 +119,8 @@ impl Pipeline {
         intent: Intent,
     ) -> Report {
         let at = self.clock.now();
-        let finding = self.run(object, leave, duplicate_of, intent).await;
+        // Boxed: all stages together are a large future, and every driver holds it.
+        let finding = Box::pin(self.run(object, leave, duplicate_of, intent)).await;
         Report {
             namespace: object.metadata.namespace.clone().unwrap_or_default(),
             name: object.metadata.name.clone().unwrap_or_default(),
@@ -233,12 +203,19 @@ impl Pipeline {
             references_refreshed: previous.references_refreshed,
             ..self.circumstances(&policy, leave, &evaluation).await
         };
-        let plan =
-            plan::plan(&policy, &verdict, &evaluation, &circumstances, |scope, role| role_at(&observed, scope, *role));
+        // Whoever asks why wants to know what would help, also where the policy only reports.
+        let plan = {
+            let planned = match intent {
+                Intent::Explain => Cow::Owned(Policy { mode: Mode::Enforce, ..policy.clone() }),
+                Intent::Look | Intent::Act => Cow::Borrowed(&policy),
+            };
+            let role = |scope: &Scope, role: &RoleId| role_at(&observed, scope, *role);
+            plan::plan(&planned, &verdict, &evaluation, &circumstances, role)
+        };
         let permit = match (intent, plan.mode, policy.suspended) {
             (Intent::Act, Mode::Enforce, false) => Some(Permit::Write),
             (Intent::Act, Mode::DryRun, false) => Some(Permit::Rehearse),
-            (Intent::Act, Mode::Report, _) | (Intent::Act, _, true) | (Intent::Look, _, _) => None,
+            (Intent::Act, Mode::Report, _) | (Intent::Act, _, true) | (Intent::Look | Intent::Explain, _, _) => None,
         };
         let execution = match permit {
             Some(permit) => self.act(object, leave, &policy, &plan, permit, live.as_ref()).await,
@@ -255,7 +232,8 @@ impl Pipeline {
             pending_restart: written.or(pending),
             references_refreshed: if refreshed { Some(self.clock.now()) } else { previous.references_refreshed },
         };
-        PassResult::Evaluated(Box::new(Pass { policy, evaluation, plan, execution, aftermath }))
+        let explanation = (intent == Intent::Explain).then(|| evaluate::explain(&policy, &observed, &evaluation));
+        PassResult::Evaluated(Box::new(Pass { policy, evaluation, explanation, plan, execution, aftermath }))
     }
 
     /// Whether the app's host may still be the one from before its identity was written, by our memory or by what

@@ -3,6 +3,7 @@
 mod az;
 mod cadence;
 pub mod catalog;
+mod explain;
 mod farewell;
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -15,6 +16,7 @@ mod words;
 use jiff::Timestamp;
 
 pub use cadence::due;
+pub use explain::{explanation, explanation_json};
 pub use farewell::{FarewellEnd, farewell};
 pub use json::json;
 pub use situation::{ExitCode, Situation};
@@ -23,7 +25,7 @@ pub use text::text;
 
 use crate::{
     api::FunctionIdentityPolicyStatus,
-    evaluate::{Evaluation, Hypothesis},
+    evaluate::{Evaluation, Explanation, Hypothesis},
     model::Scope,
     plan::{Execution, Plan},
     policy::{Policy, PolicyError},
@@ -71,6 +73,8 @@ pub struct Pass {
     pub policy: Policy,
     /// What was found.
     pub evaluation: Evaluation,
+    /// The evidence, where somebody asked for it.
+    pub explanation: Option<Explanation>,
     /// What follows.
     pub plan: Plan,
     /// What was done; empty when nothing was to be.

@@ -68,6 +68,12 @@ pub struct FunctionIdentityPolicySpec {
     #[schemars(default = "Gate::safe")]
     pub gate: Gate,
 
+    /// What rests on the app, for the severity of an incident: `Production` (the default), `Partial` (a part of the functions,
+    /// with a fallback) or `NonCritical`.
+    #[serde(default = "Criticality::safe")]
+    #[schemars(default = "Criticality::safe")]
+    pub criticality: Criticality,
+
     /// Stops all writes for this policy. Observation goes on.
     #[serde(default)]
     pub suspend: bool,
@@ -170,6 +176,23 @@ pub enum Gate {
 impl Gate {
     fn safe() -> Self {
         Self::None
+    }
+}
+
+/// What rests on the app.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Criticality {
+    /// Production relies on it.
+    Production,
+    /// A part of the functions, and there is a fallback.
+    Partial,
+    /// Nothing critical; retries succeed in the end.
+    NonCritical,
+}
+
+impl Criticality {
+    pub(crate) fn safe() -> Self {
+        Self::Production
     }
 }
 

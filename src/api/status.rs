@@ -36,6 +36,11 @@ pub struct FunctionIdentityPolicyStatus {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 8))]
     pub hypothesis: String,
+    /// How grave it is: `SEV-1` what starts functions is cut off in production, `SEV-2` something else in production or a
+    /// part with a fallback, `SEV-3` nothing critical. Absent when nothing is cut off.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 8))]
+    pub severity: String,
     /// What is wrong, most decisive first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]

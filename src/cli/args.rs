@@ -29,6 +29,11 @@ pub(super) enum Verb {
     ///
     /// Exit codes: as for `check`.
     Plan(PlanArguments),
+    /// Explain what is wrong with an app: the chain from identity to access, six hypotheses with the evidence for and against
+    /// each, and what to do next. Never writes.
+    ///
+    /// Exit codes: as for `check`.
+    Explain(ExplainArguments),
     /// Print what each binding needs of the app's identity, with the source of each statement.
     Catalog(CatalogArguments),
     /// Print the custom resource definitions.
@@ -128,8 +133,9 @@ pub(super) enum LogFormat {
     Json,
 }
 
+/// Which policies.
 #[derive(Args)]
-pub(super) struct CheckArguments {
+pub(super) struct SubjectArguments {
     /// Policies and boundaries in YAML or JSON, as often as there are files; `-` is stdin. Without it, policies come from
     /// the cluster.
     #[arg(short, long, value_name = "FILE")]
@@ -147,6 +153,12 @@ pub(super) struct CheckArguments {
     /// All namespaces of the cluster.
     #[arg(short = 'A', long, conflicts_with_all = ["file", "namespace", "name"])]
     pub(super) all_namespaces: bool,
+}
+
+#[derive(Args)]
+pub(super) struct CheckArguments {
+    #[command(flatten)]
+    pub(super) subjects: SubjectArguments,
     /// How to print.
     #[arg(short, long, value_enum, default_value = "text")]
     pub(super) output: Output,
@@ -168,6 +180,21 @@ pub(super) struct PlanArguments {
     pub(super) mode: Option<ModeName>,
     #[command(flatten)]
     pub(super) check: CheckArguments,
+}
+
+#[derive(Args)]
+pub(super) struct ExplainArguments {
+    #[command(flatten)]
+    pub(super) subjects: SubjectArguments,
+    /// Only the policy about the app of this ARM id, or of this name.
+    #[arg(long, value_name = "APP")]
+    pub(super) target: Option<String>,
+    /// How to print.
+    #[arg(short, long, value_enum, default_value = "text")]
+    pub(super) output: Output,
+    // Last: its heading would count for all that follows.
+    #[command(flatten)]
+    pub(super) azure: AzureArguments,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -1,25 +1,16 @@
 //! `check` and `plan`: policies from files or the cluster, compared with live Azure.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
-use kube::{Api, ResourceExt, api::ListParams};
 use serde_json::json;
 
 use super::{
     CliError,
     args::{CheckArguments, Output, PlanArguments},
-    connect, files,
+    subjects,
 };
 use crate::{
-    api::{FunctionIdentityPolicy, IdentityBoundary, Mode},
-    clock::Clock,
-    metrics::Metrics,
-    model::{innermost, spelling::did_you_mean},
-    observe::Surveys,
-    pipeline::{Intent, Pipeline},
-    policy::{Authority, Boundary, acts_instead},
-    report::{self, ExitCode, PassResult, Report, Situation},
+    api::Mode,
+    pipeline::Intent,
+    report::{self, ExitCode, Report, Situation},
 };
 
 pub(super) async fn check(verb: CheckArguments) -> Result<ExitCode, CliError> {
@@ -31,34 +22,13 @@ pub(super) async fn plan(verb: PlanArguments) -> Result<ExitCode, CliError> {
 }
 
 async fn compare(verb: CheckArguments, mode: Option<Mode>, with_plan: bool) -> Result<ExitCode, CliError> {
-    let Subjects { mut policies, rivals, authority, from_files } =
-        if verb.file.is_empty() { from_cluster(&verb).await? } else { from_files(&verb)? };
-    if policies.is_empty() {
-        let error = CliError::new("there is no FunctionIdentityPolicy to check");
-        return Err(if verb.file.is_empty() {
-            error.with_hint("`-n NAMESPACE` looks elsewhere, `-A` everywhere")
-        } else {
-            error
-        });
-    }
-    if matches!(authority, Authority::Boundaries { .. }) && policies.iter().any(|policy| policy.namespace().is_none()) {
-        eprintln!("note: boundaries select by namespace, and a policy of these files names none: give it with `-n`");
-    }
+    let mut subjects = subjects::read(&verb.subjects).await?;
     if let Some(mode) = mode {
-        for policy in &mut policies {
+        for policy in &mut subjects.policies {
             policy.spec.mode = mode;
         }
     }
-    let pipeline = Pipeline::new(
-        connect::azure(&verb.azure, Metrics::default())?,
-        Surveys::new(Clock::System, Duration::MAX),
-        Clock::System,
-    );
-    let mut reports = Vec::new();
-    for policy in &policies {
-        let duplicate_of = acts_instead(policy, &rivals, &authority);
-        reports.push(pipeline.pass(policy, &authority, duplicate_of, Intent::Look).await);
-    }
+    let reports = subjects.pass(&verb.azure, Intent::Look).await?;
     let code = ExitCode::worst(reports.iter().map(|report| exit_code(report, &verb)));
     match verb.output {
         Output::Text => {
@@ -71,40 +41,8 @@ async fn compare(verb: CheckArguments, mode: Option<Mode>, with_plan: bool) -> R
             super::print(&format!("{:#}\n", json!({ "exitCode": code as u8, "policies": reports })));
         }
     }
-    if from_files {
-        for report in &reports {
-            tell_unselected(report, &authority);
-        }
-    }
-    if matches!(authority, Authority::Caller) {
-        eprintln!("note: no boundary given; checked with the caller's own Azure rights");
-    }
+    subjects.tell(&reports);
     Ok(code)
-}
-
-/// Which boundaries were given and are not for the namespace of a policy that is outside.
-fn tell_unselected(report: &Report, authority: &Authority) {
-    let (PassResult::OutsideBoundary(_), Authority::Boundaries { boundaries, namespaces }) =
-        (&report.finding, authority)
-    else {
-        return;
-    };
-    // That a policy names none is told already.
-    if report.namespace.is_empty() {
-        return;
-    }
-    let none = BTreeMap::new();
-    let labels = namespaces.get(&report.namespace).unwrap_or(&none);
-    for boundary in boundaries.iter().filter(|boundary| !boundary.selects(&report.namespace, labels)) {
-        let names: Vec<_> = boundary.namespaces().iter().map(|name| format!("`{name}`")).collect();
-        let whom = if names.is_empty() { "none by name".to_owned() } else { names.join(", ") };
-        eprintln!(
-            "note: boundary `{}` does not select the namespace `{}` of policy `{}`; it selects {whom}",
-            boundary.name(),
-            report.namespace,
-            report.name
-        );
-    }
 }
 
 fn exit_code(report: &Report, verb: &CheckArguments) -> ExitCode {
@@ -126,87 +64,4 @@ fn summary(reports: &[Report], verb: &CheckArguments) -> String {
         count(ExitCode::Undetermined),
         count(ExitCode::Error),
     )
-}
-
-/// What is checked, against whom, on whose authority.
-struct Subjects {
-    policies: Vec<FunctionIdentityPolicy>,
-    /// Every policy that may be about the same app, those checked among them.
-    rivals: Vec<FunctionIdentityPolicy>,
-    authority: Authority,
-    /// The boundaries are those of files that the caller holds: who they select is no secret to them.
-    from_files: bool,
-}
-
-fn from_files(verb: &CheckArguments) -> Result<Subjects, CliError> {
-    let mut found = files::read(&verb.file)?;
-    for policy in &mut found.policies {
-        if policy.metadata.namespace.is_none() {
-            policy.metadata.namespace.clone_from(&verb.namespace);
-        }
-    }
-    let given = files::read(&verb.boundary)?.boundaries;
-    if given.is_empty() && !verb.boundary.is_empty() {
-        return Err(CliError::new("the files given by `--boundary` hold no IdentityBoundary"));
-    }
-    found.boundaries.extend(given);
-    for boundary in found.boundaries.iter().filter(|boundary| !boundary.spec.namespaces.match_labels.is_empty()) {
-        let name = boundary.name_any();
-        eprintln!(
-            "note: boundary `{name}` selects by labels, which files do not tell: by those it selects nothing here"
-        );
-    }
-    let authority = if found.boundaries.is_empty() {
-        Authority::Caller
-    } else {
-        let boundaries = found.boundaries.iter().map(Boundary::from).collect();
-        // Labels of namespaces are the cluster's: from files only names select.
-        Authority::Boundaries { boundaries, namespaces: BTreeMap::new() }
-    };
-    let rivals = found.policies;
-    let wanted = |policy: &&FunctionIdentityPolicy| verb.name.as_ref().is_none_or(|name| policy.name_any() == *name);
-    let policies: Vec<_> = rivals.iter().filter(wanted).cloned().collect();
-    if let (Some(name), true) = (&verb.name, policies.is_empty()) {
-        let names: Vec<_> = rivals.iter().map(ResourceExt::name_any).collect();
-        let meant = did_you_mean(name, names.iter().map(String::as_str));
-        return Err(CliError::new(format!("the files hold no FunctionIdentityPolicy `{name}`{meant}")));
-    }
-    Ok(Subjects { policies, rivals, authority, from_files: true })
-}
-
-async fn from_cluster(verb: &CheckArguments) -> Result<Subjects, CliError> {
-    let client = connect::cluster("set KUBECONFIG, or give policies with `-f FILE`").await?;
-    let unreadable = |what: &str, error: kube::Error| {
-        let hint = match &error {
-            kube::Error::Api(response) if response.code == 403 => {
-                "policies, boundaries and namespaces are listed over the whole cluster; `-f` needs none of it"
-            }
-            _ => "is the API server of KUBECONFIG running, and are the CRDs installed?",
-        };
-        CliError::new(format!("cannot read {what} from the cluster: {}", innermost(&error))).with_hint(hint)
-    };
-    let everything = ListParams::default();
-    let all: Api<FunctionIdentityPolicy> = Api::all(client.clone());
-    let rivals = all.list(&everything).await.map_err(|error| unreadable("policies", error))?.items;
-    let namespace = verb.namespace.as_deref().unwrap_or(client.default_namespace());
-    let wanted = |policy: &&FunctionIdentityPolicy| {
-        let in_namespace = verb.all_namespaces || policy.namespace().as_deref() == Some(namespace);
-        in_namespace && verb.name.as_ref().is_none_or(|name| policy.name_any() == *name)
-    };
-    let policies: Vec<_> = rivals.iter().filter(wanted).cloned().collect();
-    if let (Some(name), true) = (&verb.name, policies.is_empty()) {
-        return Err(CliError::new(format!("there is no FunctionIdentityPolicy `{name}` in namespace `{namespace}`")));
-    }
-    let boundaries = if verb.boundary.is_empty() {
-        let api: Api<IdentityBoundary> = Api::all(client.clone());
-        api.list(&everything).await.map_err(|error| unreadable("boundaries", error))?.items
-    } else {
-        files::read(&verb.boundary)?.boundaries
-    };
-    let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(client);
-    let namespaces = namespaces.list(&everything).await.map_err(|error| unreadable("namespaces", error))?;
-    let labels = namespaces.items.iter().map(|namespace| (namespace.name_any(), namespace.labels().clone()));
-    let boundaries = boundaries.iter().map(Boundary::from).collect();
-    let authority = Authority::Boundaries { boundaries, namespaces: labels.collect() };
-    Ok(Subjects { policies, rivals, authority, from_files: !verb.boundary.is_empty() })
 }

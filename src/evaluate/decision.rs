@@ -1,7 +1,7 @@
 //! The playbook's flow, walked in its order: earlier links of the chain dominate later ones.
 
 use super::{Access, Effect, Evaluated, Finding};
-use crate::policy::Policy;
+use crate::{api::SystemIdentity, policy::Policy};
 
 /// One of the playbook's six explanations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -47,8 +47,10 @@ pub struct HypothesisVerdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Question {
-    /// Are the declared identities enabled, attached and current?
-    IdentityInPlace,
+    /// Are the declared identities enabled, and there?
+    IdentityEnabled,
+    /// Are the right ones attached, each with the principal that it has now?
+    PrincipalAttached,
     /// Do they hold what they need?
     RolePresent,
     /// Has every grant had the time to act?
@@ -104,12 +106,14 @@ impl Decision {
             })
         };
         // Where access is denied nobody looked at the grants, and without a principal there was nothing to look for.
-        let undecided = requirements.iter().any(|requirement| {
-            matches!(
-                requirement.access,
-                Access::Unknown(_) | Access::Denied(_) | Access::NoPrincipal | Access::NoResource
-            )
-        });
+        // Nor did anybody where the vault's mode is not known: by it roles decide, or something else.
+        let undecided = unreadable("vaults/")
+            || requirements.iter().any(|requirement| {
+                matches!(
+                    requirement.access,
+                    Access::Unknown(_) | Access::Denied(_) | Access::NoPrincipal | Access::NoResource
+                )
+            });
         let uncompared = findings.iter().any(|finding| {
             matches!(
                 finding,
@@ -117,7 +121,12 @@ impl Decision {
             )
         });
 
-        let h1 = verdict(confirmed(Hypothesis::H1), !target_known || unreadable("identities/"), true);
+        let no_identity_known = !target_known || unreadable("identities/");
+        let uses_identities = policy.system != SystemIdentity::Optional || !policy.user.is_empty();
+        let h1 = verdict(confirmed(Hypothesis::H1), no_identity_known, uses_identities);
+        let wrong = |about: fn(&Finding) -> bool| findings.iter().any(about);
+        let enabled = verdict(wrong(is_about_being), no_identity_known, uses_identities);
+        let attached = verdict(wrong(is_about_attachment), no_identity_known, uses_identities);
         let h2 = verdict(confirmed(Hypothesis::H2), undecided || !target_known, !requirements.is_empty());
         let h3 = verdict(confirmed(Hypothesis::H3), undecided || !target_known, !requirements.is_empty());
         let h4 = verdict(confirmed(Hypothesis::H4), uncompared || unreadable("vaults/"), !policy.vaults.is_empty());
@@ -134,7 +143,8 @@ impl Decision {
         ];
         let cause = hypotheses.iter().find(|(_, verdict)| *verdict == Verdict::Confirmed).map(|(which, _)| *which);
         let path = [
-            (Question::IdentityInPlace, h1),
+            (Question::IdentityEnabled, enabled),
+            (Question::PrincipalAttached, attached),
             (Question::RolePresent, h2),
             (Question::Propagated, h3),
             (Question::VaultModeAligned, h4),
@@ -145,6 +155,18 @@ impl Decision {
             cause,
         }
     }
+}
+
+fn is_about_being(finding: &Finding) -> bool {
+    matches!(
+        finding,
+        Finding::SystemIdentityDisabled | Finding::UserIdentityNotFound { .. } | Finding::PrincipalMissing { .. }
+    )
+}
+
+/// What is left of H1.
+fn is_about_attachment(finding: &Finding) -> bool {
+    finding.hypothesis() == Some(Hypothesis::H1) && !is_about_being(finding)
 }
 
 fn verdict(confirmed: bool, open: bool, examined: bool) -> Verdict {

@@ -297,21 +297,40 @@ impl Finding {
             | Self::StaleAttachment { identity, .. } => format!("identities/{}", identity.name()),
             Self::PrincipalMissing { identity: Identity::System } => "identities/system".to_owned(),
             Self::PrincipalMissing { identity: Identity::User(identity) } => format!("identities/{}", identity.name()),
+            Self::UnneededGrant { grant, .. } => format!("roleAssignments/{}", grant.id.name()),
+            Self::ExcessiveGrant { grant, .. } => format!("roleAssignments/{}", grant.name()),
+            other => subject_of(other.origins()),
+        }
+    }
+
+    /// What in the policy asks for what it is about; nothing for one about the app, an identity or a grant.
+    #[must_use]
+    pub fn origins(&self) -> &[Origin] {
+        match self {
             Self::RoleUnknown { origin, .. }
             | Self::VaultNotFound { origin, .. }
             | Self::VaultModeMismatch { origin, .. }
             | Self::AccessPolicyMissing { origin, .. }
             | Self::AccessPolicyUndecided { origin, .. }
-            | Self::ReferencesDenied { origin, .. } => origin.to_string(),
+            | Self::ReferencesDenied { origin, .. } => std::slice::from_ref(origin),
             Self::RoleMissing { origins, .. }
             | Self::CosmosRoleMissing { origins, .. }
             | Self::AccessDenied { origins, .. }
             | Self::AccessUndecided { origins, .. }
             | Self::Propagating { origins, .. }
             | Self::GrantEnds { origins, .. }
-            | Self::ResourceNotFound { origins, .. } => subject_of(origins),
-            Self::UnneededGrant { grant, .. } => format!("roleAssignments/{}", grant.id.name()),
-            Self::ExcessiveGrant { grant, .. } => format!("roleAssignments/{}", grant.name()),
+            | Self::ResourceNotFound { origins, .. } => origins,
+            Self::TargetNotFound { .. }
+            | Self::Unreadable { .. }
+            | Self::SystemIdentityDisabled
+            | Self::SystemIdentityForbidden { .. }
+            | Self::UserIdentityNotAttached { .. }
+            | Self::UserIdentityNotFound { .. }
+            | Self::PrincipalMissing { .. }
+            | Self::StaleAttachment { .. }
+            | Self::HostNotRecycled { .. }
+            | Self::UnneededGrant { .. }
+            | Self::ExcessiveGrant { .. } => &[],
         }
     }
 }

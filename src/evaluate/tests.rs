@@ -195,5 +195,5 @@ fn without_a_vault_or_access_the_question_is_not_asked() {
     let evaluation = World::matching(&policy).evaluate(&policy);
     assert_eq!(evaluation.standing(), Standing::Compliant);
     let answers: Vec<_> = evaluation.decision.path.iter().map(|node| node.answer).collect();
-    assert_eq!(answers, [Answer::Yes, Answer::NotAsked, Answer::NotAsked, Answer::NotAsked]);
+    assert_eq!(answers, [Answer::Yes, Answer::Yes, Answer::NotAsked, Answer::NotAsked, Answer::NotAsked]);
 }

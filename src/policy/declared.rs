@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fmt, time::Duration};
 
 use crate::{
-    api::{self, ChangeKind, DeletionPolicy, Gate, Mode, Prune, SystemIdentity},
+    api::{self, ChangeKind, Criticality, DeletionPolicy, Gate, Mode, Prune, SystemIdentity},
     catalog::{Need, binding::Plane, vault::VaultPermission},
     model::{RoleId, Scope, VaultMode, cosmos::account_of},
 };
@@ -21,6 +21,10 @@ pub struct Policy {
     pub mode: Mode,
     /// What fails health checks.
     pub gate: Gate,
+    /// What rests on the app.
+    pub criticality: Criticality,
+    /// The bindings that start functions, by name.
+    pub triggers: BTreeSet<String>,
     /// Writes are stopped.
     pub suspended: bool,
     /// Time between two passes.

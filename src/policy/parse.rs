@@ -146,6 +146,7 @@ impl Parser {
         let api::FunctionIdentityPolicySpec {
             mode,
             gate,
+            criticality,
             suspend,
             interval,
             scope: _,
@@ -208,6 +209,8 @@ impl Parser {
                 generation: object.metadata.generation.unwrap_or_default(),
                 mode: *mode,
                 gate: *gate,
+                criticality: *criticality,
+                triggers: bindings.iter().filter(|one| is_trigger(one)).map(|one| one.name.clone()).collect(),
                 suspended: *suspend,
                 interval,
                 target,
@@ -387,6 +390,11 @@ fn nearest_kind(resource: &Scope, entity: &str) -> Option<&'static str> {
 /// A GUID as ARM writes it: with hyphens, without braces.
 fn is_guid(text: &str) -> bool {
     text.len() == 36 && text.parse::<uuid::Uuid>().is_ok()
+}
+
+/// Types of `function.json` that start functions end in `Trigger`, whatever their direction is called.
+fn is_trigger(binding: &api::Binding) -> bool {
+    binding.type_.to_ascii_lowercase().ends_with("trigger")
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ pub fn acted(policy: &Policy, world: &World, outcome: impl Fn(usize) -> Option<O
     report(PassResult::Evaluated(Box::new(Pass {
         policy: policy.clone(),
         evaluation,
+        explanation: None,
         plan,
         execution,
         aftermath: Aftermath::default(),

@@ -69,6 +69,7 @@ pub fn status(
             .and_then(|pass| pass.evaluation.decision.cause)
             .map(|cause: Hypothesis| format!("{cause:?}"))
             .unwrap_or_default(),
+        severity: pass.and_then(|pass| pass.evaluation.severity).map(|it| it.word().to_owned()).unwrap_or_default(),
         findings,
         truncated,
         unchecked: pass.map(|pass| unchecked(&pass.policy.unchecked)).unwrap_or_default(),

@@ -61,6 +61,19 @@ fn run(against: Option<&Simulator>, arguments: &[&str]) -> String {
     told.replace(env!("CARGO_TARGET_TMPDIR"), "TMP")
 }
 
+/// When facts were seen is the real time of the run. One time is as long as another, so lines break where they did.
+fn without_times(text: &str) -> String {
+    let is_time = |word: &str| {
+        let word = word.trim_start_matches("(seen").trim_end_matches(')');
+        word.len() >= 9 && word.ends_with('Z') && word.get(word.len() - 4..word.len() - 3) == Some(":")
+    };
+    let blank = |word: &str| {
+        let digits = word.chars().map(|one| if one.is_ascii_digit() { '0' } else { one });
+        if is_time(word.trim_end()) && !word.starts_with("2025-") { digits.collect() } else { word.to_owned() }
+    };
+    text.split_inclusive([' ', '\n']).map(blank).collect()
+}
+
 /// A file of its own for each test.
 fn scratch(name: &str, text: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
@@ -102,6 +115,37 @@ fn plan_shows_the_requests_that_enforce_would_send() {
         "enforce",
     ];
     snapshot!("plan-enforce", run(Some(&simulator), &arguments));
+}
+
+#[test]
+fn explain_tells_the_evidence_for_and_against_and_what_to_do() {
+    let simulator = Simulator::start("examples/orders/world.yaml");
+    let text = run(Some(&simulator), &["explain", "-f", "examples/orders/policy.yaml"]);
+    // Lines are wrapped by what they say, and a time is as long as any other.
+    snapshot!("explain", without_times(&text));
+    let by_app = run(Some(&simulator), &["explain", "-f", "examples/orders/policy.yaml", "--target", "func-orders"]);
+    assert!(by_app.contains("ACT ON THIS"), "{by_app}");
+    let text = run(Some(&simulator), &["explain", "-f", "examples/orders/policy.yaml", "--target", "func-other"]);
+    snapshot!("explain-nobody", text);
+}
+
+#[test]
+fn explain_as_json_has_the_evidence_of_each_hypothesis() {
+    let simulator = Simulator::start("examples/orders/world.yaml");
+    let text = run(Some(&simulator), &["explain", "-o", "json", "-f", "examples/orders/policy.yaml"]);
+    let json = &text[text.find('{').expect("JSON")..=text.rfind('}').expect("JSON")];
+    let json: serde_json::Value = serde_json::from_str(json).expect("stdout is JSON");
+    assert_eq!(json["exitCode"], 2);
+    let policy = &json["policies"][0];
+    assert_eq!((&policy["severity"], &policy["cause"]), (&"SEV-1".into(), &"H2".into()));
+    let cases = policy["hypotheses"].as_array().expect("a list");
+    assert_eq!(cases.len(), 6);
+    let cited = |case: &serde_json::Value, side: &str| case[side].as_array().map_or(0, Vec::len);
+    assert_eq!((cases[1]["verdict"].as_str(), cited(&cases[1], "confirming")), (Some("confirmed"), 1));
+    assert!(cases[0]["verdict"] == "refuted" && cited(&cases[0], "disproving") > 0, "{}", cases[0]);
+    let fact = &cases[1]["confirming"][0];
+    assert!(fact["resource"].is_string() && fact["at"].is_string() && fact["field"] == "roleAssignments", "{fact}");
+    assert_eq!(policy["chain"].as_array().map(Vec::len), Some(5));
 }
 
 #[test]

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::{
     cluster::{account, stage},
-    recorded,
+    diagnosis, recorded,
 };
 
 fn root() -> &'static Path {
@@ -94,6 +94,17 @@ fn the_page_of_the_recordings_is_what_is_compared() {
     }
     let text = fs::read_to_string(&path).unwrap_or_default();
     assert!(text == fresh, "docs/recordings.md is stale: run `make generate`");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_page_of_diagnoses_is_what_explain_says() {
+    let path = root().join("docs/diagnosis.md");
+    let fresh = diagnosis::page().await;
+    if regenerates() {
+        fs::write(&path, &fresh).expect("the file can be written");
+    }
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    assert!(text == fresh, "docs/diagnosis.md is stale: run `make generate`");
 }
 
 #[test]

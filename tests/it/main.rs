@@ -8,6 +8,7 @@ mod cluster;
 mod contract;
 mod controller;
 mod cosmos;
+mod diagnosis;
 mod ends;
 mod existence;
 mod faults;

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::codes;
 use crate::{
     evaluate::{
-        Access, Effect, Evaluation, Hypothesis, Standing, Verdict,
+        Access, Effect, Evaluation, Hypothesis, Standing, Verdict, explain,
         fixtures::{FORMER, GROUP, SHARED, STRANGER, SYSTEM, World, data, failure, minutes_ago, now},
     },
     model::{Condition, FailureClass, PrincipalKind, Reading, Scope},
@@ -180,7 +180,16 @@ proptest! {
     #[test]
     fn no_verdict_contradicts_the_evidence(grants in grants(), matching in any::<bool>(), what in 0_u16..1024) {
         let policy = declared();
-        let evaluation = drawn_world(&policy, &grants, matching, what).evaluate(&policy);
+        let world = drawn_world(&policy, &grants, matching, what);
+        let evaluation = world.evaluate(&policy);
+        for case in explain(&policy, &world.observed, &evaluation).cases {
+            let is_cited = match case.verdict {
+                Verdict::Confirmed => !case.confirming.is_empty() && case.needed.is_empty(),
+                Verdict::Refuted => case.confirming.is_empty() && !case.disproving.is_empty() && case.needed.is_empty(),
+                Verdict::Open | Verdict::NotExamined => case.confirming.is_empty() && !case.needed.is_empty(),
+            };
+            prop_assert!(is_cited, "{:?}", case);
+        }
         let accesses = || evaluation.requirements.iter().map(|one| &one.access);
         for one in &evaluation.decision.hypotheses {
             let confirming = evaluation.findings.iter().any(|finding| {

@@ -21,6 +21,7 @@ fn every_default_is_filled_in_as_written() {
     let mut expected = json!({
         "mode": "Report",
         "gate": "None",
+        "criticality": "Production",
         "suspend": false,
         "interval": "10m",
         "identities": { "system": "Optional", "user": [] },

@@ -1,0 +1,47 @@
+//! `explain`: why an app is refused, with the evidence.
+
+use serde_json::json;
+
+use super::{
+    CliError,
+    args::{ExplainArguments, Output},
+    subjects,
+};
+use crate::{
+    api::FunctionIdentityPolicy,
+    pipeline::Intent,
+    policy::Policy,
+    report::{self, ExitCode},
+};
+
+pub(super) async fn explain(verb: ExplainArguments) -> Result<ExitCode, CliError> {
+    let mut subjects = subjects::read(&verb.subjects).await?;
+    if let Some(target) = &verb.target {
+        subjects.policies.retain(|policy| is_about(policy, target));
+        if subjects.policies.is_empty() {
+            return Err(CliError::new(format!("no policy that was looked through is about the app `{target}`")));
+        }
+    }
+    let reports = subjects.pass(&verb.azure, Intent::Explain).await?;
+    let code = ExitCode::worst(reports.iter().map(report::Report::exit_code));
+    match verb.output {
+        Output::Text => {
+            let texts: Vec<_> = reports.iter().map(report::explanation).collect();
+            super::print(&texts.join("\n"));
+        }
+        Output::Json => {
+            let reports: Vec<_> = reports.iter().map(report::explanation_json).collect();
+            super::print(&format!("{:#}\n", json!({ "exitCode": code as u8, "policies": reports })));
+        }
+    }
+    subjects.tell(&reports);
+    Ok(code)
+}
+
+/// Whether the policy is about the app of that id or name. One that is invalid names none.
+fn is_about(policy: &FunctionIdentityPolicy, app: &str) -> bool {
+    Policy::parse(policy).is_ok_and(|policy| {
+        let id = policy.target.as_str();
+        id.eq_ignore_ascii_case(app.trim_end_matches('/')) || policy.target.name().eq_ignore_ascii_case(app)
+    })
+}

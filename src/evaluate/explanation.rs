@@ -1,0 +1,171 @@
+//! Why the decision is what it is: for each hypothesis what speaks for it and against it, and what is missing to tell.
+//! Made for people who ask; a pass does without it.
+
+mod evidence;
+
+use super::{Access, Answer, Effect, Evaluation, Finding, Hypothesis, Question, Verdict};
+use crate::{
+    model::{Failure, Observed, Reading},
+    policy::Policy,
+};
+
+pub use evidence::Evidence;
+
+/// The decision with what it rests on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// The five links from an identity to access, in order.
+    pub chain: Vec<Link>,
+    /// The six hypotheses, in order.
+    pub cases: Vec<Case>,
+}
+
+/// A link of the identity chain: each is worth nothing without the ones before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkOfChain {
+    /// The identity is enabled, or attached.
+    Enabled,
+    /// Its principal exists in Entra ID.
+    InDirectory,
+    /// The app reaches the endpoint that hands out tokens.
+    TokenEndpoint,
+    /// The principal was granted what it needs.
+    Granted,
+    /// The grant acts.
+    Propagated,
+}
+
+/// A link and whether it holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Link {
+    /// Which.
+    pub link: LinkOfChain,
+    /// Whether it holds.
+    pub answer: Answer,
+    /// What is missing to tell; none when it can be told.
+    pub needed: Option<Needed>,
+}
+
+/// A hypothesis with its evidence.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Case {
+    /// Which.
+    pub hypothesis: Hypothesis,
+    /// What is thought of it.
+    pub verdict: Verdict,
+    /// What speaks for it.
+    pub confirming: Vec<Evidence>,
+    /// What speaks against it.
+    pub disproving: Vec<Evidence>,
+    /// What is missing to tell, or to be surer.
+    pub needed: Vec<Needed>,
+}
+
+/// Why something cannot be told, and with that what it would need.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Needed {
+    /// A reading failed.
+    Reading(Failure),
+    /// What was read does not decide it.
+    Undecided(String),
+    /// Resource Manager does not show which principals exist in the directory.
+    Directory,
+    /// Only the app's own telemetry shows it.
+    Telemetry,
+    /// Nothing declared is about it.
+    Declaration,
+    /// This version does not look at it.
+    Unexamined,
+}
+
+/// Explains an evaluation by what it was made from.
+#[must_use]
+pub fn explain(policy: &Policy, observed: &Observed, evaluation: &Evaluation) -> Explanation {
+    let verdicts = &evaluation.decision.hypotheses;
+    let cases = verdicts.iter().map(|one| {
+        let of_it = evaluation.findings.iter().filter(|finding| finding.hypothesis() == Some(one.hypothesis));
+        let speaking = of_it.filter(|finding| matches!(finding.effect(), Effect::Drift | Effect::Propagating));
+        Case {
+            hypothesis: one.hypothesis,
+            verdict: one.verdict,
+            confirming: speaking.filter_map(|finding| evidence::of_finding(finding, policy, observed)).collect(),
+            disproving: evidence::against(one.hypothesis, policy, observed, evaluation),
+            needed: needed(one.hypothesis, one.verdict, evaluation),
+        }
+    });
+    Explanation { chain: chain(policy, observed, evaluation), cases: cases.collect() }
+}
+
+fn needed(hypothesis: Hypothesis, verdict: Verdict, evaluation: &Evaluation) -> Vec<Needed> {
+    match verdict {
+        Verdict::Open => {
+            let about = |finding: &Finding| finding.hypothesis().is_none_or(|it| it == hypothesis);
+            let mut needed: Vec<_> =
+                evaluation.findings.iter().filter(|finding| about(finding)).filter_map(missing).collect();
+            if needed.is_empty() {
+                // An earlier link is broken, so that nobody could look further.
+                needed.push(Needed::Undecided("an earlier link of the chain is open or broken".to_owned()));
+            }
+            needed
+        }
+        Verdict::NotExamined if matches!(hypothesis, Hypothesis::H5 | Hypothesis::H6) => vec![Needed::Unexamined],
+        Verdict::NotExamined => vec![Needed::Declaration],
+        Verdict::Confirmed | Verdict::Refuted => Vec::new(),
+    }
+}
+
+fn missing(finding: &Finding) -> Option<Needed> {
+    match finding {
+        Finding::Unreadable { failure, .. } => Some(Needed::Reading(failure.clone())),
+        Finding::AccessUndecided { because, .. } | Finding::AccessPolicyUndecided { because, .. } => {
+            Some(Needed::Undecided(because.clone()))
+        }
+        Finding::RoleUnknown { role, .. } => Some(Needed::Undecided(format!("no role named `{role}` is known"))),
+        _ => None,
+    }
+}
+
+/// The five links. That a principal exists and that tokens are handed out is nothing that Resource Manager shows.
+fn chain(policy: &Policy, observed: &Observed, evaluation: &Evaluation) -> Vec<Link> {
+    let answer = |question: Question| {
+        let node = evaluation.decision.path.iter().find(|node| node.question == question);
+        node.map_or(Answer::NotAsked, |node| node.answer)
+    };
+    let (there, attached) = (answer(Question::IdentityEnabled), answer(Question::PrincipalAttached));
+    let enabled = if there == Answer::Yes { attached } else { there };
+    let failure = || {
+        let unread = policy.user.iter().filter_map(|id| observed.user.get(id)).find_map(Reading::unreadable);
+        observed.target.unreadable().or(unread).cloned()
+    };
+    let is_gone = evaluation
+        .findings
+        .iter()
+        .any(|finding| matches!(finding, Finding::UserIdentityNotFound { .. } | Finding::StaleAttachment { .. }));
+    let in_directory = if is_gone { Answer::No } else { Answer::CannotTell };
+    let granted = answer(Question::RolePresent);
+    let undecided = || {
+        let unknown = evaluation.requirements.iter().find_map(|one| match &one.access {
+            Access::Unknown(because) => Some(because.clone()),
+            _ => None,
+        });
+        Needed::Undecided(unknown.unwrap_or_else(|| "there is no principal to ask about".to_owned()))
+    };
+    let cannot = |answer: Answer, needed: Needed| (answer == Answer::CannotTell).then_some(needed);
+    let link = |link, answer, needed| Link { link, answer, needed };
+    let propagated = answer(Question::Propagated);
+    vec![
+        link(
+            LinkOfChain::Enabled,
+            enabled,
+            cannot(enabled, failure().map_or(Needed::Undecided("the app is not known".to_owned()), Needed::Reading)),
+        ),
+        link(LinkOfChain::InDirectory, in_directory, cannot(in_directory, Needed::Directory)),
+        link(LinkOfChain::TokenEndpoint, Answer::CannotTell, Some(Needed::Telemetry)),
+        link(LinkOfChain::Granted, granted, cannot(granted, undecided())),
+        link(LinkOfChain::Propagated, propagated, cannot(propagated, undecided())),
+    ]
+}
+
+#[cfg(test)]
+mod tests;

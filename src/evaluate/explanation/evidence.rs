@@ -1,0 +1,225 @@
+//! Single facts as Azure told them: where, which member, which value, when.
+
+use jiff::Timestamp;
+
+use super::super::{Access, Evaluated, Evaluation, Finding, Hypothesis};
+use crate::{
+    api::SystemIdentity,
+    model::{Observed, Reading, Scope, Site, VaultMode, cosmos::account_of},
+    policy::{Identity, Policy},
+};
+
+/// A fact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// Of which resource.
+    pub resource: Scope,
+    /// Which member of it, or which list at it.
+    pub field: String,
+    /// What it said.
+    pub value: String,
+    /// When it was read; none when it was not read at one moment.
+    pub at: Option<Timestamp>,
+}
+
+fn fact(resource: &Scope, field: &str, value: impl Into<String>, at: Option<Timestamp>) -> Evidence {
+    Evidence { resource: resource.clone(), field: field.to_owned(), value: value.into(), at }
+}
+
+fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+fn read_at<T>(reading: Option<&Reading<T>>) -> Option<Timestamp> {
+    match reading? {
+        Reading::Present { at, .. } | Reading::Absent { at } => Some(*at),
+        Reading::Unreadable(_) => None,
+    }
+}
+
+fn listed_at(observed: &Observed, scope: &Scope) -> Option<Timestamp> {
+    read_at(observed.access.get(scope.subscription()?))
+}
+
+/// The fact behind a finding; none for one that only says that something is not known, or too much.
+pub(super) fn of_finding(finding: &Finding, policy: &Policy, observed: &Observed) -> Option<Evidence> {
+    let (target, seen) = (&policy.target, read_at(Some(&observed.target)));
+    let grants = |scope: &Scope, value: String| fact(scope, "roleAssignments", value, listed_at(observed, scope));
+    Some(match finding {
+        Finding::TargetNotFound { target } => fact(target, "GET", "404", seen),
+        Finding::SystemIdentityDisabled | Finding::SystemIdentityForbidden { .. } => {
+            fact(target, "identity.type", identity_type(observed.target.present()?), seen)
+        }
+        Finding::UserIdentityNotAttached { attached, .. } => {
+            fact(target, "identity.userAssignedIdentities", names(attached.iter()), seen)
+        }
+        Finding::UserIdentityNotFound { identity } => {
+            fact(identity, "GET", "404", read_at(observed.user.get(identity)))
+        }
+        Finding::PrincipalMissing { identity: Identity::System } => {
+            fact(target, "identity.principalId", "not filled in", seen)
+        }
+        Finding::PrincipalMissing { identity: Identity::User(identity) } => {
+            fact(identity, "properties.principalId", "not filled in", read_at(observed.user.get(identity)))
+        }
+        Finding::StaleAttachment { identity, on_site, current } => {
+            let field = format!("identity.userAssignedIdentities[{}].principalId", identity.name());
+            fact(target, &field, format!("{on_site}; the identity itself has {current}"), seen)
+        }
+        Finding::HostNotRecycled { written, .. } => {
+            let at = observed.host.as_ref().and_then(|host| read_at(Some(&host.started)));
+            fact(target, "host process", format!("older than the identity, which was written {}", moment(*written)), at)
+        }
+        Finding::RoleMissing { principal, scope, missing, .. } => {
+            grants(scope, format!("none lets principal {principal} do {}", first(missing)))
+        }
+        Finding::CosmosRoleMissing { principal, scope, missing, .. } => {
+            let at = read_at(observed.cosmos.get(&account_of(scope)));
+            fact(scope, "sqlRoleAssignments", format!("none lets principal {principal} do {}", first(missing)), at)
+        }
+        Finding::AccessDenied { scope, by, .. } => {
+            fact(scope, "denyAssignments", by.as_str(), listed_at(observed, scope))
+        }
+        Finding::Propagating { role, scope, since, until, .. } => {
+            grants(scope, format!("`{role}` since {}; certain to act from {}", moment(*since), moment(*until)))
+        }
+        Finding::VaultModeMismatch { vault, actual, .. } => of_mode(vault, *actual, observed),
+        Finding::AccessPolicyMissing { vault, principal, missing, .. } => {
+            let value = format!("no entry lets principal {principal} {}", first(missing));
+            fact(vault, "properties.accessPolicies", value, read_at(observed.vaults.get(vault)))
+        }
+        Finding::ReferencesDenied { settings, .. } => {
+            let value = format!("AccessToKeyVaultDenied for {}", first(settings));
+            fact(target, "config/configreferences/appsettings", value, read_at(observed.references.as_ref()))
+        }
+        Finding::VaultNotFound { vault, .. } => fact(vault, "GET", "404", read_at(observed.vaults.get(vault))),
+        Finding::ResourceNotFound { resource, .. } => {
+            let at = read_at(observed.resources.get(resource)).or(read_at(observed.cosmos.get(resource)));
+            fact(resource, "GET", "404", at)
+        }
+        Finding::Unreadable { .. }
+        | Finding::RoleUnknown { .. }
+        | Finding::AccessUndecided { .. }
+        | Finding::AccessPolicyUndecided { .. }
+        | Finding::GrantEnds { .. }
+        | Finding::UnneededGrant { .. }
+        | Finding::ExcessiveGrant { .. } => return None,
+    })
+}
+
+/// What was seen that speaks against a hypothesis.
+pub(super) fn against(
+    hypothesis: Hypothesis,
+    policy: &Policy,
+    observed: &Observed,
+    evaluation: &Evaluation,
+) -> Vec<Evidence> {
+    match hypothesis {
+        Hypothesis::H1 => identities_in_place(policy, observed),
+        Hypothesis::H2 => once(evaluation.requirements.iter().flat_map(|one| held(one, observed))),
+        Hypothesis::H3 => once(evaluation.requirements.iter().flat_map(|one| old_enough(one, observed))),
+        Hypothesis::H4 => aligned_vaults(policy, observed),
+        // Nothing that was read speaks against these by itself.
+        Hypothesis::H5 | Hypothesis::H6 => Vec::new(),
+    }
+}
+
+fn identities_in_place(policy: &Policy, observed: &Observed) -> Vec<Evidence> {
+    let Reading::Present { value: site, at } = &observed.target else { return Vec::new() };
+    let mut facts = Vec::new();
+    if let Some(principal) = site.system.principal().filter(|_| policy.system == SystemIdentity::Required) {
+        facts.push(fact(&policy.target, "identity.principalId", principal.to_string(), Some(*at)));
+    }
+    if policy.system == SystemIdentity::Forbidden && !site.system.is_enabled() {
+        facts.push(fact(&policy.target, "identity.type", identity_type(site), Some(*at)));
+    }
+    for identity in &policy.user {
+        let own = observed.user.get(identity).and_then(Reading::present).and_then(|one| one.principal);
+        let on_site = site.attached.get(identity).and_then(|one| one.principal);
+        if let Some(principal) = own.filter(|own| on_site == Some(*own)) {
+            let field = format!("identity.userAssignedIdentities[{}].principalId", identity.name());
+            facts.push(fact(&policy.target, &field, format!("{principal}, as the identity itself has it"), Some(*at)));
+        }
+    }
+    facts
+}
+
+fn held(one: &Evaluated, observed: &Observed) -> Vec<Evidence> {
+    let (Access::Satisfied(grants) | Access::Propagating { by: grants, .. }) = &one.access else { return Vec::new() };
+    let principal = one.principal.map(|principal| principal.to_string()).unwrap_or_default();
+    let (list, at) = list_of(one, observed);
+    let says = |role: &str| format!("`{role}` for principal {principal}");
+    grants.iter().map(|grant| fact(&grant.scope, list, says(&grant.role), at)).collect()
+}
+
+fn old_enough(one: &Evaluated, observed: &Observed) -> Vec<Evidence> {
+    let (list, at) = list_of(one, observed);
+    let grants = match &one.access {
+        Access::Satisfied(grants) => grants,
+        Access::Missing(_) => return vec![fact(&one.scope, list, "none that could be on its way", at)],
+        _ => return Vec::new(),
+    };
+    let says = |role: &str, acts_from: Option<Timestamp>| match acts_from {
+        Some(acts_from) => format!("`{role}` is certain to act since {}", moment(acts_from)),
+        None => format!("`{role}`; Azure does not say since when"),
+    };
+    let field = format!("{list}.createdOn");
+    grants.iter().map(|grant| fact(&grant.scope, &field, says(&grant.role, grant.acts_from), at)).collect()
+}
+
+/// Which list decides a requirement, and when it was read.
+fn list_of(one: &Evaluated, observed: &Observed) -> (&'static str, Option<Timestamp>) {
+    match observed.cosmos.get(&account_of(&one.scope)) {
+        Some(inside) => ("sqlRoleAssignments", read_at(Some(inside))),
+        None => ("roleAssignments", listed_at(observed, &one.scope)),
+    }
+}
+
+fn aligned_vaults(policy: &Policy, observed: &Observed) -> Vec<Evidence> {
+    let aligned = policy.vaults.iter().filter_map(|required| {
+        let vault = observed.vaults.get(&required.vault)?.present()?;
+        (vault.mode == required.mode).then(|| of_mode(&required.vault, vault.mode, observed))
+    });
+    once(aligned)
+}
+
+fn of_mode(vault: &Scope, mode: VaultMode, observed: &Observed) -> Evidence {
+    let value = match mode {
+        VaultMode::Rbac => "true",
+        VaultMode::AccessPolicy => "false or absent: access policies",
+    };
+    fact(vault, "properties.enableRbacAuthorization", value, read_at(observed.vaults.get(vault)))
+}
+
+/// In order, each fact once: one grant may meet many needs.
+fn once(facts: impl Iterator<Item = Evidence>) -> Vec<Evidence> {
+    let mut seen: Vec<Evidence> = Vec::new();
+    for fact in facts {
+        if !seen.contains(&fact) {
+            seen.push(fact);
+        }
+    }
+    seen
+}
+
+fn identity_type(site: &Site) -> &'static str {
+    match (site.system.is_enabled(), site.attached.is_empty()) {
+        (false, true) => "absent: no identity",
+        (true, true) => "SystemAssigned",
+        (false, false) => "UserAssigned",
+        (true, false) => "SystemAssigned, UserAssigned",
+    }
+}
+
+fn names<'a>(ids: impl Iterator<Item = &'a Scope>) -> String {
+    let names: Vec<_> = ids.map(Scope::name).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+fn first(entries: &[String]) -> String {
+    match entries {
+        [] => String::new(),
+        [only] => format!("`{only}`"),
+        [first, rest @ ..] => format!("`{first}` and {} more", rest.len()),
+    }
+}

@@ -1,0 +1,124 @@
+//! How grave an incident is, by the playbook's table: what rests on the app, and what of it is cut off.
+
+use super::{Effect, Evaluated, Finding};
+use crate::{
+    api::Criticality,
+    policy::{Identity, Origin, Policy},
+};
+
+/// A row of the playbook's table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// In production, what starts functions is cut off.
+    Sev1,
+    /// In production something else is, or a part that has a fallback.
+    Sev2,
+    /// Nothing critical is.
+    Sev3,
+}
+
+impl Severity {
+    /// What people call it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Sev1 => "SEV-1",
+            Self::Sev2 => "SEV-2",
+            Self::Sev3 => "SEV-3",
+        }
+    }
+
+    /// None while nothing is certainly cut off. What is merely not known is no incident, and nothing fails for a right
+    /// too many.
+    pub(super) fn of(policy: &Policy, findings: &[Finding], requirements: &[Evaluated]) -> Option<Self> {
+        let cuts = |finding: &&Finding| {
+            let too_much = matches!(finding, Finding::SystemIdentityForbidden { .. } | Finding::UnneededGrant { .. });
+            matches!(finding.effect(), Effect::Drift | Effect::Propagating) && !too_much
+        };
+        let mut cut = findings.iter().filter(cuts).peekable();
+        cut.peek()?;
+        Some(match policy.criticality {
+            Criticality::Production if cut.any(|finding| stops_functions(policy, finding, requirements)) => Self::Sev1,
+            Criticality::Production | Criticality::Partial => Self::Sev2,
+            Criticality::NonCritical => Self::Sev3,
+        })
+    }
+}
+
+/// Whether what starts functions is cut off by it: a trigger, or the host itself.
+fn stops_functions(policy: &Policy, finding: &Finding, requirements: &[Evaluated]) -> bool {
+    let starts = |origin: &Origin| match origin {
+        Origin::Binding(name) => policy.triggers.contains(name),
+        Origin::Platform(_) => true,
+        Origin::Grant(_) | Origin::Vault(_) => false,
+    };
+    let uses = |identity: &Identity| {
+        requirements.iter().any(|one| one.identity == *identity && one.origins.iter().any(starts))
+    };
+    match finding {
+        Finding::TargetNotFound { .. } | Finding::HostNotRecycled { .. } => true,
+        Finding::SystemIdentityDisabled => uses(&Identity::System),
+        Finding::PrincipalMissing { identity } => uses(identity),
+        Finding::UserIdentityNotAttached { identity, .. }
+        | Finding::UserIdentityNotFound { identity }
+        | Finding::StaleAttachment { identity, .. } => uses(&Identity::User(identity.clone())),
+        other => other.origins().iter().any(starts),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        api::FunctionIdentityPolicySpec,
+        evaluate::fixtures::{SHARED, World, failure, principal},
+        model::{FailureClass, Reading},
+        policy::fixtures::{app, policy, shared},
+    };
+
+    /// The severity of a policy over a world, both as they are made, for each criticality.
+    fn severities(edit: impl Fn(&mut FunctionIdentityPolicySpec), spoil: impl Fn(&mut World)) -> [&'static str; 3] {
+        [Criticality::Production, Criticality::Partial, Criticality::NonCritical].map(|criticality| {
+            let policy = policy(|spec| {
+                spec.criticality = criticality;
+                edit(spec);
+            });
+            let mut world = World::matching(&policy);
+            spoil(&mut world);
+            world.evaluate(&policy).severity.map_or("none", Severity::word)
+        })
+    }
+
+    fn without_grants_of(world: &mut World, who: &str) {
+        let gone = principal(who);
+        world.each_list(|list| list.grants.retain(|grant| grant.principal != gone));
+    }
+
+    #[test]
+    fn it_follows_from_what_rests_on_the_app_and_what_is_cut_off() {
+        assert_eq!(severities(|_| {}, |_| {}), ["none"; 3]);
+        let trigger_cut = severities(|_| {}, |world| without_grants_of(world, SHARED));
+        assert_eq!(trigger_cut, ["SEV-1", "SEV-2", "SEV-3"], "the trigger's role");
+        let detached = severities(|_| {}, |world| world.site().attached.clear());
+        assert_eq!(detached, ["SEV-1", "SEV-2", "SEV-3"], "the trigger's identity, whose role is there");
+        let output = |spec: &mut FunctionIdentityPolicySpec| spec.bindings[0].type_ = "serviceBus".to_owned();
+        let output_cut = severities(output, |world| without_grants_of(world, SHARED));
+        assert_eq!(output_cut, ["SEV-2", "SEV-2", "SEV-3"], "nothing is started by an output");
+    }
+
+    #[test]
+    fn what_is_not_known_or_too_much_is_no_incident() {
+        let unread = |world: &mut World| {
+            let failure = failure(FailureClass::Denied, "AuthorizationFailed");
+            for reading in world.observed.access.values_mut() {
+                *reading = Reading::Unreadable(failure.clone());
+            }
+        };
+        assert_eq!(severities(|_| {}, unread), ["none"; 3]);
+        let too_much = |world: &mut World| {
+            world.grant(SHARED, "Owner", &shared());
+            world.grant(SHARED, "Owner", &app());
+        };
+        assert_eq!(severities(|_| {}, too_much), ["none"; 3]);
+    }
+}

@@ -1,0 +1,203 @@
+//! The verdict on one policy for a person who is on call: the chain, the flow, the six hypotheses with their evidence, and
+//! what to do next.
+
+use serde_json::{Value, json};
+
+use super::{
+    ExitCode, Pass, PassResult, Report, az,
+    text::{line, paragraph, summary, text},
+    words,
+};
+use crate::{
+    evaluate::{
+        Answer, Case, Evidence, Explanation, Hypothesis, Link, LinkOfChain, Needed, Question, Severity, Verdict,
+    },
+    plan::Held,
+};
+
+/// How many facts of a kind are told to a person; programs get all.
+const MOST_FACTS: usize = 4;
+
+/// The explanation as lines. A pass that did not come so far is told as `check` tells it.
+#[must_use]
+pub fn explanation(report: &Report) -> String {
+    let PassResult::Evaluated(pass) = &report.finding else { return text(report, report.exit_code(), false) };
+    let Some(explanation) = &pass.explanation else { return text(report, report.exit_code(), false) };
+    let mut out = String::new();
+    head(&mut out, report, pass);
+    line(&mut out, "\n  From the identity to access, link by link");
+    for link in &explanation.chain {
+        answered(&mut out, chain_words(link.link), link.answer, link.needed.as_ref());
+    }
+    line(&mut out, "\n  The playbook's questions");
+    for node in &pass.evaluation.decision.path {
+        answered(&mut out, question_words(node.question), node.answer, None);
+    }
+    line(&mut out, "\n  Hypotheses");
+    for case in &explanation.cases {
+        hypothesis(&mut out, case, pass.evaluation.decision.cause);
+    }
+    next(&mut out, report, pass, explanation);
+    out
+}
+
+/// The explanation for programs: what `report::json` says, with `severity`, `chain` and the evidence of each hypothesis.
+#[must_use]
+pub fn explanation_json(report: &Report) -> Value {
+    let mut document = super::json(report);
+    let PassResult::Evaluated(pass) = &report.finding else { return document };
+    let Some(explanation) = &pass.explanation else { return document };
+    document["severity"] = json!(pass.evaluation.severity.map(Severity::word));
+    document["cause"] = json!(pass.evaluation.decision.cause);
+    document["chain"] = explanation.chain.iter().map(link_json).collect();
+    document["hypotheses"] = explanation.cases.iter().map(case_json).collect();
+    document
+}
+
+fn link_json(link: &Link) -> Value {
+    json!({ "link": link.link, "answer": link.answer, "needed": link.needed.as_ref().map(needed_words) })
+}
+
+fn case_json(case: &Case) -> Value {
+    let facts = |facts: &[Evidence]| facts.iter().map(fact_json).collect::<Vec<_>>();
+    json!({
+        "hypothesis": case.hypothesis,
+        "verdict": case.verdict,
+        "confirming": facts(&case.confirming),
+        "disproving": facts(&case.disproving),
+        "needed": case.needed.iter().map(needed_words).collect::<Vec<_>>(),
+    })
+}
+
+fn fact_json(fact: &Evidence) -> Value {
+    let at = fact.at.map(words::moment);
+    json!({ "resource": fact.resource, "field": fact.field, "value": fact.value, "at": at })
+}
+
+fn head(out: &mut String, report: &Report, pass: &Pass) {
+    let severity = pass.evaluation.severity.map(|severity| format!("{}  ", severity.word())).unwrap_or_default();
+    let verdict = match pass.evaluation.decision.cause {
+        Some(cause) => format!("{cause:?}: {}", words::hypothesis(cause)),
+        None => match report.exit_code() {
+            ExitCode::Compliant => "nothing that Resource Manager shows is wrong".to_owned(),
+            ExitCode::Undetermined => "not enough could be read to say".to_owned(),
+            ExitCode::Error | ExitCode::Drift => "something is wrong that explains no refusal".to_owned(),
+        },
+    };
+    let name =
+        if report.namespace.is_empty() { report.name.clone() } else { format!("{}/{}", report.namespace, report.name) };
+    paragraph(out, &format!("{name}  {severity}"), &verdict);
+    line(out, &format!("  app  {}", pass.policy.target));
+    line(out, &format!("  seen {}", words::moment(report.at)));
+}
+
+/// One line for what is clear, and what would be needed below what is not.
+fn answered(out: &mut String, question: &str, answer: Answer, needed: Option<&Needed>) {
+    let answer = match answer {
+        Answer::Yes => "yes",
+        Answer::No => "NO",
+        Answer::CannotTell => "cannot tell",
+        Answer::NotAsked => "not asked",
+    };
+    line(out, &format!("    {question:<58}{answer}"));
+    if let Some(needed) = needed {
+        paragraph(out, "      ", &needed_words(needed));
+    }
+}
+
+fn hypothesis(out: &mut String, case: &Case, acted_on: Option<Hypothesis>) {
+    let verdict = match case.verdict {
+        Verdict::Confirmed if acted_on == Some(case.hypothesis) => "ACT ON THIS",
+        Verdict::Confirmed => "CONFIRMED",
+        Verdict::Refuted => "refuted",
+        Verdict::Open => "open",
+        Verdict::NotExamined => "not examined",
+    };
+    let words = words::hypothesis(case.hypothesis);
+    paragraph(out, &format!("    {:?}  {verdict:<14}", case.hypothesis), words);
+    facts(out, "for", &case.confirming);
+    // What is held elsewhere does not weaken what is certainly missing.
+    if case.verdict != Verdict::Confirmed {
+        facts(out, "against", &case.disproving);
+    }
+    for needed in &case.needed {
+        paragraph(out, "        ", &needed_words(needed));
+    }
+}
+
+fn facts(out: &mut String, side: &str, facts: &[Evidence]) {
+    for fact in facts.iter().take(MOST_FACTS) {
+        let Evidence { resource, field, value, at } = fact;
+        let at = at.map(|at| at.strftime(" (seen %H:%M:%SZ)").to_string()).unwrap_or_default();
+        paragraph(out, &format!("        {side:<8}"), &format!("{} {field}: {value}{at}", words::short(resource)));
+    }
+    if facts.len() > MOST_FACTS {
+        line(out, &format!("                and {} more", facts.len() - MOST_FACTS));
+    }
+}
+
+/// What `Enforce` would do, or why it would not, and how to see that it helped.
+fn next(out: &mut String, report: &Report, pass: &Pass, explanation: &Explanation) {
+    line(out, "\n  Next, as `Enforce` would do it");
+    let of_cause = |held: &&Held| pass.evaluation.findings.iter().any(|it| it.subject() == held.subject);
+    if let Some(step) = pass.plan.steps.first() {
+        paragraph(out, "    ", &summary(step));
+        for command in az::commands(step).lines() {
+            line(out, &format!("    $ {command}"));
+        }
+    } else if let Some(held) = pass.plan.held.iter().find(of_cause) {
+        paragraph(out, "    ", &format!("nothing is changed for {}: {}", held.subject, words::hold(&held.reason)));
+        let remedy = pass.evaluation.findings.iter().find(|it| it.subject() == held.subject).and_then(az::remedy);
+        for command in remedy.iter().flat_map(|commands| commands.lines()) {
+            line(out, &format!("    $ {command}"));
+        }
+    } else if explanation.cases.iter().all(|case| case.confirming.is_empty()) {
+        let text =
+            "if the app is refused all the same, look at what was not examined above, and at the app's own telemetry";
+        paragraph(out, "    ", text);
+    }
+    line(out, "\n  See that it helped");
+    let namespace = if report.namespace.is_empty() { String::new() } else { format!(" -n {}", report.namespace) };
+    line(out, &format!("    $ rolecall check {}{namespace}", report.name));
+}
+
+fn chain_words(link: LinkOfChain) -> &'static str {
+    match link {
+        LinkOfChain::Enabled => "the identities are enabled and attached",
+        LinkOfChain::InDirectory => "their principals exist in Entra ID",
+        LinkOfChain::TokenEndpoint => "the app reaches its token endpoint",
+        LinkOfChain::Granted => "they were granted what they need",
+        LinkOfChain::Propagated => "every grant has had the time to act",
+    }
+}
+
+fn question_words(question: Question) -> &'static str {
+    match question {
+        Question::IdentityEnabled => "are the identities enabled, and there?",
+        Question::PrincipalAttached => "are the right principals attached?",
+        Question::RolePresent => "do they hold what they need, at the right scope?",
+        Question::Propagated => "has every grant had the time to act?",
+        Question::VaultModeAligned => "do the vaults decide by the declared model?",
+    }
+}
+
+/// Why it cannot be told, and what it would need.
+fn needed_words(needed: &Needed) -> String {
+    match needed {
+        Needed::Reading(failure) => {
+            let hint = failure.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+            format!("because it could not be read: {}{hint}", failure.text)
+        }
+        Needed::Undecided(because) => format!("because {because}"),
+        Needed::Directory => {
+            "because Resource Manager does not show the directory; the resource's own log names the object id that it refuses"
+                .to_owned()
+        }
+        Needed::Telemetry => {
+            "because only the app can try; would need its traces, or `curl \"$IDENTITY_ENDPOINT?resource=…\"` in its console"
+                .to_owned()
+        }
+        Needed::Declaration => "because nothing declared is about it".to_owned(),
+        Needed::Unexamined => "because this version does not look at it".to_owned(),
+    }
+}
