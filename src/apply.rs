@@ -82,6 +82,7 @@ async fn attempt(
     let confirmed = match &step.change {
         Change::Identity(change) => confirm::identity(azure, change).await?,
         Change::Grant(grant) => confirm::grant(azure, grant, plan).await?,
+        Change::AddEntry(add) => confirm::vault_entry(azure, add, plan).await?,
         Change::Revoke(revoke) => confirm::revocation(azure, revoke).await?,
         Change::Reattach(reattach) => confirm::reattach(azure, reattach).await?,
         // Both rest on a reading of this very pass, and do no harm when the world has moved on.
@@ -97,9 +98,12 @@ async fn attempt(
     *sent = true;
     match &step.change {
         Change::Grant(grant) => create_grant(azure, step, grant).await,
-        Change::Identity(_) | Change::Revoke(_) | Change::Reattach(_) | Change::Restart(_) | Change::Refresh { .. } => {
-            send(azure, step, may_write).await
-        }
+        Change::Identity(_)
+        | Change::AddEntry(_)
+        | Change::Revoke(_)
+        | Change::Reattach(_)
+        | Change::Restart(_)
+        | Change::Refresh { .. } => send(azure, step, may_write).await,
     }
 }
 
@@ -158,6 +162,7 @@ fn needed_rights(step: &Step) -> Vec<Request<'_>> {
         Change::Reattach(reattach) => {
             vec![right(&reattach.target, "Microsoft.Web/sites/write"), assign(&reattach.identity)]
         }
+        Change::AddEntry(add) => vec![right(&add.entry.vault, "Microsoft.KeyVault/vaults/accessPolicies/write")],
         Change::Restart(target) => vec![right(target, "Microsoft.Web/sites/restart/action")],
         // The action has no documented name; whoever may write the app may refresh it.
         Change::Refresh { target, .. } => vec![right(target, "Microsoft.Web/sites/write")],

@@ -20,7 +20,7 @@ pub use condition::{Condition, Truth};
 pub use ends::Ends;
 pub use failure::{Failure, FailureClass, innermost};
 pub use grants::Grants;
-pub use identity::{AccessEntry, Attachment, Site, SystemAssigned, UserIdentity, Vault, VaultMode};
+pub use identity::{AccessEntry, Attachment, Site, SystemAssigned, UserIdentity, Vault, VaultMode, VaultOperation};
 pub use ids::{PrincipalId, RoleId};
 pub use mark::{Mark, Owner, grant_name};
 pub use observed::{Census, HostSeen, Observed, SubscriptionAccess, VaultReference};

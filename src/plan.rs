@@ -8,6 +8,7 @@ mod held;
 mod least;
 mod request;
 mod step;
+mod vault;
 mod wish;
 
 pub use circumstances::Circumstances;
@@ -15,7 +16,8 @@ pub use execution::{Execution, Outcome, StepOutcome};
 pub use farewell::Farewell;
 pub use held::{Held, HoldReason};
 pub use request::{IDENTITY_API, Method, ROLE_ASSIGNMENT_API, Request};
-pub use step::{Change, GrantRole, IdentityChange, Reattach, RevokeRole, Step};
+pub use step::{AddVaultPolicyEntry, Change, GrantRole, IdentityChange, Reattach, RevokeRole, Step};
+pub use vault::VaultEntry;
 
 use least::least;
 use wish::{Wish, WishedChange, waiting, wishes};
@@ -23,7 +25,7 @@ use wish::{Wish, WishedChange, waiting, wishes};
 use crate::{
     api::{ChangeKind, Mode, SYSTEM_IDENTITY},
     evaluate::{Effect, Evaluation, Finding},
-    model::{Grant, Role, Scope, Site, grant_name},
+    model::{Grant, PrincipalId, Role, Scope, Site, grant_name},
     policy::{Identity, Policy, Refusal, Verdict},
 };
 
@@ -112,6 +114,7 @@ fn lacks_evidence(evaluation: &Evaluation, circumstances: &Circumstances, wish: 
         WishedChange::EnableSystem
         | WishedChange::Attach(_)
         | WishedChange::Grant(_)
+        | WishedChange::AddEntry(_)
         | WishedChange::Reattach(_)
         | WishedChange::Restart
         | WishedChange::Refresh(_) => evaluation.site.is_none().then_some(HoldReason::EvidenceIncomplete),
@@ -153,6 +156,7 @@ fn too_much(
         WishedChange::Restart
         | WishedChange::Attach(_)
         | WishedChange::Grant(_)
+        | WishedChange::AddEntry(_)
         | WishedChange::Revoke(_)
         | WishedChange::Reattach(_) => None,
     }
@@ -180,6 +184,7 @@ fn refuse(
         WishedChange::EnableSystem => verdict.permits_change(mode, wish.kind, &[&policy.target]),
         WishedChange::Attach(identity) => verdict.permits_change(mode, wish.kind, &[&policy.target, identity]),
         WishedChange::Grant(grant) => verdict.permits_grant(mode, &grant.role, &grant.scope),
+        WishedChange::AddEntry(add) => verdict.permits_change(mode, wish.kind, &[&add.entry.vault]),
         WishedChange::Revoke(revoke) => verdict.permits_change(mode, wish.kind, &[&revoke.grant.scope]),
         WishedChange::Reattach(reattach) => permits_reattach(verdict, mode, reattach),
         WishedChange::Restart | WishedChange::Refresh(_) => verdict.permits_change(mode, wish.kind, &[&policy.target]),
@@ -203,6 +208,7 @@ pub fn refuse_step(policy: &Policy, verdict: &Verdict, planned: Mode, step: &Ste
             let attach = change.attach.iter().map(|id| (ChangeKind::AttachUserIdentity, vec![target, id]));
             enable.into_iter().chain(attach).try_for_each(|(kind, scopes)| verdict.permits_change(mode, kind, &scopes))
         }
+        Change::AddEntry(add) => verdict.permits_change(mode, ChangeKind::AddVaultPolicyEntry, &[&add.entry.vault]),
         Change::Revoke(revoke) => verdict.permits_change(mode, ChangeKind::RevokeRole, &[&revoke.grant.scope]),
         Change::Reattach(reattach) => permits_reattach(verdict, mode, reattach),
         Change::Restart(target) => verdict.permits_change(mode, ChangeKind::RestartHost, &[target]),
@@ -234,6 +240,7 @@ fn steps(policy: &Policy, site: Option<&Site>, accepted: Vec<Wish>) -> Vec<Step>
             WishedChange::EnableSystem => enable_system = true,
             WishedChange::Attach(id) => attach.push(id),
             WishedChange::Grant(grant) => grants.push(Change::Grant(*grant)),
+            WishedChange::AddEntry(add) => grants.push(Change::AddEntry(*add)),
             WishedChange::Revoke(revoke) => others.push(Change::Revoke(*revoke)),
             WishedChange::Reattach(reattach) => others.push(Change::Reattach(*reattach)),
             WishedChange::Restart => others.push(Change::Restart(policy.target.clone())),
@@ -261,10 +268,22 @@ impl Plan {
         self.steps.iter().any(|step| match &step.change {
             Change::Grant(grant) => grant_name(&grant.scope, grant.principal, grant.role.id).to_string() == name,
             Change::Identity(_)
+            | Change::AddEntry(_)
             | Change::Revoke(_)
             | Change::Reattach(_)
             | Change::Restart(_)
             | Change::Refresh { .. } => false,
+        })
+    }
+
+    /// Whether this plan adds an access policy for that principal to the vault.
+    #[must_use]
+    pub fn adds_entry(&self, vault: &Scope, principal: PrincipalId) -> bool {
+        self.steps.iter().any(|step| match &step.change {
+            Change::AddEntry(AddVaultPolicyEntry { entry, .. }) => {
+                entry.vault == *vault && entry.principal == principal
+            }
+            _ => false,
         })
     }
 

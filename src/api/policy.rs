@@ -339,6 +339,9 @@ pub enum ChangeKind {
     /// Delete a role assignment that this operator made and that nothing declares any more. `prune` and
     /// `deletionPolicy` say when.
     RevokeRole,
+    /// Add the access policy that a declared identity lacks to a key vault that is declared to decide by them. All that
+    /// is there is kept.
+    AddVaultPolicyEntry,
     /// Restart the app, when its host still is the one from before its identity was written. At most once for a write.
     RestartHost,
     /// Have the app resolve its references to vaults again, after access to the vault took effect.

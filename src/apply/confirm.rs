@@ -4,8 +4,8 @@
 
 use crate::{
     azure::Azure,
-    model::{Failure, FailureClass, Grant, Scope, Truth, condition::Request, grant_name},
-    plan::{GrantRole, HoldReason, IdentityChange, Outcome, Plan, Reattach, RevokeRole},
+    model::{Failure, FailureClass, Grant, PrincipalId, Scope, Truth, condition::Request, grant_name},
+    plan::{AddVaultPolicyEntry, GrantRole, HoldReason, IdentityChange, Outcome, Plan, Reattach, RevokeRole},
     policy::Identity,
 };
 
@@ -41,10 +41,7 @@ pub(super) async fn reattach(azure: &Azure, change: &Reattach) -> Result<Option<
 
 /// The principal must still be the named identity's, and our name must be free.
 pub(super) async fn grant(azure: &Azure, grant: &GrantRole, plan: &Plan) -> Result<Option<Outcome>, Failure> {
-    let principal = match &grant.identity {
-        Identity::System => azure.site(&grant.target).await?.and_then(|site| site.system.principal()),
-        Identity::User(id) => azure.user_identity(id).await?.and_then(|identity| identity.principal),
-    };
+    let principal = principal_of(azure, &grant.identity, &grant.target).await?;
     if principal != Some(grant.principal) {
         return Ok(Some(Outcome::Moved(format!("{} is no longer {}", grant.identity, grant.principal))));
     }
@@ -71,6 +68,35 @@ pub(super) async fn grant(azure: &Azure, grant: &GrantRole, plan: &Plan) -> Resu
     } else {
         Outcome::AlreadyDone
     }))
+}
+
+/// The principal must still be the named identity's, and the vault what it was as far as that principal goes.
+pub(super) async fn vault_entry(
+    azure: &Azure,
+    add: &AddVaultPolicyEntry,
+    plan: &Plan,
+) -> Result<Option<Outcome>, Failure> {
+    let AddVaultPolicyEntry { identity, entry, target, .. } = add;
+    if principal_of(azure, identity, target).await? != Some(entry.principal) {
+        return Ok(Some(Outcome::Moved(format!("{identity} is no longer {}", entry.principal))));
+    }
+    let name = entry.vault.name();
+    let Some(vault) = azure.vault(&entry.vault).await? else {
+        return Ok(Some(Outcome::Moved(format!("vault {name} is gone"))));
+    };
+    if vault.mode == entry.seen.mode && vault.tenant.as_ref() == Some(&entry.tenant) && entry.is_in(&vault) {
+        return Ok(Some(Outcome::AlreadyDone));
+    }
+    let is_ours = |principal| plan.adds_entry(&entry.vault, principal);
+    Ok(entry.differs(&vault, is_ours).map(|what| Outcome::Moved(format!("{what} at vault {name} has changed"))))
+}
+
+/// Whose principal it is now.
+async fn principal_of(azure: &Azure, identity: &Identity, target: &Scope) -> Result<Option<PrincipalId>, Failure> {
+    Ok(match identity {
+        Identity::System => azure.site(target).await?.and_then(|site| site.system.principal()),
+        Identity::User(id) => azure.user_identity(id).await?.and_then(|identity| identity.principal),
+    })
 }
 
 /// What is deleted must still be what was planned: ours, and unchanged since, which a person's edit would show. And what

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use super::binding::{Account, Need};
+use crate::model::VaultOperation;
 
 /// One permission of an access policy.
 #[derive(Debug, Deserialize)]
@@ -37,6 +38,12 @@ pub enum Contents {
 }
 
 impl VaultPermission {
+    /// The operation that it permits.
+    #[must_use]
+    pub fn operation(&'static self) -> VaultOperation {
+        VaultOperation { on: self.kind.name(), name: &self.permission }
+    }
+
     /// The need behind it where role assignments decide.
     ///
     /// # Panics

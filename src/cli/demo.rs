@@ -9,7 +9,7 @@ use super::{
     args::{DemoArguments, Output},
 };
 use crate::{
-    api::FunctionIdentityPolicyStatus,
+    api::{FunctionIdentityPolicyStatus, VaultMode},
     catalog::built_in_roles,
     report,
     sandbox::scenario::{self, Moment, Played, Scenario},
@@ -111,7 +111,9 @@ const INFALLIBLE: &str = "writing to a string does not fail";
 fn declared(scenario: &Scenario) -> String {
     let spec = &scenario.policy.spec;
     let bindings: Vec<_> = spec.bindings.iter().map(|binding| binding.name.as_str()).collect();
-    format!("mode {:?}; triggers {}; host storage; a vault in RBAC mode", spec.mode, bindings.join(" and "))
+    let by_policies = spec.vaults.iter().any(|vault| vault.mode == VaultMode::AccessPolicy);
+    let vault = if by_policies { "a vault with access policies" } else { "a vault in RBAC mode" };
+    format!("mode {:?}; triggers {}; host storage; {vault}", spec.mode, bindings.join(" and "))
 }
 
 /// The findings, when they are news: two in full, the rest counted.
@@ -210,6 +212,15 @@ fn gist(path: &str, body: &Value) -> String {
         return brief(&format!("{kind}{resource}"));
     }
     let properties = &body["properties"];
+    if let Some(entry) = properties["accessPolicies"].get(0) {
+        let permissions = entry["permissions"].as_object().into_iter().flatten();
+        let words = permissions.map(|(on, words)| {
+            let words = words.as_array().into_iter().flatten().filter_map(Value::as_str);
+            format!("{} {on}", words.collect::<Vec<_>>().join(" "))
+        });
+        let (who, words) = (entry["objectId"].as_str().unwrap_or_default(), words.collect::<Vec<_>>().join(", "));
+        return brief(&format!("{resource}: {words} for {who}"));
+    }
     let text = match properties["roleDefinitionId"].as_str() {
         Some(id) => {
             let role = built_in_roles().iter().find(|role| id.ends_with(&role.id)).map_or(id, |role| &role.name);

@@ -10,7 +10,7 @@ pub use meaning::Effect;
 
 use super::{excess::Excess, unneeded::Kept};
 use crate::{
-    model::{Failure, Grant, PrincipalId, RoleId, Scope, VaultMode},
+    model::{Failure, Grant, PrincipalId, RoleId, Scope, Vault, VaultMode, VaultOperation},
     policy::{Identity, Origin, subject_of},
 };
 
@@ -192,8 +192,12 @@ pub enum Finding {
         principal: PrincipalId,
         /// The vault.
         vault: Scope,
-        /// What no access policy allows, each as an operation and on what.
-        missing: Vec<String>,
+        /// What no access policy allows.
+        missing: Vec<VaultOperation>,
+        /// The model that is declared.
+        expected: VaultMode,
+        /// The vault as it was seen.
+        seen: Box<Vault>,
     },
     /// A vault decides by access policies, and whether they let an identity in cannot be decided.
     AccessPolicyUndecided {

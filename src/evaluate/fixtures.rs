@@ -93,9 +93,7 @@ impl World {
                 object: principal_of(policy, &required.identity),
                 tenant: Some(TENANT.to_owned()),
                 compound: false,
-                secrets: ["get", "list"].map(str::to_owned).into(),
-                keys: BTreeSet::new(),
-                certificates: BTreeSet::new(),
+                permissions: [("secrets".to_owned(), ["get", "list"].map(str::to_owned).into())].into(),
             };
             let vault = Vault {
                 id: required.vault.clone(),

@@ -9,8 +9,7 @@ use jiff::Timestamp;
 
 use super::{Finding, PrincipalState, access::Question};
 use crate::{
-    catalog::vault::{Contents, VaultPermission},
-    model::{AccessEntry, Observed, PrincipalId, Reading, Vault, VaultMode},
+    model::{AccessEntry, Observed, PrincipalId, Reading, Vault, VaultMode, VaultOperation},
     policy::{Identity, Policy, Requirement, VaultRequirement},
 };
 
@@ -90,31 +89,25 @@ impl Asked<'_> {
             let because = "Azure did not show its access policies".to_owned();
             return Some(Finding::AccessPolicyUndecided { origin, identity, vault, because });
         };
-        // An entry with an application counts only for who asks through it, and one of another directory for nobody here.
-        let counts = |entry: &&AccessEntry| !entry.compound && entry.tenant == self.vault.tenant;
         let (own, others): (Vec<&AccessEntry>, Vec<&AccessEntry>) =
-            entries.iter().filter(counts).partition(|entry| entry.object == self.principal);
-        let refused = access.iter().filter(|asked| !own.iter().any(|entry| allows(entry, asked)));
-        let refused: Vec<&&VaultPermission> = refused.collect();
+            entries.iter().filter(|entry| self.vault.counts(entry)).partition(|entry| entry.object == self.principal);
+        let asked = access.iter().map(|permission| permission.operation());
+        let refused: Vec<_> = asked.filter(|asked| !own.iter().any(|entry| entry.allows(*asked))).collect();
         // Nobody is asked about groups for the sake of what is there already, or what they do not allow either.
-        let could_help = |entry: &&&AccessEntry| refused.iter().any(|asked| allows(entry, asked));
+        let could_help = |entry: &&&AccessEntry| refused.iter().any(|asked| entry.allows(*asked));
         let reaching: Vec<(&AccessEntry, Option<bool>)> =
             others.iter().filter(could_help).map(|entry| (*entry, self.reaches(entry))).collect();
-        let lets = |asked: &VaultPermission, how: Option<bool>| {
-            let entry = reaching.iter().find(|(entry, reaches)| *reaches == how && allows(entry, asked));
+        let lets = |asked: VaultOperation, how: Option<bool>| {
+            let entry = reaching.iter().find(|(entry, reaches)| *reaches == how && entry.allows(asked));
             entry.map(|(entry, _)| entry.object)
         };
-        let refused: Vec<_> = refused.into_iter().filter(|asked| lets(asked, Some(true)).is_none()).collect();
-        let missing: Vec<String> = refused
-            .iter()
-            .filter(|asked| lets(asked, None).is_none())
-            .map(|asked| format!("{} {}", asked.permission, asked.kind.name()))
-            .collect();
+        let refused: Vec<_> = refused.iter().copied().filter(|asked| lets(*asked, Some(true)).is_none()).collect();
+        let missing: Vec<_> = refused.iter().copied().filter(|asked| lets(*asked, None).is_none()).collect();
         if !missing.is_empty() {
-            let principal = self.principal;
-            return Some(Finding::AccessPolicyMissing { origin, identity, principal, vault, missing });
+            let (principal, expected, seen) = (self.principal, self.required.mode, Box::new(self.vault.clone()));
+            return Some(Finding::AccessPolicyMissing { origin, identity, principal, vault, missing, expected, seen });
         }
-        let doubtful = refused.first().and_then(|asked| lets(asked, None))?;
+        let doubtful = refused.first().and_then(|asked| lets(*asked, None))?;
         let because = format!(
             "an access policy for {doubtful} does, and whether that is a group with it in it could not be read"
         );
@@ -137,14 +130,4 @@ impl Asked<'_> {
         }
         question.is_member(entry.object)
     }
-}
-
-/// Whether an entry allows the operation. Casing does not count.
-fn allows(entry: &AccessEntry, asked: &VaultPermission) -> bool {
-    let list = match asked.kind {
-        Contents::Secrets => &entry.secrets,
-        Contents::Keys => &entry.keys,
-        Contents::Certificates => &entry.certificates,
-    };
-    AccessEntry::allows(list, &asked.permission.to_ascii_lowercase())
 }

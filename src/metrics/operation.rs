@@ -1,7 +1,7 @@
 //! Requests to Resource Manager by what they do: the verb and the type, with every id taken out.
 
 /// Every operation that is sent. One that is missing here is counted as `other`.
-pub const OPERATIONS: [&str; 24] = [
+pub const OPERATIONS: [&str; 25] = [
     "GET Microsoft.Authorization/denyAssignments",
     "GET Microsoft.Authorization/permissions",
     "GET Microsoft.Authorization/roleAssignments",
@@ -15,6 +15,7 @@ pub const OPERATIONS: [&str; 24] = [
     "GET Microsoft.DocumentDB/databaseAccounts/{name}/sqlRoleDefinitions",
     "GET Microsoft.KeyVault/vaults",
     "GET Microsoft.KeyVault/vaults/{name}",
+    "PUT Microsoft.KeyVault/vaults/{name}/accessPolicies/{name}",
     "GET Microsoft.ManagedIdentity/userAssignedIdentities",
     "GET Microsoft.ManagedIdentity/userAssignedIdentities/{name}",
     "GET Microsoft.Resources/subscriptions/resources",

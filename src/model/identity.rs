@@ -1,6 +1,9 @@
 //! What Azure says about an app, a user-assigned identity and a vault: only the members that decide something.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use super::{PrincipalId, Scope};
 
@@ -85,7 +88,7 @@ pub struct Vault {
 }
 
 /// An access policy of a vault: what one object of one directory may do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AccessEntry {
     /// Whose: a principal's or a group's.
     pub object: PrincipalId,
@@ -93,18 +96,40 @@ pub struct AccessEntry {
     pub tenant: Option<String>,
     /// It counts only together with an application: for nobody who asks by itself.
     pub compound: bool,
-    /// What it may do with secrets, in lower case; `all` is everything.
-    pub secrets: BTreeSet<String>,
-    /// With keys.
-    pub keys: BTreeSet<String>,
-    /// With certificates.
-    pub certificates: BTreeSet<String>,
+    /// What it may do, by what it is done with (`secrets`), in the words that were written; `all` is everything. Also
+    /// what no policy can declare, as `storage`.
+    pub permissions: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// An operation on the contents of a vault, in the words of access policies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VaultOperation {
+    /// On what, as `secrets`.
+    pub on: &'static str,
+    /// Its name, as `get`.
+    pub name: &'static str,
+}
+
+impl fmt::Display for VaultOperation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name, self.on)
+    }
 }
 
 impl AccessEntry {
-    /// Whether a list of it allows an operation, in lower case.
+    /// Whether it allows the operation. Casing does not count.
     #[must_use]
-    pub fn allows(list: &BTreeSet<String>, operation: &str) -> bool {
-        list.contains("all") || list.contains(operation)
+    pub fn allows(&self, operation: VaultOperation) -> bool {
+        let is_it = |word: &String| word.eq_ignore_ascii_case("all") || word.eq_ignore_ascii_case(operation.name);
+        self.permissions.get(operation.on).is_some_and(|words| words.iter().any(is_it))
+    }
+}
+
+impl Vault {
+    /// Whether an entry counts for whom it names: one with an application counts only for who asks through that, and one
+    /// of another directory for nobody here.
+    #[must_use]
+    pub fn counts(&self, entry: &AccessEntry) -> bool {
+        !entry.compound && entry.tenant == self.tenant
     }
 }

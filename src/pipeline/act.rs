@@ -96,6 +96,7 @@ fn change_word(kind: ChangeKind) -> &'static str {
         ChangeKind::EnableSystemIdentity => "EnableSystemIdentity",
         ChangeKind::AttachUserIdentity => "AttachUserIdentity",
         ChangeKind::GrantRole => "GrantRole",
+        ChangeKind::AddVaultPolicyEntry => "AddVaultPolicyEntry",
         ChangeKind::RevokeRole => "RevokeRole",
         ChangeKind::RestartHost => "RestartHost",
         ChangeKind::RefreshReferences => "RefreshReferences",

@@ -96,7 +96,11 @@ impl Execution {
     #[must_use]
     pub fn only_adds(&self) -> bool {
         self.outcomes.iter().all(|entry| match entry.step.change {
-            Change::Identity(_) | Change::Grant(_) | Change::Restart(_) | Change::Refresh { .. } => true,
+            Change::Identity(_)
+            | Change::Grant(_)
+            | Change::AddEntry(_)
+            | Change::Restart(_)
+            | Change::Refresh { .. } => true,
             Change::Revoke(_) | Change::Reattach(_) => false,
         })
     }

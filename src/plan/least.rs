@@ -44,6 +44,7 @@ fn granted(wish: &Wish) -> Option<&GrantRole> {
         WishedChange::Grant(grant) => Some(grant),
         WishedChange::EnableSystem
         | WishedChange::Attach(_)
+        | WishedChange::AddEntry(_)
         | WishedChange::Revoke(_)
         | WishedChange::Reattach(_)
         | WishedChange::Restart

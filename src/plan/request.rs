@@ -2,13 +2,19 @@
 
 use serde_json::{Map, Value, json};
 
-use super::step::{GrantRole, IdentityChange, Reattach, RevokeRole};
+use super::{
+    step::{GrantRole, IdentityChange, Reattach, RevokeRole},
+    vault::VaultEntry,
+};
 use crate::model::{Scope, grant_name};
 
 /// The api-version of role assignments.
 pub const ROLE_ASSIGNMENT_API: &str = "2022-04-01";
 /// The api-version that identity blocks of sites are written with.
 pub const IDENTITY_API: &str = "2024-11-01";
+
+/// The api-version of access policies: those before it retire on 2027-02-27.
+const ACCESS_POLICY_API: &str = "2026-02-01";
 
 /// The api-version with which the refresh of references is documented.
 const REFERENCES_API: &str = "2022-03-01";
@@ -71,6 +77,17 @@ pub(super) fn grant(grant: &GrantRole) -> Request {
                 "description": mark.description(),
             }
         }),
+    }
+}
+
+pub(super) fn vault_entry(entry: &VaultEntry) -> Request {
+    let VaultEntry { vault, tenant, principal, .. } = entry;
+    let entry = json!({ "tenantId": tenant, "objectId": principal, "permissions": entry.permissions() });
+    Request {
+        method: Method::Put,
+        path: format!("{vault}/accessPolicies/add"),
+        api_version: ACCESS_POLICY_API,
+        body: json!({ "properties": { "accessPolicies": [entry] } }),
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::request::{self, Request};
+use super::{
+    request::{self, Request},
+    vault::VaultEntry,
+};
 use crate::{
     api::ChangeKind,
     model::{Grant, Mark, PrincipalId, Role, Scope, SystemAssigned},
@@ -27,6 +30,8 @@ pub enum Change {
     Identity(IdentityChange),
     /// Creates a role assignment.
     Grant(GrantRole),
+    /// Adds an access policy to a vault.
+    AddEntry(AddVaultPolicyEntry),
     /// Deletes a role assignment that we made.
     Revoke(RevokeRole),
     /// Takes a user-assigned identity off the app and puts it back, so that the app gets its new principal.
@@ -78,6 +83,19 @@ pub struct GrantRole {
     pub target: Scope,
 }
 
+/// One access policy to add.
+#[derive(Clone, Debug)]
+pub struct AddVaultPolicyEntry {
+    /// What in the policy asks for it.
+    pub origins: Vec<Origin>,
+    /// Whose it is.
+    pub identity: Identity,
+    /// The entry.
+    pub entry: VaultEntry,
+    /// The app.
+    pub target: Scope,
+}
+
 /// One grant to delete.
 #[derive(Clone, Debug)]
 pub struct RevokeRole {
@@ -117,12 +135,23 @@ impl GrantRole {
     }
 }
 
+impl AddVaultPolicyEntry {
+    /// Says that it is for that entry of `vaults`, too, and adds what that lacks.
+    pub(super) fn serves(&mut self, origin: &Origin, entry: &VaultEntry) {
+        if !self.origins.contains(origin) {
+            self.origins.push(origin.clone());
+        }
+        self.entry.missing.extend(&entry.missing);
+    }
+}
+
 impl Step {
     pub(super) fn of(change: Change) -> Self {
         let then = match &change {
             Change::Reattach(reattach) => Some(request::attach_again(reattach)),
             Change::Identity(_)
             | Change::Grant(_)
+            | Change::AddEntry(_)
             | Change::Revoke(_)
             | Change::Restart(_)
             | Change::Refresh { .. } => None,
@@ -130,6 +159,7 @@ impl Step {
         let request = match &change {
             Change::Identity(identity) => request::identity(identity),
             Change::Grant(grant) => request::grant(grant),
+            Change::AddEntry(add) => request::vault_entry(&add.entry),
             Change::Revoke(revoke) => request::revoke(revoke),
             Change::Reattach(reattach) => request::detach(reattach),
             Change::Restart(target) => request::restart(target),
@@ -143,6 +173,7 @@ impl Step {
     pub fn kinds(&self) -> Vec<ChangeKind> {
         match &self.change {
             Change::Grant(_) => vec![ChangeKind::GrantRole],
+            Change::AddEntry(_) => vec![ChangeKind::AddVaultPolicyEntry],
             Change::Revoke(_) => vec![ChangeKind::RevokeRole],
             Change::Reattach(_) => vec![ChangeKind::ReattachUserIdentity],
             Change::Restart(_) => vec![ChangeKind::RestartHost],
@@ -160,6 +191,7 @@ impl Step {
     pub fn subject(&self) -> String {
         match &self.change {
             Change::Grant(grant) => subject_of(&grant.origins),
+            Change::AddEntry(add) => subject_of(&add.origins),
             Change::Revoke(revoke) => super::grant_subject(&revoke.grant),
             Change::Reattach(reattach) => super::identity_subject(&Identity::User(reattach.identity.clone())),
             Change::Restart(_) => "target".to_owned(),

@@ -3,6 +3,7 @@
 mod after_repairs;
 mod least;
 mod properties;
+mod vaults;
 
 use jiff::SignedDuration;
 

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Circumstances, GrantRole, Held, HoldReason, Reattach, RevokeRole, grant_subject, identity_subject};
+use super::{
+    AddVaultPolicyEntry, Circumstances, GrantRole, Held, HoldReason, Reattach, RevokeRole, VaultEntry, grant_subject,
+    identity_subject,
+};
 use crate::{
     api::ChangeKind,
     evaluate::{Access, Evaluation, Finding, Kept},
@@ -20,6 +23,7 @@ pub(super) enum WishedChange {
     EnableSystem,
     Attach(Scope),
     Grant(Box<GrantRole>),
+    AddEntry(Box<AddVaultPolicyEntry>),
     Revoke(Box<RevokeRole>),
     Reattach(Box<Reattach>),
     Restart,
@@ -82,6 +86,11 @@ pub(super) fn wishes(
                     wishes.push(Ok(Wish { kind: ChangeKind::GrantRole, change }));
                 }
             }
+            Finding::AccessPolicyMissing { origin, identity, .. } => {
+                if let Some(entry) = VaultEntry::of(finding) {
+                    wish_entry(policy, origin, identity, entry, &mut wishes);
+                }
+            }
             Finding::StaleAttachment { identity, on_site, current } => {
                 let Some(site) = &evaluation.site else { continue };
                 let reattach = Reattach {
@@ -137,6 +146,7 @@ impl Wish {
             WishedChange::EnableSystem => identity_subject(&Identity::System),
             WishedChange::Attach(id) => identity_subject(&Identity::User(id.clone())),
             WishedChange::Grant(grant) => subject_of(&grant.origins),
+            WishedChange::AddEntry(add) => subject_of(&add.origins),
             WishedChange::Revoke(revoke) => grant_subject(&revoke.grant),
             WishedChange::Reattach(reattach) => identity_subject(&Identity::User(reattach.identity.clone())),
             WishedChange::Restart => "target".to_owned(),
@@ -148,9 +158,11 @@ impl Wish {
     pub(super) fn writes_block(&self) -> bool {
         match &self.change {
             WishedChange::EnableSystem | WishedChange::Attach(_) | WishedChange::Reattach(_) => true,
-            WishedChange::Grant(_) | WishedChange::Revoke(_) | WishedChange::Restart | WishedChange::Refresh(_) => {
-                false
-            }
+            WishedChange::Grant(_)
+            | WishedChange::AddEntry(_)
+            | WishedChange::Revoke(_)
+            | WishedChange::Restart
+            | WishedChange::Refresh(_) => false,
         }
     }
 
@@ -163,8 +175,40 @@ impl Wish {
             | WishedChange::Restart
             | WishedChange::Refresh(_) => &policy.target,
             WishedChange::Grant(grant) => &grant.scope,
+            WishedChange::AddEntry(add) => &add.entry.vault,
             WishedChange::Revoke(revoke) => &revoke.grant.scope,
         }
+    }
+}
+
+/// A principal has one entry in a vault, for whatever asks for it.
+fn wish_entry(
+    policy: &Policy,
+    origin: &Origin,
+    identity: &Identity,
+    entry: Result<VaultEntry, HoldReason>,
+    wishes: &mut Vec<Result<Wish, Held>>,
+) {
+    let kind = ChangeKind::AddVaultPolicyEntry;
+    let entry = match entry {
+        Ok(entry) => entry,
+        Err(reason) => {
+            wishes.push(Err(Held { kind: Some(kind), subject: origin.to_string(), reason }));
+            return;
+        }
+    };
+    let same = wishes.iter_mut().find_map(|wish| match wish {
+        Ok(Wish { change: WishedChange::AddEntry(add), .. }) => {
+            (add.entry.vault == entry.vault && add.entry.principal == entry.principal).then_some(add)
+        }
+        _ => None,
+    });
+    if let Some(add) = same {
+        add.serves(origin, &entry);
+    } else {
+        let (origins, identity, target) = (vec![origin.clone()], identity.clone(), policy.target.clone());
+        let add = AddVaultPolicyEntry { origins, identity, entry, target };
+        wishes.push(Ok(Wish { kind, change: WishedChange::AddEntry(Box::new(add)) }));
     }
 }
 
@@ -189,7 +233,6 @@ fn no_change_for(finding: &Finding, subject: String) -> Option<Held> {
         Finding::ResourceNotFound { .. } => "the resource does not exist",
         Finding::VaultNotFound { .. } => "the vault does not exist",
         Finding::VaultModeMismatch { .. } => "a vault's mode is shared by all who use it and is not switched",
-        Finding::AccessPolicyMissing { .. } => "access policies are not written; add the entry to the vault by hand",
         Finding::RoleUnknown { .. } => "no role of that name is known there",
         Finding::TargetNotFound { .. } => "the app does not exist",
         Finding::Unreadable { .. }
@@ -204,6 +247,7 @@ fn no_change_for(finding: &Finding, subject: String) -> Option<Held> {
         | Finding::UserIdentityNotAttached { .. }
         | Finding::StaleAttachment { .. }
         | Finding::RoleMissing { .. }
+        | Finding::AccessPolicyMissing { .. }
         | Finding::HostNotRecycled { .. }
         | Finding::ReferencesDenied { .. }
         | Finding::UnneededGrant { .. }

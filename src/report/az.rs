@@ -1,16 +1,18 @@
 //! A step as the `az` commands that do the same, for people who apply it by hand.
 
+use super::Pass;
 use crate::{
     catalog::cosmos_role,
     evaluate::Finding,
     model::{Scope, cosmos::account_of},
-    plan::{Change, GrantRole, IdentityChange, Step},
+    plan::{Change, GrantRole, IdentityChange, Step, VaultEntry},
 };
 
 /// One command a line.
 pub(super) fn commands(step: &Step) -> String {
     match &step.change {
         Change::Grant(grant) => grant_command(grant),
+        Change::AddEntry(add) => vault_command(&add.entry),
         Change::Identity(change) => identity_command(change),
         Change::Reattach(reattach) => {
             let app = app(&reattach.target);
@@ -29,8 +31,12 @@ pub(super) fn commands(step: &Step) -> String {
     }
 }
 
-/// What would put a finding right that no change of ours does.
-pub(super) fn remedy(finding: &Finding) -> Option<String> {
+/// What would put a finding right that no step of the plan does.
+pub(super) fn remedy(pass: &Pass, finding: &Finding) -> Option<String> {
+    if let Some(entry) = VaultEntry::of(finding) {
+        let entry = entry.ok().filter(|entry| !pass.plan.adds_entry(&entry.vault, entry.principal))?;
+        return Some(vault_command(&entry));
+    }
     let Finding::CosmosRoleMissing { principal, role, scope, .. } = finding else { return None };
     let account = account_of(scope);
     let group = account.resource_group();
@@ -54,6 +60,24 @@ fn grant_command(grant: &GrantRole) -> String {
         grant.principal,
         grant.role.id,
         quoted(grant.scope.as_str())
+    )
+}
+
+/// What the principal has already is named as well, as in the request: left out, it might be taken away.
+fn vault_command(entry: &VaultEntry) -> String {
+    let group = entry.vault.resource_group();
+    let permissions = entry.permissions();
+    let permissions = permissions.iter().map(|(on, words)| {
+        let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();
+        format!("--{}-permissions {}", on.trim_end_matches('s'), words.join(" "))
+    });
+    format!(
+        "az keyvault set-policy --subscription {} --resource-group {} --name {} --object-id {} {}",
+        entry.vault.subscription().unwrap_or_default(),
+        quoted(group.as_ref().map_or("", |group| group.name())),
+        quoted(entry.vault.name()),
+        entry.principal,
+        permissions.collect::<Vec<_>>().join(" "),
     )
 }
 

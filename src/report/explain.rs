@@ -147,7 +147,8 @@ fn next(out: &mut String, report: &Report, pass: &Pass, explanation: &Explanatio
         }
     } else if let Some(held) = pass.plan.held.iter().find(of_cause) {
         paragraph(out, "    ", &format!("nothing is changed for {}: {}", held.subject, words::hold(&held.reason)));
-        let remedy = pass.evaluation.findings.iter().find(|it| it.subject() == held.subject).and_then(az::remedy);
+        let about = pass.evaluation.findings.iter().find(|it| it.subject() == held.subject);
+        let remedy = about.and_then(|finding| az::remedy(pass, finding));
         for command in remedy.iter().flat_map(|commands| commands.lines()) {
             line(out, &format!("    $ {command}"));
         }

@@ -54,8 +54,7 @@ pub fn status(
         PassResult::Evaluated(pass) => Some(pass),
         PassResult::Invalid(_) | PassResult::Duplicate(_) | PassResult::OutsideBoundary(_) => None,
     };
-    let (findings, truncated) =
-        within(FINDINGS_ROOM, pass.iter().flat_map(|pass| &pass.evaluation.findings).map(finding_status));
+    let (findings, truncated) = within(FINDINGS_ROOM, pass.iter().flat_map(|pass| findings(pass)));
     let untold = pass.map_or(0, |pass| u32::try_from(pass.evaluation.untold).unwrap_or(u32::MAX));
     let truncated = truncated.saturating_add(untold);
     let mut status = FunctionIdentityPolicyStatus {
@@ -322,13 +321,17 @@ fn within<T: serde::Serialize>(room: usize, entries: impl Iterator<Item = T>) ->
     (fitting, left_out)
 }
 
-fn finding_status(finding: &Finding) -> FindingStatus {
+fn findings(pass: &Pass) -> impl Iterator<Item = FindingStatus> {
+    pass.evaluation.findings.iter().map(|finding| finding_status(pass, finding))
+}
+
+fn finding_status(pass: &Pass, finding: &Finding) -> FindingStatus {
     FindingStatus {
         code: finding.code().to_owned(),
         subject: cut(&finding.subject(), 256),
         message: {
             let words = words::finding(finding);
-            let words = az::remedy(finding).map_or(words.clone(), |command| format!("{words}: `{command}`"));
+            let words = az::remedy(pass, finding).map_or(words.clone(), |command| format!("{words}: `{command}`"));
             cut(&words, LONGEST_MESSAGE)
         },
     }

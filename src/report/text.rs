@@ -57,6 +57,16 @@ pub(super) fn summary(step: &Step) -> String {
         ),
         Change::Restart(target) => format!("restart `{}`", target.name()),
         Change::Refresh { target, .. } => format!("have `{}` resolve its references to vaults again", target.name()),
+        Change::AddEntry(add) => {
+            let missing: Vec<_> = add.entry.missing.iter().map(|operation| format!("`{operation}`")).collect();
+            format!(
+                "let {} (principal {}) {} by an access policy of vault `{}`",
+                add.identity,
+                add.entry.principal,
+                missing.join(" and "),
+                add.entry.vault.name()
+            )
+        }
         Change::Revoke(revoke) => format!(
             "revoke `{}` from principal {} at {}",
             revoke.role,
@@ -114,7 +124,7 @@ fn evaluated(out: &mut String, pass: &Pass, with_plan: bool) {
     for finding in &pass.evaluation.findings {
         line(out, &format!("  - {} [{}]", finding.code(), finding.subject()));
         paragraph(out, "    ", &words::finding(finding));
-        if let Some(command) = az::remedy(finding) {
+        if let Some(command) = az::remedy(pass, finding) {
             line(out, &format!("    $ {command}"));
         }
         if let Finding::Unreadable { failure, .. } = finding {

@@ -12,4 +12,5 @@ mod names;
 mod principals;
 mod rehearsal;
 mod rivals;
+mod vaults;
 mod witnesses;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    facts::{self, Assignment, Need, Who, lower, text},
+    facts::{self, Assignment, Need, VaultNeed, Who, lower, text},
     fault::{Act, Deed},
     ledger::Ledger,
     run::Run,
@@ -69,6 +69,10 @@ pub(super) fn act(run: &Run, deed: Deed) {
         | Act::SystemIdentityEnabled
         | Act::OtherAttached
         | Act::DeclaredDetached
+        | Act::VaultEntryRemoved
+        | Act::VaultEntryReplaced
+        | Act::VaultEntryOfAnother
+        | Act::VaultModeSwitched
         | Act::AppDeleted => policy(run, key).and_then(|policy| in_azure(run, &mut ledger, deed, &policy)),
         Act::BoundaryDeleted | Act::BoundaryToReport | Act::BoundaryWithoutRoles | Act::BoundaryRestored => {
             ledger.rules_version += 1;
@@ -173,6 +177,18 @@ fn in_azure(run: &Run, ledger: &mut Ledger, deed: Deed, policy: &Value) -> Optio
             let id = picked(declared.collect(), deed)?;
             change(ledger, &target, &|arm| arm.edit(&target, |site| detach(&mut site["identity"], &id)));
         }
+        Act::VaultEntryRemoved | Act::VaultEntryReplaced | Act::VaultEntryOfAnother | Act::VaultModeSwitched => {
+            let need = picked(facts::vault_needs(policy), deed)?;
+            let identity = match &need.who {
+                Who::System => None,
+                Who::User(id) => arm.document(id),
+            };
+            let principal = facts::principal(&need.who, site.as_ref(), identity.as_ref())?;
+            arm.document(&need.vault)?;
+            change(ledger, &need.vault, &|arm| {
+                arm.edit(&need.vault, |vault| to_vault(vault, deed.act, &principal, &need));
+            });
+        }
         Act::AppDeleted => {
             site?;
             change(ledger, &target, &|arm| arm.remove(&target));
@@ -227,6 +243,28 @@ fn foreign(run: &Run, need: &Need, principal: &str, conditioned: bool) -> Value 
             "conditionVersion": conditioned.then_some("2.0"), "createdOn": now, "updatedOn": now,
         },
     })
+}
+
+fn to_vault(vault: &mut Value, act: Act, principal: &str, need: &VaultNeed) {
+    let uses_roles = facts::uses_roles(vault);
+    let properties = &mut vault["properties"];
+    let entry = |object: &str, word: &str| {
+        let (on, tenant) = (need.on.as_str(), properties["tenantId"].clone());
+        json!({ "tenantId": tenant, "objectId": object, "permissions": { on: [word] } })
+    };
+    let (own, another) = (entry(principal, "Purge"), entry("57a46e12-0009-4000-8000-000000000009", &need.word));
+    if act == Act::VaultModeSwitched {
+        properties["enableRbacAuthorization"] = json!(!uses_roles);
+        return;
+    }
+    let Some(entries) = properties["accessPolicies"].as_array_mut() else { return };
+    match act {
+        Act::VaultEntryOfAnother => entries.push(another),
+        _ => entries.retain(|entry| lower(&entry["objectId"]) != principal),
+    }
+    if act == Act::VaultEntryReplaced {
+        entries.push(own);
+    }
 }
 
 /// A principal that follows another one.

@@ -1,7 +1,7 @@
 //! What a policy declares, what a boundary allows and who holds what, worked out from the documents a second time:
 //! naively, for the shapes that occur in scenarios and towns, and sharing nothing with the code that is tested.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -77,7 +77,9 @@ pub(super) fn declared_identities(policy: &Value) -> Vec<String> {
 }
 
 pub(super) fn requires_system(policy: &Value) -> bool {
-    policy["spec"]["identities"]["system"] == "Required" || needs(policy).iter().any(|need| need.who == Who::System)
+    policy["spec"]["identities"]["system"] == "Required"
+        || needs(policy).iter().any(|need| need.who == Who::System)
+        || vault_needs(policy).iter().any(|need| need.who == Who::System)
 }
 
 fn who(policy: &Value, name: &Value) -> Who {
@@ -99,6 +101,14 @@ fn with_entity(id: &str, entity: &str) -> String {
         }
         Some(_) => format!("{id}/{entity}"),
     }
+}
+
+/// Everything that may be granted for the policy: also what a vault takes that decides by roles although it is declared to
+/// decide by access policies.
+pub(super) fn grantable(policy: &Value) -> Vec<Need> {
+    let by_policies = vault_needs(policy).into_iter().filter(|need| need.on == "secrets");
+    let roles = by_policies.map(|need| Need { who: need.who, role: SECRETS_USER.to_owned(), scope: need.vault });
+    needs(policy).into_iter().chain(roles).collect()
 }
 
 /// Everything that the policy declares as access.
@@ -158,6 +168,78 @@ pub(super) fn needs(policy: &Value) -> Vec<Need> {
         }
     }
     needs
+}
+
+/// An operation that a policy declares on a vault of which it expects that access policies decide. All in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct VaultNeed {
+    pub(super) who: Who,
+    pub(super) vault: String,
+    pub(super) on: String,
+    pub(super) word: String,
+}
+
+/// Everything that the policy declares of vaults that are to decide by access policies.
+pub(super) fn vault_needs(policy: &Value) -> Vec<VaultNeed> {
+    let mut needs = Vec::new();
+    for entry in list(&policy["spec"]["vaults"]).filter(|vault| vault["mode"] == "AccessPolicy") {
+        for (on, words) in entry["access"].as_object().into_iter().flatten() {
+            needs.extend(list(words).map(|word| VaultNeed {
+                who: who(policy, &entry["identity"]),
+                vault: resource(policy, &entry["resource"]),
+                on: on.to_lowercase(),
+                word: lower(word),
+            }));
+        }
+    }
+    needs
+}
+
+/// An access policy, all in lower case: whose it is, and what it permits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) tenant: String,
+    pub(super) object: String,
+    /// Empty for none.
+    pub(super) application: String,
+    pub(super) permissions: BTreeSet<(String, String)>,
+}
+
+/// The access policies in a vault, or in a request about them.
+pub(super) fn entries(document: &Value) -> Vec<Entry> {
+    let entries = list(&document["properties"]["accessPolicies"]).map(|entry| {
+        let kinds = entry["permissions"].as_object().into_iter().flatten();
+        let words = |(on, words): (&String, &Value)| -> Vec<(String, String)> {
+            list(words).map(|word| (on.to_lowercase(), lower(word))).collect()
+        };
+        Entry {
+            tenant: lower(&entry["tenantId"]),
+            object: lower(&entry["objectId"]),
+            application: lower(&entry["applicationId"]),
+            permissions: kinds.flat_map(words).collect(),
+        }
+    });
+    entries.collect()
+}
+
+impl Entry {
+    /// Whether both are the same one's.
+    pub(super) fn is_of(&self, other: &Self) -> bool {
+        (&self.tenant, &self.object, &self.application) == (&other.tenant, &other.object, &other.application)
+    }
+
+    /// Whether it lets whoever it names do that, in a vault of that directory.
+    pub(super) fn lets(&self, need: &VaultNeed, vault: &Value) -> bool {
+        let has = |word: &str| self.permissions.contains(&(need.on.clone(), word.to_owned()));
+        self.application.is_empty()
+            && self.tenant == lower(&vault["properties"]["tenantId"])
+            && (has(&need.word) || has("all"))
+    }
+}
+
+/// Whether a vault decides by roles. Otherwise by access policies.
+pub(super) fn uses_roles(vault: &Value) -> bool {
+    vault["properties"]["enableRbacAuthorization"] == true
 }
 
 /// Whether a role gives at least what another one does.

@@ -84,6 +84,14 @@ acts! {
     OtherAttached = "other-attached",
     /// A declared identity is detached from the app.
     DeclaredDetached = "declared-detached",
+    /// An access policy that the policy needs is taken out of its vault.
+    VaultEntryRemoved = "vault-entry-removed",
+    /// Somebody lets an identity of the policy do something else in its vault, and nothing of what it is declared to do.
+    VaultEntryReplaced = "vault-entry-replaced",
+    /// Somebody whom nobody knows may do there what is declared; it may be a group.
+    VaultEntryOfAnother = "vault-entry-of-another",
+    /// The vault decides by the other model.
+    VaultModeSwitched = "vault-mode-switched",
     /// The app is deleted.
     AppDeleted = "app-deleted",
     /// The boundary of the policy's namespace is deleted.

@@ -6,6 +6,7 @@ mod grants;
 mod identities;
 mod revocations;
 mod statuses;
+mod vaults;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -35,8 +36,9 @@ pub(super) fn at_sending(ledger: &mut Ledger, run: &Run, number: u32) {
                 Some(Write::Identity) => identities::at_sending(ledger, &call),
                 Some(Write::Restart) => identities::at_restarting(ledger, &call),
                 Some(Write::Refresh) => asked_for(ledger, &call, "RefreshReferences"),
+                Some(Write::VaultEntry) => vaults::at_sending(ledger, &call),
                 None => {
-                    // S4 comes with the alignment of vaults. Until then nothing of a vault is ever written.
+                    // Nothing else of a vault is ever written.
                     let property = if call.key.contains("/microsoft.keyvault/") { "S4" } else { "S3" };
                     ledger.is_broken(property, number, format!("sends {} {}", call.method, call.path));
                 }
@@ -52,6 +54,7 @@ pub(super) fn at_effect(ledger: &mut Ledger, number: u32, status: u16, before: &
     let (old, new) = (by_id(before), by_id(after));
     grants::at_effect(ledger, &call, status, &old, &new);
     identities::at_effect(ledger, &call, status, &old, &new);
+    vaults::at_effect(ledger, &call, &old, &new);
     let changed: Vec<&String> = new
         .iter()
         .filter(|(id, document)| old.get(*id) != Some(document))
@@ -82,6 +85,7 @@ enum Write {
     Identity,
     Restart,
     Refresh,
+    VaultEntry,
 }
 
 fn kind(call: &Call) -> Option<Write> {
@@ -90,6 +94,7 @@ fn kind(call: &Call) -> Option<Write> {
         ("PUT", ["microsoft.authorization", "roleassignments", _]) => Some(Write::Grant),
         ("DELETE", ["microsoft.authorization", "roleassignments", _]) => Some(Write::Revocation),
         ("PATCH", ["microsoft.web", "sites", _]) => Some(Write::Identity),
+        ("PUT", ["microsoft.keyvault", "vaults", _, "accesspolicies", "add"]) => Some(Write::VaultEntry),
         ("POST", ["microsoft.web", "sites", _, "restart"]) => Some(Write::Restart),
         ("POST", ["microsoft.web", "sites", _, "config", "configreferences", "appsettings", "refresh"]) => {
             Some(Write::Refresh)

@@ -19,6 +19,8 @@ const BLOB_CONTRIBUTOR: &str = "ba92f5b4-2d11-453d-a403-e96b0029c9fe";
 /// What boundaries list, and policies: all of it, or the first three.
 const CHANGES: [&str; 6] =
     ["EnableSystemIdentity", "AttachUserIdentity", "GrantRole", "RevokeRole", "RestartHost", "ReattachUserIdentity"];
+/// The directory of all vaults.
+const TENANT: &str = "00000000-7777-4777-8777-00000000000b";
 
 /// A team: its namespace, and what its resources are called after.
 struct Team {
@@ -75,6 +77,21 @@ impl Team {
         ]
     }
 
+    /// A vault that decides by access policies, with what others may do there, and now and then a part of what is needed.
+    fn vault(&self, chance: &mut Chance) -> Value {
+        let entry = |principal: &str, permissions: Value| json!({ "tenantId": TENANT, "objectId": principal, "permissions": permissions });
+        let other = self.shared.replace("05e7", "07e4");
+        let mut entries = vec![entry(&other, json!({ "secrets": ["Get", "Set"], "storage": ["all"] }))];
+        if chance.one_in(2) {
+            entries.push(entry(self.shared, json!({ "keys": ["wrapKey"], "secrets": ["Get"] })));
+        }
+        json!({
+            "id": self.id("Microsoft.KeyVault/vaults", "kv-"), "name": format!("kv-{}", self.word),
+            "type": "Microsoft.KeyVault/vaults", "location": "westeurope",
+            "properties": { "tenantId": TENANT, "enableRbacAuthorization": null, "accessPolicies": entries },
+        })
+    }
+
     fn boundary(&self, chance: &mut Chance) -> Value {
         let mut roles = vec![json!({ "id": RECEIVER }), json!({ "id": BLOB_CONTRIBUTOR })];
         if chance.one_in(8) {
@@ -87,7 +104,7 @@ impl Team {
                 "maxMode": if chance.one_in(10) { "DryRun" } else { "Enforce" },
                 "scopes": [{ "id": self.group() }],
                 "roles": roles,
-                "changes": CHANGES,
+                "changes": CHANGES.iter().chain(&["AddVaultPolicyEntry"]).collect::<Vec<_>>(),
             },
         })
     }
@@ -113,6 +130,9 @@ pub(super) fn build(seed: u64, policies: u8) -> Stage {
             documents.push(grant(number, &team.queue(), team.shared, RECEIVER));
         }
     }
+    if has_vaults(seed) {
+        documents.extend(TEAMS.iter().map(|team| team.vault(&mut chance)));
+    }
     let mut keys = Vec::new();
     for position in 0..policies {
         let mut chance = Chance::new(seed ^ (u64::from(position) + 1) << 32);
@@ -130,10 +150,33 @@ pub(super) fn build(seed: u64, policies: u8) -> Stage {
         if needs_blobs && chance.one_in(2) {
             documents.push(grant(10 + u64::from(position), &team.account(), &principal, BLOB_CONTRIBUTOR));
         }
-        objects.push(policy(team, &name, &app, needs_blobs, &mut chance));
+        let mut policy = policy(team, &name, &app, needs_blobs, &mut chance);
+        if has_vaults(seed) {
+            reads_vault(&mut policy, team, &mut chance);
+        }
+        objects.push(policy);
         keys.push(Key::new((team.namespace.to_owned(), name)));
     }
     stage(documents, objects, keys)
+}
+
+/// Whether a town has vaults. Not all, so that those without go as they always went.
+fn has_vaults(seed: u64) -> bool {
+    seed % 4 == 3
+}
+
+/// The policy's app reads its team's vault.
+fn reads_vault(policy: &mut Value, team: &Team, chance: &mut Chance) {
+    let spec = &mut policy["spec"];
+    let words = if chance.one_in(2) { json!(["get", "list"]) } else { json!(["get"]) };
+    let identity = if chance.one_in(3) { "system" } else { "shared" };
+    spec["resources"]["vault"] = json!(format!("Microsoft.KeyVault/vaults/kv-{}", team.word));
+    spec["vaults"] = json!([
+        { "resource": "vault", "mode": "AccessPolicy", "identity": identity, "access": { "secrets": words } },
+    ]);
+    if let Some(allow) = spec["remediation"]["allow"].as_array_mut() {
+        allow.push(json!("AddVaultPolicyEntry"));
+    }
 }
 
 fn stage(resources: Vec<Value>, objects: Vec<Value>, policies: Vec<Key>) -> Stage {

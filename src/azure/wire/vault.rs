@@ -1,5 +1,7 @@
 //! Key vaults and their access policies.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -27,31 +29,18 @@ struct AccessPolicy {
     #[serde(default)]
     application_id: Option<String>,
     #[serde(default, deserialize_with = "nullable")]
-    permissions: AccessPermissions,
-}
-
-#[derive(Default, Deserialize)]
-struct AccessPermissions {
-    #[serde(default, deserialize_with = "nullable")]
-    secrets: Vec<String>,
-    #[serde(default, deserialize_with = "nullable")]
-    keys: Vec<String>,
-    #[serde(default, deserialize_with = "nullable")]
-    certificates: Vec<String>,
+    permissions: BTreeMap<String, Option<BTreeSet<String>>>,
 }
 
 impl AccessPolicy {
-    /// The entry; none when it names nobody. Words come in either casing.
+    /// The entry; none when it names nobody. Words come in either casing, and stay as they are: they may be sent again.
     fn read(self) -> Option<AccessEntry> {
         let Self { tenant_id, object_id, application_id, permissions } = self;
-        let lower = |words: Vec<String>| words.iter().map(|word| word.to_ascii_lowercase()).collect();
         Some(AccessEntry {
             object: object_id?.parse().ok()?,
             tenant: tenant_id.map(|id| id.to_ascii_lowercase()),
             compound: application_id.is_some_and(|id| !id.trim().is_empty()),
-            secrets: lower(permissions.secrets),
-            keys: lower(permissions.keys),
-            certificates: lower(permissions.certificates),
+            permissions: permissions.into_iter().filter_map(|(on, words)| Some((on, words?))).collect(),
         })
     }
 }

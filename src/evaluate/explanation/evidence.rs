@@ -85,7 +85,8 @@ pub(super) fn of_finding(finding: &Finding, policy: &Policy, observed: &Observed
         }
         Finding::VaultModeMismatch { vault, actual, .. } => of_mode(vault, *actual, observed),
         Finding::AccessPolicyMissing { vault, principal, missing, .. } => {
-            let value = format!("no entry lets principal {principal} {}", first(missing));
+            let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
+            let value = format!("no entry lets principal {principal} {}", first(&missing));
             fact(vault, "properties.accessPolicies", value, read_at(observed.vaults.get(vault)))
         }
         Finding::ReferencesDenied { settings, .. } => {

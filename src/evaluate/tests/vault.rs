@@ -1,5 +1,7 @@
 //! H4: a vault that decides by access policies.
 
+use std::collections::BTreeSet;
+
 use super::{codes, verdict};
 use crate::{
     evaluate::{
@@ -31,14 +33,19 @@ fn entries(edit: impl Fn(&mut Vec<AccessEntry>)) -> Evaluation {
     with(|vault| edit(vault.entries.as_mut().unwrap())).evaluate(&declared())
 }
 
+fn secrets(entry: &mut AccessEntry) -> &mut BTreeSet<String> {
+    entry.permissions.entry("secrets".to_owned()).or_default()
+}
+
 #[test]
 fn an_entry_for_the_identity_meets_the_need() {
     assert_eq!(entries(|_| ()).standing(), Standing::Compliant);
-    let everything = entries(|all| all[0].secrets = ["all".to_owned()].into());
+    let everything = entries(|all| *secrets(&mut all[0]) = ["all".to_owned()].into());
     assert_eq!(everything.standing(), Standing::Compliant);
     let two_halves = entries(|all| {
-        all.push(AccessEntry { secrets: ["list".to_owned()].into(), ..all[0].clone() });
-        all[0].secrets = ["get".to_owned()].into();
+        all.push(all[0].clone());
+        *secrets(&mut all[0]) = ["Get".to_owned()].into();
+        *secrets(&mut all[1]) = ["LIST".to_owned()].into();
     });
     assert_eq!(two_halves.standing(), Standing::Compliant);
 }
@@ -56,12 +63,12 @@ fn keys_and_certificates_are_asked_in_their_own_lists() {
         for reading in world.observed.vaults.values_mut() {
             let Reading::Present { value, .. } = reading else { panic!("the vault is readable") };
             let entry = &mut value.entries.as_mut().unwrap()[0];
-            entry.secrets = ["all".to_owned()].into();
-            entry.keys = keys.iter().map(|&word| word.to_owned()).collect();
-            entry.certificates = certificates.iter().map(|&word| word.to_owned()).collect();
+            for (on, words) in [("secrets", &["all"][..]), ("keys", keys), ("certificates", certificates)] {
+                entry.permissions.insert(on.to_owned(), words.iter().map(|&word| word.to_owned()).collect());
+            }
         }
         match world.evaluate(&keyed).findings.first() {
-            Some(Finding::AccessPolicyMissing { missing, .. }) => missing.clone(),
+            Some(Finding::AccessPolicyMissing { missing, .. }) => missing.iter().map(ToString::to_string).collect(),
             other => other.map(|other| vec![other.code().to_owned()]).unwrap_or_default(),
         }
     };
@@ -78,13 +85,13 @@ fn what_no_entry_allows_is_drift_and_h4() {
         match evaluation.findings.as_slice() {
             [Finding::AccessPolicyMissing { principal: who, missing, .. }] => {
                 assert_eq!(*who, principal(SHARED));
-                missing.clone()
+                missing.iter().map(ToString::to_string).collect::<Vec<_>>()
             }
             other => panic!("{other:?}"),
         }
     };
     assert_eq!(missing(&|all| all.clear()), ["get secrets", "list secrets"]);
-    assert_eq!(missing(&|all| all[0].secrets.retain(|word| word != "list")), ["list secrets"]);
+    assert_eq!(missing(&|all| secrets(&mut all[0]).retain(|word| word != "list")), ["list secrets"]);
     assert_eq!(
         missing(&|all| all[0].compound = true),
         ["get secrets", "list secrets"],
@@ -92,7 +99,7 @@ fn what_no_entry_allows_is_drift_and_h4() {
     );
     assert_eq!(missing(&|all| all[0].tenant = Some("another".to_owned())), ["get secrets", "list secrets"]);
     assert_eq!(
-        missing(&|all| all[0].secrets = ["set".to_owned(), "delete".to_owned()].into()),
+        missing(&|all| *secrets(&mut all[0]) = ["set".to_owned(), "delete".to_owned()].into()),
         ["get secrets", "list secrets"]
     );
 }

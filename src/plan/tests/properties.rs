@@ -153,7 +153,11 @@ proptest! {
                     prop_assert!(inside(&change.target) && change.attach.iter().all(inside));
                     prop_assert!(change.attach.iter().all(|id| policy.user.contains(id)));
                 }
-                Change::Revoke(_) | Change::Reattach(_) | Change::Restart(_) | Change::Refresh { .. } => {
+                Change::AddEntry(_)
+                | Change::Revoke(_)
+                | Change::Reattach(_)
+                | Change::Restart(_)
+                | Change::Refresh { .. } => {
                     prop_assert!(false, "nothing in these worlds calls for it");
                 }
             }
@@ -186,7 +190,11 @@ proptest! {
                     let readable = |id| world.observed.user[id].present().is_some();
                     prop_assert!(change.attach.iter().all(readable));
                 }
-                Change::Revoke(_) | Change::Reattach(_) | Change::Restart(_) | Change::Refresh { .. } => {
+                Change::AddEntry(_)
+                | Change::Revoke(_)
+                | Change::Reattach(_)
+                | Change::Restart(_)
+                | Change::Refresh { .. } => {
                     prop_assert!(false, "nothing in these worlds calls for it");
                 }
             }

@@ -106,7 +106,7 @@ fn is_default_firewall(rules: &Value) -> bool {
 }
 
 /// PUT of `accessPolicies/add`, `replace` or `remove`. The answer has the entries that were sent, an id that ends with a
-/// slash, and no name (recorded).
+/// slash, and no name (recorded). That `add` joins an entry with what it had is an assumption.
 pub(super) fn put_policies(state: &mut State, call: &Call) -> Outcome {
     let address = &call.address;
     let vault = Address::parse(path::before(&address.path, "/accesspolicies"));

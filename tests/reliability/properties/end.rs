@@ -183,15 +183,16 @@ fn unfinished(run: &Run, policy: &Value) -> Vec<(&'static str, String)> {
         let codes: Vec<_> =
             status["findings"].as_array().into_iter().flatten().map(|finding| text(&finding["code"])).collect();
         // What is not lacking may be wrong otherwise: an old copy of a principal, a vault's mode.
-        if codes
-            .iter()
-            .all(|code| matches!(*code, "role-missing" | "system-identity-disabled" | "user-identity-not-attached"))
-        {
+        if codes.iter().all(|code| REPAIRABLE.contains(code)) {
             unfinished.push(("L1", format!("lacks nothing and is {reason} with {codes:?}")));
         }
     }
     unfinished
 }
+
+/// Findings of what `lacking` knows by itself.
+const REPAIRABLE: [&str; 4] =
+    ["role-missing", "system-identity-disabled", "user-identity-not-attached", "access-policy-missing"];
 
 /// What is declared and not there, each with whether policy and boundaries let us put it right.
 fn lacking(run: &Run, policy: &Value) -> Vec<(String, bool)> {
@@ -237,6 +238,27 @@ fn lacking(run: &Run, policy: &Value) -> Vec<(String, bool)> {
         let may = free && may("GrantRole", Some(&need.role), &[&need.scope]);
         lacking.push((format!("{} at {}", need.role, need.scope), may));
     }
+    for need in facts::vault_needs(policy) {
+        let Some(vault) = run.arm.document(&need.vault).filter(|vault| !facts::uses_roles(vault)) else {
+            lacking.push((format!("access policies at {}", need.vault), false));
+            continue;
+        };
+        let identity = match &need.who {
+            Who::System => None,
+            Who::User(id) => run.arm.document(id),
+        };
+        let Some(principal) = facts::principal(&need.who, Some(&site), identity.as_ref()) else { continue };
+        let entries = facts::entries(&vault);
+        let (own, others): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| entry.object == principal);
+        if own.iter().any(|entry| entry.lets(&need, &vault)) {
+            continue;
+        }
+        // One that may be a group's leaves it open; one with an application may be what `add` would change.
+        let free = !others.iter().any(|entry| entry.lets(&need, &vault))
+            && own.iter().all(|entry| entry.application.is_empty());
+        let may = free && may("AddVaultPolicyEntry", None, &[&need.vault]);
+        lacking.push((format!("{} {} at {}", need.word, need.on, need.vault), may));
+    }
     lacking
 }
 
@@ -255,5 +277,5 @@ fn uses_roles(run: &Run, need: &Need) -> bool {
     if !need.scope.contains("/providers/microsoft.keyvault/") {
         return true;
     }
-    run.arm.document(&need.scope).is_some_and(|vault| vault["properties"]["enableRbacAuthorization"] == true)
+    run.arm.document(&need.scope).is_some_and(|vault| facts::uses_roles(&vault))
 }

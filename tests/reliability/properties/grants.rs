@@ -35,7 +35,8 @@ fn scope_of(path: &str) -> &str {
 pub(super) fn at_sending(ledger: &mut Ledger, call: &Call) {
     let wanted = wanted(call);
     let Some(policy) = policy_of(ledger, call).cloned() else { return };
-    let need = facts::needs(&policy).into_iter().find(|need| need.role == wanted.role && need.scope == wanted.scope);
+    let need =
+        facts::grantable(&policy).into_iter().find(|need| need.role == wanted.role && need.scope == wanted.scope);
     let mut broken = Vec::new();
     let Some(need) = need else {
         let what = format!("grants {} at {}, which the policy does not declare", wanted.role, wanted.scope);

@@ -17,7 +17,7 @@ use super::{
 };
 
 /// What each finding confirms: the playbook's table, once more.
-const CONFIRMS: [(&str, &str); 12] = [
+const CONFIRMS: [(&str, &str); 13] = [
     ("system-identity-disabled", "H1"),
     ("system-identity-forbidden", "H1"),
     ("user-identity-not-attached", "H1"),
@@ -28,11 +28,12 @@ const CONFIRMS: [(&str, &str); 12] = [
     ("role-missing", "H2"),
     ("propagating", "H3"),
     ("vault-mode-mismatch", "H4"),
+    ("access-policy-missing", "H4"),
     ("references-denied", "H4"),
     ("access-denied", "H6"),
 ];
 /// Findings that leave something open instead.
-const OPEN: [&str; 3] = ["unreadable", "access-undecided", "role-unknown"];
+const OPEN: [&str; 4] = ["unreadable", "access-undecided", "access-policy-undecided", "role-unknown"];
 
 pub(super) fn at_sending(ledger: &mut Ledger, run: &Run, call: &Call) {
     if !call.mutating {
@@ -197,13 +198,21 @@ fn shows_everything(
     let attached = facts::attached(&site["identity"]);
     let identities = facts::declared_identities(policy).iter().all(|id| attached.contains(id))
         && (!facts::requires_system(policy) || facts::has_system(&site["identity"]));
+    let document = |who: &Who| match who {
+        Who::System => None,
+        Who::User(id) => heard_document(ledger, process, id),
+    };
+    let entries = facts::vault_needs(policy).iter().all(|need| {
+        let principal = facts::principal(&need.who, Some(&site), document(&need.who).as_ref());
+        heard_document(ledger, process, &need.vault).is_some_and(|vault| {
+            let own = facts::entries(&vault).into_iter().filter(|entry| Some(&entry.object) == principal.as_ref());
+            !facts::uses_roles(&vault) && own.into_iter().any(|entry| entry.lets(need, &vault))
+        })
+    });
     identities
+        && entries
         && facts::needs(policy).iter().all(|need| {
-            let identity = match &need.who {
-                Who::System => None,
-                Who::User(id) => heard_document(ledger, process, id),
-            };
-            let principal = facts::principal(&need.who, Some(&site), identity.as_ref());
+            let principal = facts::principal(&need.who, Some(&site), document(&need.who).as_ref());
             principal.is_some_and(|principal| {
                 grants.iter().any(|grant| grant.meets(&principal, need) && (!acting || grant.acts(need, now)))
             })
