@@ -18,6 +18,13 @@ pub(super) fn name(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// The name of a deployment slot, or nothing.
+pub(super) fn slot(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "default": "", "maxLength": 59, "pattern": "^([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)?$",
+    })
+}
+
 /// Such a name, or nothing.
 pub(super) fn optional_name(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "maxLength": 63, "pattern": "^([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$" })

@@ -249,6 +249,10 @@ pub struct Target {
     /// A name in `resources`; its value is a `Microsoft.Web/sites` id.
     #[schemars(schema_with = "fragments::name")]
     pub resource: String,
+    /// The deployment slot; empty for the app itself. A slot has identities of its own, and a swap does not move them.
+    #[serde(default)]
+    #[schemars(schema_with = "fragments::slot")]
+    pub slot: String,
 }
 
 /// The managed identities of the app.

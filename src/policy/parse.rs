@@ -151,7 +151,7 @@ impl Parser {
             interval,
             scope: _,
             resources: _,
-            target: api::Target { resource: target },
+            target: api::Target { resource: target, slot },
             identities: api::Identities { system, user },
             platform,
             bindings,
@@ -165,6 +165,7 @@ impl Parser {
 
         let interval = self.interval(interval);
         let target = self.resource("spec.target.resource", target, &[SITE]);
+        let target = target.and_then(|app| self.slot(app, slot));
         let user = self.user_identities(user);
         let mut implied = Implied::of(*role_set);
         self.platform(platform, &mut implied);
@@ -226,6 +227,22 @@ impl Parser {
             }),
             _ => Err(PolicyError { violations: self.violations }),
         }
+    }
+
+    /// The app, or a slot of it.
+    fn slot(&mut self, app: Scope, slot: &str) -> Option<Scope> {
+        if slot.is_empty() {
+            return Some(app);
+        }
+        if slot.eq_ignore_ascii_case("production") {
+            self.fault("spec.target.slot", "`production` is the app itself: leave `slot` out");
+            return None;
+        }
+        if !slot.chars().all(|one| one.is_ascii_alphanumeric() || one == '-') {
+            self.fault("spec.target.slot", format!("`{slot}` is not the name of a slot"));
+            return None;
+        }
+        Some(app.child(&format!("slots/{slot}")))
     }
 
     fn interval(&mut self, text: &str) -> Duration {

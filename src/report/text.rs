@@ -53,10 +53,12 @@ pub(super) fn summary(step: &Step) -> String {
         Change::Reattach(reattach) => format!(
             "detach identity `{}` from `{}` and attach it again; the app restarts",
             reattach.identity.name(),
-            reattach.target.name()
+            reattach.target.app_name()
         ),
-        Change::Restart(target) => format!("restart `{}`", target.name()),
-        Change::Refresh { target, .. } => format!("have `{}` resolve its references to vaults again", target.name()),
+        Change::Restart(target) => format!("restart `{}`", target.app_name()),
+        Change::Refresh { target, .. } => {
+            format!("have `{}` resolve its references to vaults again", target.app_name())
+        }
         Change::Revoke(revoke) => format!(
             "revoke `{}` from principal {} at {}",
             revoke.role,
@@ -67,7 +69,7 @@ pub(super) fn summary(step: &Step) -> String {
             let system = change.enable_system.then(|| "enable the system-assigned identity".to_owned());
             let attach = change.attach.iter().map(|id| format!("attach identity `{}`", id.name()));
             let parts: Vec<_> = system.into_iter().chain(attach).collect();
-            format!("{} of `{}`; the app restarts", parts.join(" and "), change.target.name())
+            format!("{} of `{}`; the app restarts", parts.join(" and "), change.target.app_name())
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
 /// What was expected and what was seen.
 pub(super) fn finding(finding: &Finding) -> String {
     match finding {
-        Finding::TargetNotFound { target } => format!("the app `{}` does not exist: {target}", target.name()),
+        Finding::TargetNotFound { target } => format!("the app `{}` does not exist: {target}", target.app_name()),
         Finding::Unreadable { failure, .. } => failure.text.clone(),
         Finding::SystemIdentityDisabled => {
             "the system-assigned identity is required and is not enabled, so the app gets no token by it".to_owned()

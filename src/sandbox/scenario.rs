@@ -13,10 +13,11 @@ use super::arm::World;
 use crate::api::{FunctionIdentityPolicy, IdentityBoundary};
 
 /// The files, in the order in which they are told.
-const FILES: [(&str, &str); 24] = [
+const FILES: [(&str, &str); 25] = [
     ("healthy", include_str!("scenarios/healthy.yaml")),
     ("system-identity-disabled", include_str!("scenarios/system-identity-disabled.yaml")),
     ("wrong-user-identity", include_str!("scenarios/wrong-user-identity.yaml")),
+    ("slot-without-identities", include_str!("scenarios/slot-without-identities.yaml")),
     ("blob-role-missing", include_str!("scenarios/blob-role-missing.yaml")),
     ("service-bus-role-missing", include_str!("scenarios/service-bus-role-missing.yaml")),
     ("right-role-wrong-account", include_str!("scenarios/right-role-wrong-account.yaml")),

@@ -41,10 +41,14 @@ fn dispatch(state: &mut State, call: &Call, now: Timestamp) -> Outcome {
             extensions::handle(state, call)
         }
         ("microsoft.managedidentity/identities", "GET") => extensions::system_identity(state, call),
-        ("microsoft.web/sites/config/appsettings", "GET") if address.is_collection() => {
+        ("microsoft.web/sites/config/appsettings" | "microsoft.web/sites/slots/config/appsettings", "GET")
+            if address.is_collection() =>
+        {
             hosts::references(state, &address.path)
         }
-        ("microsoft.web/sites/host/properties", "GET") => hosts::status(state, call, now),
+        ("microsoft.web/sites/host/properties" | "microsoft.web/sites/slots/host/properties", "GET") => {
+            hosts::status(state, call, now)
+        }
         ("microsoft.insights/eventtypes/values", "GET") if address.is_collection() => activity::list(state, call),
         ("microsoft.keyvault/vaults", "GET" | "HEAD") if !address.is_collection() => vaults::read(state, call),
         ("microsoft.keyvault/vaults", "PUT") if !address.is_collection() => vaults::put(state, call, now),
