@@ -11,6 +11,7 @@ mod finding;
 pub(crate) mod fixtures;
 mod identity;
 mod operation;
+mod settings;
 mod together;
 mod unneeded;
 mod vault;
@@ -25,6 +26,7 @@ pub use excess::{Excess, excess};
 pub use finding::{Effect, Finding, NearMiss};
 pub use identity::PrincipalState;
 pub use operation::stands_in;
+pub use settings::{ConnectionProblem, Used};
 pub use unneeded::{Kept, unneeded};
 
 use crate::{
@@ -181,6 +183,7 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
             access::evaluate_requirement(requirement, &principals, observed, now, &ask_groups, &mut findings)
         }));
     }
+    settings::compare(policy, observed, site.as_ref(), &mut findings);
     findings.extend(aftermath::host(observed));
     let ask_references = aftermath::references(policy, observed, site.as_ref(), &requirements, &mut findings, now);
     findings.sort_by_key(Finding::link);

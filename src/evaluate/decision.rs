@@ -1,7 +1,7 @@
 //! The playbook's flow, walked in its order: earlier links of the chain dominate later ones.
 
 use super::{Access, Effect, Evaluated, Finding};
-use crate::policy::Policy;
+use crate::{api::Settings, policy::Policy};
 
 /// One of the playbook's six explanations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -55,6 +55,8 @@ pub enum Question {
     Propagated,
     /// Do the vaults decide by the declared model?
     VaultModeAligned,
+    /// Do the app's settings name the places of the declared resources, and so the right audience?
+    AudienceRight,
 }
 
 /// An answer of the flow.
@@ -117,10 +119,20 @@ impl Decision {
             )
         });
 
-        let h1 = verdict(confirmed(Hypothesis::H1), !target_known || unreadable("identities/"), true);
+        let undecided_identity = findings
+            .iter()
+            .any(|finding| finding.hypothesis() == Some(Hypothesis::H1) && finding.effect() == Effect::Unknown);
+        let unseen = !target_known || undecided_identity || unreadable("identities/") || unreadable("settings");
+        let h1 = verdict(confirmed(Hypothesis::H1), unseen, true);
         let h2 = verdict(confirmed(Hypothesis::H2), undecided || !target_known, !requirements.is_empty());
         let h3 = verdict(confirmed(Hypothesis::H3), undecided || !target_known, !requirements.is_empty());
         let h4 = verdict(confirmed(Hypothesis::H4), uncompared || unreadable("vaults/"), !policy.vaults.is_empty());
+        let undecided_address = findings
+            .iter()
+            .any(|finding| finding.hypothesis() == Some(Hypothesis::H5) && finding.effect() == Effect::Unknown);
+        let unread = undecided_address || unreadable("settings") || !target_known;
+        let inspected = policy.settings == Settings::Inspect && !policy.connections.is_empty();
+        let h5 = verdict(confirmed(Hypothesis::H5), unread, inspected);
         // Of H6 only what grants and resources themselves show is looked at so far: it can be confirmed, not refuted.
         let h6 = if confirmed(Hypothesis::H6) { Verdict::Confirmed } else { Verdict::NotExamined };
 
@@ -129,7 +141,7 @@ impl Decision {
             (Hypothesis::H2, h2),
             (Hypothesis::H3, h3),
             (Hypothesis::H4, h4),
-            (Hypothesis::H5, Verdict::NotExamined),
+            (Hypothesis::H5, h5),
             (Hypothesis::H6, h6),
         ];
         let cause = hypotheses.iter().find(|(_, verdict)| *verdict == Verdict::Confirmed).map(|(which, _)| *which);
@@ -138,6 +150,7 @@ impl Decision {
             (Question::RolePresent, h2),
             (Question::Propagated, h3),
             (Question::VaultModeAligned, h4),
+            (Question::AudienceRight, h5),
         ];
         Self {
             path: path.map(|(question, verdict)| Node { question, answer: answer(verdict) }).to_vec(),

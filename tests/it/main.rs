@@ -18,5 +18,6 @@ mod recorded;
 mod sandbox;
 mod scenarios;
 mod schema;
+mod settings;
 mod storm;
 mod survey;
