@@ -39,24 +39,23 @@ pub(super) fn problem(connection: &str, problem: &ConnectionProblem) -> String {
 }
 
 fn wrong_identity(connection: &str, declared: &Identity, used: &Used) -> String {
-    let client_id = Member::ClientId.of(connection);
     match used {
-        Used::Default { enabled } => {
-            let (what, becomes) = match enabled {
-                true => ("the system-assigned identity is used", ""),
-                false => ("the system-assigned identity is asked for", ", which is not enabled"),
-            };
-            format!("connection `{connection}` names no client id, so {what} and not {declared}{becomes}")
-        }
+        Used::Default { enabled: true } => format!(
+            "connection `{connection}` names no client id, so the system-assigned identity is used and not {declared}"
+        ),
+        Used::Default { enabled: false } => format!(
+            "connection `{connection}` names no client id, so {declared} is not used, and the system-assigned identity, \
+             which is asked instead, is not enabled"
+        ),
         Used::Client { setting, client: None, .. } => {
             format!("the client id in `{setting}` is no GUID, so {declared} is not used")
         }
         Used::Client { setting, client: Some(client), identity } => {
             let whose = match identity {
                 Some(identity) => format!("identity `{}`", identity.name()),
-                None => "none of the app's user-assigned identities that are known".to_owned(),
+                None => "no identity that is attached or declared".to_owned(),
             };
-            format!("the client id {client} in `{setting}` is that of {whose}, and not of {declared}")
+            format!("the client id {client} in `{setting}` belongs to {whose}, so {declared} is not used")
         }
         Used::Resource(identity) => {
             let setting = Member::ManagedIdentityResourceId.of(connection);
@@ -66,17 +65,69 @@ fn wrong_identity(connection: &str, declared: &Identity, used: &Used) -> String 
             }
         }
         Used::Both => format!(
-            "`{client_id}` and `{}` are both set and exclude each other",
-            Member::ManagedIdentityResourceId.word()
+            "`{}` and `{}` are both set and exclude each other",
+            Member::ClientId.of(connection),
+            Member::ManagedIdentityResourceId.of(connection)
         ),
         Used::NoCredential => format!(
-            "`{}` is not `managedidentity`, so that {declared} is named and not certain to be used",
+            "`{}` is not `managedidentity`, so {declared} is named and not certain to be used",
             Member::Credential.of(connection)
         ),
         Used::NoToken => {
             format!(
                 "`{TELEMETRY}` does not say `Authorization=AAD`, so telemetry is sent without a token of {declared}"
             )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::fixtures::{own, shared};
+
+    #[test]
+    fn each_wrong_identity_is_said_with_the_setting_that_names_it() {
+        let client = "c9c9c9c9-0000-4000-8000-000000000009";
+        let of = |identity| Used::Client { setting: "X__clientId".to_owned(), client: client.parse().ok(), identity };
+        let spare = own("Microsoft.ManagedIdentity/userAssignedIdentities/mi-spare");
+        let cases = [
+            (
+                Used::Default { enabled: false },
+                "connection `X` names no client id, so identity `mi-shared` is not used, and the system-assigned identity, \
+                 which is asked instead, is not enabled",
+            ),
+            (
+                of(Some(spare.clone())),
+                "the client id c9c9c9c9-0000-4000-8000-000000000009 in `X__clientId` belongs to identity `mi-spare`, so \
+                 identity `mi-shared` is not used",
+            ),
+            (
+                of(None),
+                "the client id c9c9c9c9-0000-4000-8000-000000000009 in `X__clientId` belongs to no identity that is \
+                 attached or declared, so identity `mi-shared` is not used",
+            ),
+            (
+                Used::Client { setting: "X__clientId".to_owned(), client: None, identity: None },
+                "the client id in `X__clientId` is no GUID, so identity `mi-shared` is not used",
+            ),
+            (
+                Used::Resource(Some(spare)),
+                "`X__managedIdentityResourceId` names identity `mi-spare` and not identity `mi-shared`",
+            ),
+            (
+                Used::Resource(None),
+                "`X__managedIdentityResourceId` is not the id of an identity, so identity `mi-shared` is not used",
+            ),
+            (Used::Both, "`X__clientId` and `X__managedIdentityResourceId` are both set and exclude each other"),
+            (
+                Used::NoCredential,
+                "`X__credential` is not `managedidentity`, so identity `mi-shared` is named and not certain to be used",
+            ),
+        ];
+        for (used, expected) in cases {
+            let declared = Identity::User(shared());
+            assert_eq!(problem("X", &ConnectionProblem::WrongIdentity { declared, used }), expected);
         }
     }
 }
