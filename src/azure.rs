@@ -59,6 +59,7 @@ pub struct WriteTurn(turns::Turn);
 pub struct Azure {
     arm: arm::Arm,
     caller: token::Caller,
+    cloud: &'static str,
 }
 
 impl Azure {
@@ -71,12 +72,19 @@ impl Azure {
     /// The same, counting what is sent where others can see it.
     pub fn counted(config: AzureConfig, metrics: Metrics) -> Result<Self, Failure> {
         let caller = token::Caller::new(config.credential.clone(), config.cloud.arm_scope);
-        Ok(Self { arm: arm::Arm::new(config, metrics)?, caller })
+        let cloud = config.cloud.name;
+        Ok(Self { arm: arm::Arm::new(config, metrics)?, caller, cloud })
     }
 
     /// The principal that our token stands for; none when the token does not say. It proves which grants are ours.
     pub async fn own_principal(&self) -> Result<Option<PrincipalId>, Failure> {
         self.caller.principal().await
+    }
+
+    /// The cloud, by name.
+    #[must_use]
+    pub fn cloud(&self) -> &'static str {
+        self.cloud
     }
 
     /// Where the requests are counted.
@@ -94,7 +102,7 @@ impl Azure {
     /// The same client for looks just before a write: where Azure allows few requests, they come before lists.
     #[must_use]
     pub fn confirming(&self) -> Self {
-        Self { arm: self.arm.confirming(), caller: self.caller.clone() }
+        Self { arm: self.arm.confirming(), ..self.clone() }
     }
 
     /// Waits until a planned request may be sent. To be asked before the looks that confirm it, so that nothing waits
@@ -111,6 +119,6 @@ impl Azure {
     #[must_use]
     pub fn with_turns(&self, turns: Vec<WriteTurn>) -> Self {
         let turns = turns.into_iter().map(|turn| turn.0).collect();
-        Self { arm: self.arm.holding(turns), caller: self.caller.clone() }
+        Self { arm: self.arm.holding(turns), ..self.clone() }
     }
 }

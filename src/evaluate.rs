@@ -12,6 +12,7 @@ mod finding;
 pub(crate) mod fixtures;
 mod identity;
 mod operation;
+mod settings;
 mod severity;
 mod together;
 mod unneeded;
@@ -28,6 +29,7 @@ pub use explanation::{Case, Evidence, Explanation, Link, LinkOfChain, Needed, ex
 pub use finding::{Effect, Finding, NearMiss};
 pub use identity::PrincipalState;
 pub use operation::stands_in;
+pub use settings::{ConnectionProblem, Used};
 pub use severity::Severity;
 pub use unneeded::{Kept, unneeded};
 
@@ -189,6 +191,7 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
             access::evaluate_requirement(requirement, &principals, observed, now, &ask_groups, &mut findings)
         }));
     }
+    settings::compare(policy, observed, site.as_ref(), &mut findings);
     findings.extend(aftermath::host(observed));
     let ask_references = aftermath::references(policy, observed, site.as_ref(), &requirements, &mut findings, now);
     findings.sort_by_key(Finding::link);

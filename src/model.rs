@@ -13,6 +13,7 @@ pub mod observed;
 pub mod pattern;
 pub mod reading;
 pub mod scope;
+pub mod settings;
 pub mod spelling;
 
 pub use access::{Denied, DenyAssignment, Grant, PermissionSet, PrincipalKind, Role};
@@ -21,8 +22,9 @@ pub use ends::Ends;
 pub use failure::{Failure, FailureClass, innermost};
 pub use grants::Grants;
 pub use identity::{AccessEntry, Attachment, Site, SystemAssigned, UserIdentity, Vault, VaultMode};
-pub use ids::{PrincipalId, RoleId};
+pub use ids::{ClientId, PrincipalId, RoleId};
 pub use mark::{Mark, Owner, grant_name};
 pub use observed::{Census, HostSeen, Observed, SubscriptionAccess, VaultReference};
 pub use reading::Reading;
 pub use scope::{Scope, ScopeError};
+pub use settings::AppSettings;

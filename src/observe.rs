@@ -11,7 +11,7 @@ pub use survey::{Survey, Surveys};
 use jiff::Timestamp;
 
 use crate::{
-    api::SystemIdentity,
+    api::{Settings, SystemIdentity},
     azure::Azure,
     catalog::binding::Plane,
     clock::Clock,
@@ -83,6 +83,14 @@ pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Po
     } else {
         by_subscription.values().flat_map(|it| it.principals()).collect()
     };
+    // An app that is not there has none.
+    let settings = match (policy.settings, &target) {
+        (Settings::Never, _) | (Settings::Inspect, Reading::Absent { .. }) => None,
+        (Settings::Inspect, Reading::Present { .. } | Reading::Unreadable(_)) => {
+            let began = survey(&policy.target).map_or(Timestamp::MIN, |survey| survey.began);
+            Some(surveys.settings(azure, &policy.target, began).await)
+        }
+    };
     let access = by_subscription.iter().map(|(id, survey)| (id.clone(), survey.access.clone())).collect();
     let census = by_subscription.iter().map(|(id, survey)| (id.clone(), survey.census())).collect();
     Observed {
@@ -95,6 +103,8 @@ pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Po
         ends: BTreeMap::new(),
         host: None,
         references: None,
+        settings,
+        cloud: azure.cloud(),
         cosmos,
         resources: BTreeMap::new(),
         identities,
@@ -122,6 +132,8 @@ pub async fn glance(azure: &Azure, surveys: &Surveys, subscription: &str, polici
             ends: BTreeMap::new(),
             host: None,
             references: None,
+            settings: None,
+            cloud: azure.cloud(),
             cosmos: BTreeMap::new(),
             resources: BTreeMap::new(),
             identities: BTreeSet::new(),

@@ -177,7 +177,8 @@ impl Pipeline {
         let mut observed = self.observe(&policy).await;
         let pending = self.pending_restart(&policy, previous, &mut observed).await;
         let may_look = leave.authority().verdict(&policy);
-        let (observed, mut evaluation) = self.evaluate(&policy, observed, &may_look).await;
+        // On the heap: few policies ask more than once, and the future of every pass would carry the room for it.
+        let (observed, mut evaluation) = Box::pin(self.evaluate(&policy, observed, &may_look)).await;
         let verdict = leave.authority().verdict(&policy);
         // Lost while we were reading: what was read is not ours to tell.
         let outside = verdict.unreadable(&policy);

@@ -30,6 +30,11 @@ pub(super) fn optional_name(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "maxLength": 63, "pattern": "^([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$" })
 }
 
+/// The beginning of names of app settings, or nothing.
+pub(super) fn connection(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "maxLength": 128, "pattern": "^[A-Za-z0-9_.:-]*$" })
+}
+
 /// A type of binding that the catalog knows.
 pub(super) fn binding_type(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "enum": binding::types().collect::<Vec<_>>() })

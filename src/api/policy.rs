@@ -128,6 +128,13 @@ pub struct FunctionIdentityPolicySpec {
     #[schemars(default = "RoleSet::least")]
     pub role_set: RoleSet,
 
+    /// Whether the app's settings may be read: `Never`, or `Inspect` to compare those that say by which identity each
+    /// connection reaches what. All other values are dropped unread; settings are never written. The operator needs
+    /// `Microsoft.Web/sites/config/list/action` on the app, which shows it every value.
+    #[serde(default = "Settings::safe")]
+    #[schemars(default = "Settings::safe")]
+    pub settings: Settings,
+
     /// What `Enforce` may change. Nothing, unless allowed here.
     #[serde(default = "Remediation::nothing")]
     #[schemars(default = "Remediation::nothing")]
@@ -193,6 +200,21 @@ pub enum Criticality {
 impl Criticality {
     pub(crate) fn safe() -> Self {
         Self::Production
+    }
+}
+
+/// Whether the app's settings may be read.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settings {
+    /// They are left alone.
+    Never,
+    /// Those that make a connection are compared with what is declared.
+    Inspect,
+}
+
+impl Settings {
+    fn safe() -> Self {
+        Self::Never
     }
 }
 

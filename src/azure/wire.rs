@@ -1,6 +1,7 @@
 //! Azure's documents, decoded tolerantly: unknown members are ignored, absent and null are the same, and one odd entry
 //! does not spoil a list. What an entry lacks can only make us see less access, never more.
 
+mod settings;
 mod vault;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 
+pub(super) use settings::settings;
 pub(super) use vault::vault;
 
 use crate::model::{
@@ -63,8 +65,10 @@ pub(super) fn site(document: &Value) -> Result<Site, Failure> {
     let Resource::<SiteProperties> { id, identity, properties } = decode(document, "the app")?;
     let block = identity.unwrap_or_default();
     let attached = block.user_assigned_identities.iter().map(|(id, value)| {
-        let principal = value.get("principalId").and_then(Value::as_str).and_then(|text| text.parse().ok());
-        (Scope::lenient(id), Attachment { principal })
+        let text = |member: &str| value.get(member).and_then(Value::as_str);
+        let principal = text("principalId").and_then(|text| text.parse().ok());
+        let client = text("clientId").and_then(|text| text.parse().ok());
+        (Scope::lenient(id), Attachment { principal, client })
     });
     Ok(Site {
         id: Scope::lenient(&id),
@@ -132,12 +136,15 @@ pub(super) fn vault_reference(document: &Value) -> Result<Option<VaultReference>
 struct UserIdentityProperties {
     #[serde(default)]
     principal_id: Option<String>,
+    #[serde(default)]
+    client_id: Option<String>,
 }
 
 pub(super) fn user_identity(document: &Value) -> Result<UserIdentity, Failure> {
     let Resource::<UserIdentityProperties> { id, properties, .. } = decode(document, "the identity")?;
     let principal = properties.principal_id.and_then(|text| text.parse().ok());
-    Ok(UserIdentity { id: Scope::lenient(&id), principal })
+    let client = properties.client_id.and_then(|text| text.parse().ok());
+    Ok(UserIdentity { id: Scope::lenient(&id), principal, client })
 }
 
 #[derive(Deserialize)]

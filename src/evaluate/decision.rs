@@ -1,7 +1,10 @@
 //! The playbook's flow, walked in its order: earlier links of the chain dominate later ones.
 
 use super::{Access, Effect, Evaluated, Finding};
-use crate::{api::SystemIdentity, policy::Policy};
+use crate::{
+    api::{Settings, SystemIdentity},
+    policy::Policy,
+};
 
 /// One of the playbook's six explanations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -57,6 +60,8 @@ pub enum Question {
     Propagated,
     /// Do the vaults decide by the declared model?
     VaultModeAligned,
+    /// Do the app's settings name the places of the declared resources, and so the right audience?
+    AudienceRight,
 }
 
 /// An answer of the flow.
@@ -123,13 +128,23 @@ impl Decision {
 
         let no_identity_known = !target_known || unreadable("identities/");
         let uses_identities = policy.system != SystemIdentity::Optional || !policy.user.is_empty();
-        let h1 = verdict(confirmed(Hypothesis::H1), no_identity_known, uses_identities);
+        let undecided_identity = findings
+            .iter()
+            .any(|finding| finding.hypothesis() == Some(Hypothesis::H1) && finding.effect() == Effect::Unknown);
+        let unseen = no_identity_known || undecided_identity || unreadable("settings");
+        let h1 = verdict(confirmed(Hypothesis::H1), unseen, uses_identities);
         let wrong = |about: fn(&Finding) -> bool| findings.iter().any(about);
         let enabled = verdict(wrong(is_about_being), no_identity_known, uses_identities);
-        let attached = verdict(wrong(is_about_attachment), no_identity_known, uses_identities);
+        let attached = verdict(wrong(is_about_attachment), unseen, uses_identities);
         let h2 = verdict(confirmed(Hypothesis::H2), undecided || !target_known, !requirements.is_empty());
         let h3 = verdict(confirmed(Hypothesis::H3), undecided || !target_known, !requirements.is_empty());
         let h4 = verdict(confirmed(Hypothesis::H4), uncompared || unreadable("vaults/"), !policy.vaults.is_empty());
+        let undecided_address = findings
+            .iter()
+            .any(|finding| finding.hypothesis() == Some(Hypothesis::H5) && finding.effect() == Effect::Unknown);
+        let unread = undecided_address || unreadable("settings") || !target_known;
+        let inspected = policy.settings == Settings::Inspect && !policy.connections.is_empty();
+        let h5 = verdict(confirmed(Hypothesis::H5), unread, inspected);
         // Of H6 only what grants and resources themselves show is looked at so far: it can be confirmed, not refuted.
         let h6 = if confirmed(Hypothesis::H6) { Verdict::Confirmed } else { Verdict::NotExamined };
 
@@ -138,7 +153,7 @@ impl Decision {
             (Hypothesis::H2, h2),
             (Hypothesis::H3, h3),
             (Hypothesis::H4, h4),
-            (Hypothesis::H5, Verdict::NotExamined),
+            (Hypothesis::H5, h5),
             (Hypothesis::H6, h6),
         ];
         let cause = hypotheses.iter().find(|(_, verdict)| *verdict == Verdict::Confirmed).map(|(which, _)| *which);
@@ -148,6 +163,7 @@ impl Decision {
             (Question::RolePresent, h2),
             (Question::Propagated, h3),
             (Question::VaultModeAligned, h4),
+            (Question::AudienceRight, h5),
         ];
         Self {
             path: path.map(|(question, verdict)| Node { question, answer: answer(verdict) }).to_vec(),

@@ -3,8 +3,9 @@
 
 mod evidence;
 
-use super::{Access, Answer, Effect, Evaluation, Finding, Hypothesis, Question, Verdict};
+use super::{Access, Answer, ConnectionProblem, Effect, Evaluation, Finding, Hypothesis, Question, Verdict};
 use crate::{
+    api::Settings,
     model::{Failure, Observed, Reading},
     policy::Policy,
 };
@@ -73,6 +74,8 @@ pub enum Needed {
     Directory,
     /// Only the app's own telemetry shows it.
     Telemetry,
+    /// The policy keeps the app's settings from being read.
+    Settings,
     /// Nothing declared is about it.
     Declaration,
     /// This version does not look at it.
@@ -91,13 +94,13 @@ pub fn explain(policy: &Policy, observed: &Observed, evaluation: &Evaluation) ->
             verdict: one.verdict,
             confirming: speaking.filter_map(|finding| evidence::of_finding(finding, policy, observed)).collect(),
             disproving: evidence::against(one.hypothesis, policy, observed, evaluation),
-            needed: needed(one.hypothesis, one.verdict, evaluation),
+            needed: needed(one.hypothesis, one.verdict, policy, evaluation),
         }
     });
     Explanation { chain: chain(policy, observed, evaluation), cases: cases.collect() }
 }
 
-fn needed(hypothesis: Hypothesis, verdict: Verdict, evaluation: &Evaluation) -> Vec<Needed> {
+fn needed(hypothesis: Hypothesis, verdict: Verdict, policy: &Policy, evaluation: &Evaluation) -> Vec<Needed> {
     match verdict {
         Verdict::Open => {
             let about = |finding: &Finding| finding.hypothesis().is_none_or(|it| it == hypothesis);
@@ -109,7 +112,10 @@ fn needed(hypothesis: Hypothesis, verdict: Verdict, evaluation: &Evaluation) -> 
             }
             needed
         }
-        Verdict::NotExamined if matches!(hypothesis, Hypothesis::H5 | Hypothesis::H6) => vec![Needed::Unexamined],
+        Verdict::NotExamined if hypothesis == Hypothesis::H6 => vec![Needed::Unexamined],
+        Verdict::NotExamined if hypothesis == Hypothesis::H5 && policy.settings == Settings::Never => {
+            vec![Needed::Settings]
+        }
         Verdict::NotExamined => vec![Needed::Declaration],
         Verdict::Confirmed | Verdict::Refuted => Vec::new(),
     }
@@ -121,6 +127,9 @@ fn missing(finding: &Finding) -> Option<Needed> {
         Finding::AccessUndecided { because, .. } | Finding::AccessPolicyUndecided { because, .. } => {
             Some(Needed::Undecided(because.clone()))
         }
+        Finding::Connection { problem: ConnectionProblem::Undecided { setting, .. }, .. } => Some(Needed::Undecided(
+            format!("the setting `{setting}` is a reference, and what it stands for is not read"),
+        )),
         Finding::RoleUnknown { role, .. } => Some(Needed::Undecided(format!("no role named `{role}` is known"))),
         _ => None,
     }

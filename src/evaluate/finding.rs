@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 pub use meaning::Effect;
 
-use super::{excess::Excess, unneeded::Kept};
+use super::{excess::Excess, settings::ConnectionProblem, unneeded::Kept};
 use crate::{
     model::{Failure, Grant, PrincipalId, RoleId, Scope, VaultMode},
     policy::{Identity, Origin, subject_of},
@@ -206,6 +206,15 @@ pub enum Finding {
         /// What would have to be known.
         because: String,
     },
+    /// The app's settings do not make a connection as declared.
+    Connection {
+        /// What uses it.
+        origins: Vec<Origin>,
+        /// Its name, as the host finds it.
+        connection: String,
+        /// What is wrong.
+        problem: ConnectionProblem,
+    },
     /// The identity was written, and the host is the one from before.
     HostNotRecycled {
         /// When the identity was written.
@@ -319,6 +328,7 @@ impl Finding {
             | Self::AccessUndecided { origins, .. }
             | Self::Propagating { origins, .. }
             | Self::GrantEnds { origins, .. }
+            | Self::Connection { origins, .. }
             | Self::ResourceNotFound { origins, .. } => origins,
             Self::TargetNotFound { .. }
             | Self::Unreadable { .. }

@@ -1,7 +1,7 @@
 //! Requests to Resource Manager by what they do: the verb and the type, with every id taken out.
 
 /// Every operation that is sent. One that is missing here is counted as `other`.
-pub const OPERATIONS: [&str; 24] = [
+pub const OPERATIONS: [&str; 25] = [
     "GET Microsoft.Authorization/denyAssignments",
     "GET Microsoft.Authorization/permissions",
     "GET Microsoft.Authorization/roleAssignments",
@@ -22,6 +22,7 @@ pub const OPERATIONS: [&str; 24] = [
     "GET Microsoft.Web/sites/{name}",
     "PATCH Microsoft.Web/sites/{name}",
     "POST Microsoft.Web/sites/{name}/restart",
+    "POST Microsoft.Web/sites/{name}/config/{name}/list",
     "GET Microsoft.Web/sites/{name}/host/{name}/properties/{name}",
     "GET Microsoft.Web/sites/{name}/config/{name}/appsettings",
     "POST Microsoft.Web/sites/{name}/config/{name}/appsettings/{name}",
@@ -69,6 +70,7 @@ mod tests {
             ("GET", "/subscriptions/1/resourceGroups".to_owned(), "other"),
             ("GET", site.clone(), "GET Microsoft.Web/sites/{name}"),
             ("PATCH", site.to_ascii_uppercase(), "PATCH Microsoft.Web/sites/{name}"),
+            ("POST", format!("{site}/config/appsettings/list"), "POST Microsoft.Web/sites/{name}/config/{name}/list"),
             (
                 "PUT",
                 format!("{of_vault}/Microsoft.Authorization/roleAssignments/1"),

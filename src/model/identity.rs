@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{PrincipalId, Scope};
+use super::{ClientId, PrincipalId, Scope};
 
 /// A Function App and the identities on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +51,8 @@ impl SystemAssigned {
 pub struct Attachment {
     /// The principal as the site has it; none while Azure has not filled it in.
     pub principal: Option<PrincipalId>,
+    /// The client id as the site has it.
+    pub client: Option<ClientId>,
 }
 
 /// A user-assigned identity.
@@ -60,6 +62,8 @@ pub struct UserIdentity {
     pub id: Scope,
     /// Its principal; none while Azure has not filled it in.
     pub principal: Option<PrincipalId>,
+    /// Its client id, by which settings name it.
+    pub client: Option<ClientId>,
 }
 
 /// How a vault decides who may use it.

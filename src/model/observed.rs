@@ -8,8 +8,8 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    DenyAssignment, Ends, Failure, Grants, PrincipalId, Reading, Role, RoleId, Scope, Site, UserIdentity, Vault,
-    cosmos::CosmosAccess,
+    AppSettings, DenyAssignment, Ends, Failure, Grants, PrincipalId, Reading, Role, RoleId, Scope, Site, UserIdentity,
+    Vault, cosmos::CosmosAccess,
 };
 
 /// What was seen of one policy's world.
@@ -36,6 +36,10 @@ pub struct Observed {
     pub host: Option<HostSeen>,
     /// The app's references to vaults, asked about after a grant on one of them took effect.
     pub references: Option<Reading<Vec<VaultReference>>>,
+    /// The app's settings, where the policy lets them be read.
+    pub settings: Option<Reading<Arc<AppSettings>>>,
+    /// The cloud, by name: each has its own host names.
+    pub cloud: &'static str,
     /// What decides access inside Cosmos DB accounts, by account.
     pub cosmos: BTreeMap<Scope, Reading<Arc<CosmosAccess>>>,
     /// Whether declared resources exist, where anybody asked: access that comes from above says nothing about it.

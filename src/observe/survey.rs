@@ -16,8 +16,8 @@ use crate::{
     catalog::services,
     clock::Clock,
     model::{
-        Census, Ends, Failure, FailureClass, PermissionSet, PrincipalId, Reading, Scope, Site, SubscriptionAccess,
-        UserIdentity, Vault, cosmos::CosmosAccess,
+        AppSettings, Census, Ends, Failure, FailureClass, PermissionSet, PrincipalId, Reading, Scope, Site,
+        SubscriptionAccess, UserIdentity, Vault, cosmos::CosmosAccess,
     },
 };
 
@@ -51,6 +51,7 @@ pub struct Surveys {
     own_permissions: Readings<Scope, Result<Vec<PermissionSet>, Failure>>,
     groups: Readings<(String, PrincipalId), Reading<Vec<Scope>>>,
     cosmos: Readings<Scope, Reading<Arc<CosmosAccess>>>,
+    settings: Readings<Scope, Reading<Arc<AppSettings>>>,
     ends: Readings<String, Reading<Arc<Ends>>>,
     /// The resources of a type, by subscription and type.
     listed: Readings<(String, String), Reading<Arc<BTreeSet<Scope>>>>,
@@ -71,6 +72,7 @@ impl Surveys {
             own_permissions: Readings::new(clock, max_age),
             groups: Readings::new(clock, max_age),
             cosmos: Readings::new(clock, max_age),
+            settings: Readings::new(clock, max_age),
             ends: Readings::new(clock, ENDS_KEEP),
             listed: Readings::new(clock, max_age),
             exist: Readings::new(clock, max_age),
@@ -131,6 +133,16 @@ impl Surveys {
             Err(failure) => Reading::Unreadable(failure),
         };
         self.cosmos.get(account, survey, Reading::unreadable, read).await
+    }
+
+    /// The settings of an app. As old as the survey at most: a second pass within seconds takes no second request, which
+    /// Azure would count as a write.
+    pub(super) async fn settings(&self, azure: &Azure, app: &Scope, survey: Timestamp) -> Reading<Arc<AppSettings>> {
+        let read = async || match azure.app_settings(app).await {
+            Ok(settings) => Reading::Present { value: Arc::new(settings), at: self.clock.now() },
+            Err(failure) => Reading::Unreadable(failure),
+        };
+        self.settings.get(app, survey, Reading::unreadable, read).await
     }
 
     /// Whether a resource exists. Lists are shared by all that ask about a type; they leave out what we may not see, so

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Circumstances, GrantRole, Held, HoldReason, Reattach, RevokeRole, grant_subject, identity_subject};
 use crate::{
     api::ChangeKind,
-    evaluate::{Access, Evaluation, Finding, Kept},
+    evaluate::{Access, ConnectionProblem, Evaluation, Finding, Kept},
     model::{Mark, Role, RoleId, Scope},
     policy::{Identity, Origin, Policy, subject_of},
 };
@@ -192,6 +192,10 @@ fn no_change_for(finding: &Finding, subject: String) -> Option<Held> {
         Finding::AccessPolicyMissing { .. } => "access policies are not written; add the entry to the vault by hand",
         Finding::RoleUnknown { .. } => "no role of that name is known there",
         Finding::TargetNotFound { .. } => "the app does not exist",
+        Finding::Connection { problem: ConnectionProblem::Undecided { .. }, .. } => {
+            return Some(Held { kind: None, subject, reason: HoldReason::EvidenceIncomplete });
+        }
+        Finding::Connection { .. } => "app settings are never written",
         Finding::Unreadable { .. }
         | Finding::AccessUndecided { .. }
         | Finding::AccessPolicyUndecided { .. } => {

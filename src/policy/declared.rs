@@ -3,8 +3,12 @@
 use std::{collections::BTreeSet, fmt, time::Duration};
 
 use crate::{
-    api::{self, ChangeKind, Criticality, DeletionPolicy, Gate, Mode, Prune, SystemIdentity},
-    catalog::{Need, binding::Plane, vault::VaultPermission},
+    api::{self, ChangeKind, Criticality, DeletionPolicy, Gate, Mode, Prune, Settings, SystemIdentity},
+    catalog::{
+        Need,
+        binding::{self, Plane},
+        vault::VaultPermission,
+    },
     model::{RoleId, Scope, VaultMode, cosmos::account_of},
 };
 
@@ -41,6 +45,12 @@ pub struct Policy {
     pub unchecked: Vec<Unchecked>,
     /// Vaults, with the mode expected of each.
     pub vaults: Vec<VaultRequirement>,
+    /// Whether the app's settings may be read.
+    pub settings: Settings,
+    /// The connections that they must make, where they may be.
+    pub connections: Vec<Connection>,
+    /// What is declared and cannot be compared with settings, where they may be read.
+    pub uncompared: Vec<Unchecked>,
     /// What may be changed.
     pub allow: BTreeSet<ChangeKind>,
     /// How many changes one pass may make.
@@ -73,6 +83,11 @@ impl Policy {
     pub fn needs(&self) -> impl Iterator<Item = Requirement> + '_ {
         let by_grants = self.requirements.iter().filter(|requirement| requirement.wanted.plane() == Plane::Azure);
         by_grants.cloned().chain(self.vaults.iter().flat_map(VaultRequirement::needs))
+    }
+
+    /// What is declared and not looked at.
+    pub fn not_checked(&self) -> impl Iterator<Item = &Unchecked> {
+        self.unchecked.iter().chain(&self.uncompared)
     }
 
     /// The Cosmos DB accounts whose own role assignments decide something.
@@ -128,6 +143,21 @@ impl fmt::Display for Origin {
 #[must_use]
 pub fn subject_of(origins: &[Origin]) -> String {
     origins.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// A connection that the app's settings must make.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// Everything in the policy that uses it. Never empty.
+    pub origins: Vec<Origin>,
+    /// Its name.
+    pub name: String,
+    /// How it is made.
+    pub row: &'static binding::Connection,
+    /// What it must reach.
+    pub resource: Scope,
+    /// By which identity.
+    pub identity: Identity,
 }
 
 /// Something declared whose rights Azure Resource Manager cannot show.

@@ -1,5 +1,6 @@
 //! From the loose resource to a [`Policy`], with every mistake named at once.
 
+mod connections;
 mod implied;
 
 use std::{
@@ -158,6 +159,7 @@ impl Parser {
             grants,
             vaults,
             role_set,
+            settings,
             remediation: api::Remediation { allow, max_changes },
             prune,
             deletion_policy,
@@ -167,7 +169,7 @@ impl Parser {
         let target = self.resource("spec.target.resource", target, &[SITE]);
         let target = target.and_then(|app| self.slot(app, slot));
         let user = self.user_identities(user);
-        let mut implied = Implied::of(*role_set);
+        let mut implied = Implied::of(*role_set, *settings);
         self.platform(platform, &mut implied);
         for (position, binding) in bindings.iter().enumerate() {
             let field = format!("spec.bindings[{position}]");
@@ -177,7 +179,8 @@ impl Parser {
             }
             self.binding(&field, binding, &mut implied);
         }
-        let Implied { mut requirements, unchecked, .. } = implied;
+        let Implied { mut requirements, unchecked, connections, .. } = implied;
+        let (connections, uncompared) = connections.into_parts();
         for (position, grant) in grants.iter().enumerate() {
             self.entry.clone_from(&grant.role);
             requirements.extend(self.grant(position, grant));
@@ -220,6 +223,9 @@ impl Parser {
                 requirements,
                 unchecked,
                 vaults,
+                settings: *settings,
+                connections,
+                uncompared,
                 allow: allow.iter().copied().collect(),
                 max_changes: usize::try_from(*max_changes).unwrap_or(usize::MAX),
                 prune: *prune,

@@ -174,10 +174,11 @@ fn chain_words(link: LinkOfChain) -> &'static str {
 fn question_words(question: Question) -> &'static str {
     match question {
         Question::IdentityEnabled => "are the identities enabled, and there?",
-        Question::PrincipalAttached => "are the right principals attached?",
+        Question::PrincipalAttached => "are the right principals attached, and used?",
         Question::RolePresent => "do they hold what they need, at the right scope?",
         Question::Propagated => "has every grant had the time to act?",
         Question::VaultModeAligned => "do the vaults decide by the declared model?",
+        Question::AudienceRight => "does the app ask at the declared resources?",
     }
 }
 
@@ -197,6 +198,7 @@ fn needed_words(needed: &Needed) -> String {
             "because only the app can try; would need its traces, or `curl \"$IDENTITY_ENDPOINT?resource=…\"` in its console"
                 .to_owned()
         }
+        Needed::Settings => "because app settings are not read: would need `settings: Inspect`".to_owned(),
         Needed::Declaration => "because nothing declared is about it".to_owned(),
         Needed::Unexamined => "because this version does not look at it".to_owned(),
     }

@@ -134,7 +134,7 @@ fn evaluated(out: &mut String, pass: &Pass, with_plan: bool) {
     let requirements = &pass.evaluation.requirements;
     let met = requirements.iter().filter(|one| matches!(one.access, Access::Satisfied(_))).count();
     line(out, &format!("  access   {met} of {} requirements met", requirements.len()));
-    for entry in &pass.policy.unchecked {
+    for entry in pass.policy.not_checked() {
         paragraph(out, "  not checked: ", &words::unchecked(entry));
     }
     if !with_plan {

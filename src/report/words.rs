@@ -1,5 +1,7 @@
 //! Sentences for findings, holds and outcomes. Present tense, no trailing period, literals in backticks.
 
+mod connections;
+
 use jiff::Timestamp;
 
 use crate::{
@@ -83,6 +85,7 @@ pub(super) fn finding(finding: &Finding) -> String {
         Finding::AccessPolicyUndecided { identity, vault, because, .. } => {
             format!("whether {identity} may use what is declared of vault `{}` cannot be told: {because}", vault.name())
         }
+        Finding::Connection { connection, problem, .. } => connections::problem(connection, problem),
         // Not since when the host runs: that is worked out from its uptime, and differs by a moment at each look.
         Finding::HostNotRecycled { written, started: _ } => {
             format!("the app's identity was written {}, and its host is older and does not know it", moment(*written))

@@ -19,5 +19,6 @@ mod recorded;
 mod sandbox;
 mod scenarios;
 mod schema;
+mod settings;
 mod storm;
 mod survey;

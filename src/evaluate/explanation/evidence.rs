@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::super::{Access, Evaluated, Evaluation, Finding, Hypothesis};
+use super::super::{Access, ConnectionProblem, Evaluated, Evaluation, Finding, Hypothesis, Used};
 use crate::{
     api::SystemIdentity,
     model::{Observed, Reading, Scope, Site, VaultMode, cosmos::account_of},
@@ -92,6 +92,11 @@ pub(super) fn of_finding(finding: &Finding, policy: &Policy, observed: &Observed
             let value = format!("AccessToKeyVaultDenied for {}", first(settings));
             fact(target, "config/configreferences/appsettings", value, read_at(observed.references.as_ref()))
         }
+        Finding::Connection { connection, problem, .. } => {
+            let (setting, value) = of_connection(connection, problem)?;
+            let field = format!("app setting `{setting}`");
+            fact(target, &field, value, read_at(observed.settings.as_ref()))
+        }
         Finding::VaultNotFound { vault, .. } => fact(vault, "GET", "404", read_at(observed.vaults.get(vault))),
         Finding::ResourceNotFound { resource, .. } => {
             let at = read_at(observed.resources.get(resource)).or(read_at(observed.cosmos.get(resource)));
@@ -119,8 +124,9 @@ pub(super) fn against(
         Hypothesis::H2 => once(evaluation.requirements.iter().flat_map(|one| held(one, observed))),
         Hypothesis::H3 => once(evaluation.requirements.iter().flat_map(|one| old_enough(one, observed))),
         Hypothesis::H4 => aligned_vaults(policy, observed),
-        // Nothing that was read speaks against these by itself.
-        Hypothesis::H5 | Hypothesis::H6 => Vec::new(),
+        Hypothesis::H5 => right_addresses(policy, observed, evaluation),
+        // Nothing that was read speaks against it by itself.
+        Hypothesis::H6 => Vec::new(),
     }
 }
 
@@ -181,6 +187,35 @@ fn aligned_vaults(policy: &Policy, observed: &Observed) -> Vec<Evidence> {
         (vault.mode == required.mode).then(|| of_mode(&required.vault, vault.mode, observed))
     });
     once(aligned)
+}
+
+/// The connections of which nothing is wrong or open.
+fn right_addresses(policy: &Policy, observed: &Observed, evaluation: &Evaluation) -> Vec<Evidence> {
+    let at = read_at(observed.settings.as_ref());
+    let is_told = |name: &str| {
+        let mut told = evaluation.findings.iter();
+        told.any(|finding| matches!(finding, Finding::Connection { connection, .. } if connection == name))
+    };
+    let right = policy.connections.iter().filter(|one| at.is_some() && !is_told(&one.name));
+    let field = |name: &str| format!("app settings of `{name}`");
+    once(right.map(|one| fact(&policy.target, &field(&one.name), "name the declared resource", at)))
+}
+
+/// The setting that shows it, and what of its value may be told.
+fn of_connection(connection: &str, problem: &ConnectionProblem) -> Option<(String, String)> {
+    Some(match problem {
+        ConnectionProblem::Missing { settings } => (settings.first()?.clone(), "absent".to_owned()),
+        ConnectionProblem::UsesSecret { setting, .. } => (setting.clone(), "is set; its value was not read".to_owned()),
+        ConnectionProblem::WrongIdentity { used: Used::Client { setting, client, .. }, .. } => {
+            (setting.clone(), client.as_ref().map_or("no client id".to_owned(), ToString::to_string))
+        }
+        ConnectionProblem::WrongIdentity { .. } => (format!("{connection}__clientId"), "absent or not used".to_owned()),
+        ConnectionProblem::IdentityUnsupported { setting } => (setting.clone(), "is set".to_owned()),
+        ConnectionProblem::WrongAddress { setting, seen, .. } => {
+            (setting.clone(), seen.clone().unwrap_or_else(|| "no address of a service".to_owned()))
+        }
+        ConnectionProblem::Undecided { .. } => return None,
+    })
 }
 
 fn of_mode(vault: &Scope, mode: VaultMode, observed: &Observed) -> Evidence {

@@ -1,7 +1,7 @@
 //! What a finding means: its code, its effect on the whole, the hypothesis that it speaks for, its place in the chain.
 
 use super::Finding;
-use crate::evaluate::{decision::Hypothesis, excess::Excess};
+use crate::evaluate::{decision::Hypothesis, excess::Excess, settings::ConnectionProblem};
 
 /// What a finding means for the policy as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,14 @@ impl Finding {
             Self::VaultModeMismatch { .. } => "vault-mode-mismatch",
             Self::AccessPolicyMissing { .. } => "access-policy-missing",
             Self::AccessPolicyUndecided { .. } => "access-policy-undecided",
+            Self::Connection { problem, .. } => match problem {
+                ConnectionProblem::Missing { .. } => "connection-missing",
+                ConnectionProblem::UsesSecret { .. } => "connection-uses-secret",
+                ConnectionProblem::WrongIdentity { .. } => "connection-wrong-identity",
+                ConnectionProblem::IdentityUnsupported { .. } => "connection-identity-unsupported",
+                ConnectionProblem::WrongAddress { .. } => "service-uri-mismatch",
+                ConnectionProblem::Undecided { .. } => "connection-undecided",
+            },
             Self::HostNotRecycled { .. } => "host-not-recycled",
             Self::ReferencesDenied { .. } => "references-denied",
             Self::UnneededGrant { .. } => "unneeded-grant",
@@ -61,6 +69,7 @@ impl Finding {
             Self::Unreadable { .. }
             | Self::AccessUndecided { .. }
             | Self::AccessPolicyUndecided { .. }
+            | Self::Connection { problem: ConnectionProblem::Undecided { .. }, .. }
             | Self::RoleUnknown { .. } => Effect::Unknown,
             Self::Propagating { .. } => Effect::Propagating,
             Self::UnneededGrant { kept: Some(_), .. } | Self::GrantEnds { .. } | Self::ExcessiveGrant { .. } => {
@@ -80,6 +89,7 @@ impl Finding {
             | Self::VaultNotFound { .. }
             | Self::VaultModeMismatch { .. }
             | Self::AccessPolicyMissing { .. }
+            | Self::Connection { .. }
             | Self::HostNotRecycled { .. }
             | Self::ReferencesDenied { .. }
             | Self::UnneededGrant { kept: None, .. } => Effect::Drift,
@@ -101,6 +111,16 @@ impl Finding {
             | Self::CosmosRoleMissing { .. }
             | Self::AccessUndecided { .. }
             | Self::RoleUnknown { .. } => Some(Hypothesis::H2),
+            Self::Connection { problem, .. } => Some(match problem {
+                ConnectionProblem::WrongAddress { .. } | ConnectionProblem::Undecided { is_address: true, .. } => {
+                    Hypothesis::H5
+                }
+                ConnectionProblem::Missing { .. }
+                | ConnectionProblem::UsesSecret { .. }
+                | ConnectionProblem::WrongIdentity { .. }
+                | ConnectionProblem::IdentityUnsupported { .. }
+                | ConnectionProblem::Undecided { is_address: false, .. } => Hypothesis::H1,
+            }),
             Self::Propagating { .. } => Some(Hypothesis::H3),
             Self::VaultModeMismatch { .. }
             | Self::AccessPolicyMissing { .. }
@@ -130,6 +150,14 @@ impl Finding {
             | Self::StaleAttachment { .. }
             | Self::SystemIdentityForbidden { .. }
             | Self::HostNotRecycled { .. } => 1,
+            Self::Connection { problem, .. } => match problem {
+                ConnectionProblem::WrongAddress { .. } => 3,
+                ConnectionProblem::Undecided { .. } => 4,
+                ConnectionProblem::Missing { .. }
+                | ConnectionProblem::UsesSecret { .. }
+                | ConnectionProblem::WrongIdentity { .. }
+                | ConnectionProblem::IdentityUnsupported { .. } => 1,
+            },
             Self::RoleMissing { .. } | Self::CosmosRoleMissing { .. } | Self::AccessDenied { .. } => 2,
             Self::ResourceNotFound { .. }
             | Self::VaultNotFound { .. }

@@ -30,6 +30,7 @@ fn every_default_is_filled_in_as_written() {
         "grants": [],
         "vaults": [],
         "roleSet": "Least",
+        "settings": "Never",
         "remediation": { "allow": [], "maxChanges": 10 },
         "prune": "Never",
         "deletionPolicy": "Retain",

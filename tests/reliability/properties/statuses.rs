@@ -17,7 +17,7 @@ use super::{
 };
 
 /// What each finding confirms: the playbook's table, once more.
-const CONFIRMS: [(&str, &str); 12] = [
+const CONFIRMS: [(&str, &str); 17] = [
     ("system-identity-disabled", "H1"),
     ("system-identity-forbidden", "H1"),
     ("user-identity-not-attached", "H1"),
@@ -25,6 +25,11 @@ const CONFIRMS: [(&str, &str); 12] = [
     ("principal-missing", "H1"),
     ("stale-attachment", "H1"),
     ("host-not-recycled", "H1"),
+    ("connection-missing", "H1"),
+    ("connection-uses-secret", "H1"),
+    ("connection-wrong-identity", "H1"),
+    ("connection-identity-unsupported", "H1"),
+    ("service-uri-mismatch", "H5"),
     ("role-missing", "H2"),
     ("propagating", "H3"),
     ("vault-mode-mismatch", "H4"),
@@ -32,7 +37,7 @@ const CONFIRMS: [(&str, &str); 12] = [
     ("access-denied", "H6"),
 ];
 /// Findings that leave something open instead.
-const OPEN: [&str; 3] = ["unreadable", "access-undecided", "role-unknown"];
+const OPEN: [&str; 4] = ["unreadable", "access-undecided", "role-unknown", "connection-undecided"];
 
 pub(super) fn at_sending(ledger: &mut Ledger, run: &Run, call: &Call) {
     if !call.mutating {
