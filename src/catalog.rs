@@ -8,6 +8,7 @@ mod entities;
 mod forbidden;
 mod roles;
 pub mod services;
+pub mod signals;
 pub mod storage;
 pub mod vault;
 
