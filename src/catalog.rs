@@ -6,6 +6,7 @@ pub mod clocks;
 pub mod clouds;
 mod entities;
 mod forbidden;
+pub mod queries;
 mod roles;
 pub mod services;
 pub mod signals;

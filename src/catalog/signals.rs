@@ -54,7 +54,7 @@ pub struct Signal {
     #[serde(default)]
     result: Vec<String>,
     #[serde(default)]
-    text: Vec<String>,
+    pub(super) text: Vec<String>,
     with: Option<String>,
     #[serde(default)]
     unless: Vec<String>,
