@@ -111,13 +111,19 @@ impl Query {
 }
 
 impl Parameters<'_> {
+    /// How many minutes are looked back.
+    #[must_use]
+    pub fn minutes(&self) -> i64 {
+        self.window.clamp(WINDOW.0, WINDOW.1).as_mins()
+    }
+
     fn value(&self, name: &str) -> Option<String> {
         let phrases = |table| list(signals::phrases(table));
         Some(match name {
             "roleName" => literal(self.role_name),
             "app" => literal(self.app.as_str()),
             "resources" => list(self.resources.iter().map(|resource| resource.key())),
-            "window" => format!("{}m", self.window.clamp(WINDOW.0, WINDOW.1).as_mins()),
+            "window" => format!("{}m", self.minutes()),
             "vaultHosts" => list(vault_hosts()),
             "amqpPhrases" => {
                 list(signals::signals().iter().filter(|it| AMQP.contains(&&*it.id)).flat_map(|it| &it.text))
