@@ -29,6 +29,7 @@ pub use arm::Answer;
 pub use credentials::{StaticToken, TokenSource, credential};
 pub use envelope::{ErrorFacts, failure_of};
 pub use limits::Limits;
+pub use logs::WorkspaceId;
 
 use crate::{
     catalog::clouds::Cloud,

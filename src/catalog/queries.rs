@@ -1,5 +1,7 @@
 //! The queries that telemetry is asked with (`queries.yaml`), and how a parameter gets into one.
 
+mod recognise;
+
 use std::{collections::BTreeMap, fmt::Write as _, sync::LazyLock};
 
 use jiff::SignedDuration;
@@ -10,6 +12,8 @@ use super::{
     signals::{self, Table},
 };
 use crate::model::{Scope, Source};
+
+pub use recognise::{Asked, recognise};
 
 /// The least and the longest that is looked back.
 pub const WINDOW: (SignedDuration, SignedDuration) = (SignedDuration::from_mins(15), SignedDuration::from_hours(24));

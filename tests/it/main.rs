@@ -13,6 +13,7 @@ mod existence;
 mod faults;
 mod generated;
 mod guards;
+mod logs;
 mod metrics;
 mod recorded;
 mod sandbox;

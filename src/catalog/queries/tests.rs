@@ -116,6 +116,31 @@ fn resources_are_named_as_the_query_makes_them() {
     assert!(text.contains(&format!("datatable(Id: string) [\"{lower}\"]")), "{text}");
 }
 
+#[test]
+fn only_what_is_ours_to_the_letter_is_recognised() {
+    let vault = scope("/subscriptions/1/resourceGroups/RG/providers/Microsoft.KeyVault/vaults/KV");
+    for query in queries() {
+        let text = text_of(query, Dialect::Workspace, "func \\ \"orders\"", &[&vault, &app()]).unwrap();
+        let asked = recognise(&text).expect("it is ours");
+        assert_eq!((asked.query.id, asked.minutes), (query.id, 120));
+        let expected = [
+            ("roleName", vec!["func \\ \"orders\"".to_owned()]),
+            ("app", vec![app().as_str().to_owned()]),
+            ("resources", vec![vault.key().to_owned(), app().key().to_owned()]),
+        ];
+        for (name, texts) in expected {
+            assert!(asked.texts.get(name).is_none_or(|found| *found == texts), "{name}: {:?}", asked.texts);
+        }
+        assert!(recognise(&format!("{text} ")).is_none(), "more than is ours");
+        assert!(recognise(&text.replace("| take ", "| limit ")).is_none());
+        assert!(recognise(text.split_once('\n').unwrap().1).is_none(), "nobody says which it is");
+        assert!(recognise(&text.replace("claim(s) are", "claims are")).is_none() || !text.contains("claim(s) are"));
+    }
+    assert!(recognise("AppTraces | take 10").is_none());
+    assert!(recognise("// rolecall: recovery\nAppTraces | take 10").is_none());
+    assert!(recognise("").is_none());
+}
+
 proptest! {
     /// No name becomes a part of the query: it stays one literal, which says what was put in.
     #[test]
