@@ -4,6 +4,7 @@ mod access;
 mod aftermath;
 mod cosmos;
 mod decision;
+mod evidence;
 mod excess;
 mod existence;
 mod finding;
@@ -20,6 +21,7 @@ use jiff::Timestamp;
 
 pub use access::{Access, DecidingGrant};
 pub use decision::{Answer, Decision, Hypothesis, HypothesisVerdict, Node, Question, Verdict};
+pub use evidence::{Availability, Side, SignalSeen, availability, signals};
 pub use excess::{Excess, excess};
 pub use finding::{Effect, Finding, NearMiss};
 pub use identity::PrincipalState;
