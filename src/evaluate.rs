@@ -15,7 +15,7 @@ mod operation;
 mod unneeded;
 mod vault;
 
-use std::{cell::RefCell, collections::BTreeSet};
+use std::{cell::RefCell, collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -28,7 +28,7 @@ pub use identity::PrincipalState;
 pub use unneeded::{Kept, unneeded};
 
 use crate::{
-    model::{Failure, FailureClass, Observed, PrincipalId, Reading, RoleId, Scope, Site},
+    model::{Evidence, Failure, FailureClass, Observed, PrincipalId, Reading, RoleId, Scope, Site},
     policy::{Identity, Origin, Policy},
 };
 
@@ -53,6 +53,12 @@ pub struct Evaluation {
     /// Subscriptions in which access is there that others granted, and whether it ends is not known. Asked likewise,
     /// and not if there is something graver to tell.
     pub ask_ends: BTreeSet<String>,
+    /// Something is wrong, and what the app's telemetry says of it is not known. Asked likewise, at last.
+    pub ask_evidence: bool,
+    /// What telemetry told, where anybody asked.
+    pub evidence: Option<Reading<Arc<Evidence>>>,
+    /// What it says for and against the hypotheses.
+    pub signals: Vec<SignalSeen>,
     /// How many further findings there are that are not told, advisory all of them.
     pub untold: usize,
 }
@@ -107,6 +113,9 @@ impl Evaluation {
             ask_resources: BTreeSet::new(),
             ask_references: false,
             ask_ends: BTreeSet::new(),
+            ask_evidence: false,
+            evidence: None,
+            signals: Vec::new(),
             untold: 0,
         }
     }
@@ -188,7 +197,9 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
     let ask_groups = ask_groups.into_inner();
     let ask_ends = access::unasked(&requirements, observed);
     let ask_resources = existence::unasked(&requirements, observed);
-    Evaluation {
+    let evidence = observed.evidence.clone();
+    let signals = evidence::of_policy(observed, site.as_ref(), &requirements);
+    let mut evaluation = Evaluation {
         site,
         requirements,
         findings,
@@ -197,8 +208,14 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
         ask_resources,
         ask_references,
         ask_ends,
+        ask_evidence: false,
+        evidence,
+        signals,
         untold: 0,
-    }
+    };
+    let is_asked = policy.evidence.is_some() && observed.evidence.is_none();
+    evaluation.ask_evidence = is_asked && evaluation.standing() > Standing::CompliantWithFindings;
+    evaluation
 }
 
 #[cfg(test)]

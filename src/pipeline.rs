@@ -204,9 +204,9 @@ impl Pipeline {
         }
 
         let previous = Aftermath::of(object.status.as_ref());
-        let mut observed = self.observe(&policy).await;
+        let mut observed = Box::pin(self.observe(&policy)).await;
         let pending = self.pending_restart(&policy, previous, &mut observed).await;
-        let (observed, mut evaluation) = self.evaluate(&policy, observed).await;
+        let (observed, mut evaluation) = Box::pin(self.evaluate(&policy, observed)).await;
         let verdict = leave.authority().verdict(&policy);
         // Lost while we were reading: what was read is not ours to tell.
         let outside = verdict.unreadable(&policy);
@@ -304,6 +304,10 @@ impl Pipeline {
         }
         if evaluation.ask_references {
             observe::ask_references(&self.azure, self.clock, policy, &mut observed).await;
+            evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
+        }
+        if evaluation.ask_evidence {
+            observe::ask_evidence(&self.azure, &self.surveys, policy, &mut observed).await;
             evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
         }
         // Advice, so only where nothing graver is to be told.

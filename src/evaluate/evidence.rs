@@ -10,7 +10,7 @@ use crate::{
         services,
         signals::{self, Explanation},
     },
-    model::{Failure, PrincipalId, Reading, Source, evidence::Evidence},
+    model::{Failure, Observed, PrincipalId, Reading, Site, Source, evidence::Evidence},
 };
 
 /// How old the newest telemetry may be when more is expected. The service needs minutes ("Log data ingestion time": 20 seconds
@@ -90,6 +90,14 @@ pub fn signals(evidence: &Evidence, requirements: &[Evaluated], own: &BTreeSet<P
     seen.extend(falling(evidence));
     seen.extend(refusals(evidence, requirements, own));
     seen
+}
+
+/// What the evidence says that was observed; nothing where none was.
+pub(super) fn of_policy(observed: &Observed, site: Option<&Site>, requirements: &[Evaluated]) -> Vec<SignalSeen> {
+    let Some(evidence) = observed.evidence.as_ref().and_then(Reading::present) else { return Vec::new() };
+    let system = site.and_then(|site| site.system.principal());
+    let user = observed.user.values().filter_map(Reading::present).filter_map(|identity| identity.principal);
+    signals(evidence, requirements, &system.into_iter().chain(user).collect())
 }
 
 /// What the rows of the catalog say.

@@ -120,6 +120,7 @@ impl World {
             references: None,
             cosmos: BTreeMap::new(),
             resources: BTreeMap::new(),
+            evidence: None,
             identities: BTreeSet::new(),
             census: BTreeMap::new(),
         };

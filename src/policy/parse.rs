@@ -1,5 +1,6 @@
 //! From the loose resource to a [`Policy`], with every mistake named at once.
 
+mod evidence;
 mod implied;
 
 use std::{
@@ -142,6 +143,7 @@ impl Parser {
             grants,
             vaults,
             role_set,
+            evidence,
             remediation: api::Remediation { allow, max_changes },
             prune,
             deletion_policy,
@@ -173,6 +175,7 @@ impl Parser {
             expected.push(vault);
         }
         let vaults = expected;
+        let evidence = evidence.as_ref().and_then(|evidence| self.evidence(target.as_ref(), evidence));
 
         let system = match system {
             SystemIdentity::Forbidden if self.uses_system => {
@@ -197,6 +200,7 @@ impl Parser {
                 requirements,
                 unchecked,
                 vaults,
+                evidence,
                 allow: allow.iter().copied().collect(),
                 max_changes: usize::try_from(*max_changes).unwrap_or(usize::MAX),
                 prune: *prune,

@@ -9,6 +9,7 @@ mod contract;
 mod controller;
 mod cosmos;
 mod ends;
+mod evidence;
 mod existence;
 mod faults;
 mod generated;

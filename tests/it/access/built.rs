@@ -175,6 +175,7 @@ impl Builder<'_> {
             references: None,
             cosmos: BTreeMap::new(),
             resources: BTreeMap::new(),
+            evidence: None,
             identities: BTreeSet::new(),
             census: BTreeMap::new(),
         }
