@@ -21,7 +21,7 @@ use jiff::Timestamp;
 
 pub use access::{Access, DecidingGrant};
 pub use decision::{Answer, Decision, Hypothesis, HypothesisVerdict, Node, Question, Verdict};
-pub use evidence::{Availability, Side, SignalSeen, availability, signals};
+pub use evidence::{Availability, Recovered, Side, SignalSeen, availability, recovered, signals};
 pub use excess::{Excess, excess};
 pub use finding::{Effect, Finding, NearMiss};
 pub use identity::PrincipalState;

@@ -82,6 +82,36 @@ pub fn availability(evidence: &Evidence, now: Timestamp) -> Availability {
     }
 }
 
+/// Whether calls succeed again, by the last quarter of an hour of which telemetry can have arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recovered {
+    /// There were so many calls, and none was refused.
+    Yes {
+        /// Calls and invocations.
+        calls: u64,
+    },
+    /// So many are refused still.
+    Refused {
+        /// Refusals.
+        auth_failures: u64,
+    },
+    /// Nothing is called, which is no recovery.
+    NoTraffic,
+    /// It could not be read.
+    Unreadable(Failure),
+}
+
+/// Whether the app has recovered as of `now`.
+#[must_use]
+pub fn recovered(evidence: &Evidence, now: Timestamp) -> Recovered {
+    match (availability(evidence, now), evidence.recovery.present()) {
+        (Availability::Unreadable(failure), _) => Recovered::Unreadable(failure),
+        (_, Some(figures)) if figures.auth_failures > 0 => Recovered::Refused { auth_failures: figures.auth_failures },
+        (Availability::Available, Some(figures)) if figures.calls > 0 => Recovered::Yes { calls: figures.calls },
+        (Availability::Available | Availability::Silent | Availability::Late { .. }, _) => Recovered::NoTraffic,
+    }
+}
+
 /// Everything that the evidence says of a hypothesis, source by source. `own` are the principals of the app's identities.
 #[must_use]
 pub fn signals(evidence: &Evidence, requirements: &[Evaluated], own: &BTreeSet<PrincipalId>) -> Vec<SignalSeen> {

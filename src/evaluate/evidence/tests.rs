@@ -137,6 +137,23 @@ fn telemetry_is_late_when_its_newest_is_older_than_it_takes_to_arrive() {
 }
 
 #[test]
+fn only_calls_that_succeed_are_recovery() {
+    let of = |calls, auth_failures, newest| {
+        let recovery = at(Recovery { calls, auth_failures, newest });
+        recovered(&Evidence { recovery, ..silence() }, now())
+    };
+    assert_eq!(of(120, 0, minutes_ago(2)), Recovered::Yes { calls: 120 });
+    assert_eq!(of(120, 1, minutes_ago(2)), Recovered::Refused { auth_failures: 1 });
+    assert_eq!(of(0, 3, minutes_ago(2)), Recovered::Refused { auth_failures: 3 });
+    assert_eq!(of(0, 0, minutes_ago(2)), Recovered::NoTraffic);
+    assert_eq!(of(120, 0, minutes_ago(19)), Recovered::NoTraffic, "what came since may not have arrived");
+    assert_eq!(recovered(&silence(), now()), Recovered::NoTraffic);
+    let failure = Failure::new(FailureClass::Transient, "PartialError", "in part only");
+    let unread = Evidence { recovery: Reading::Unreadable(failure.clone()), ..silence() };
+    assert_eq!(recovered(&unread, now()), Recovered::Unreadable(failure));
+}
+
+#[test]
 fn one_kind_of_failure_dominates_only_by_far() {
     let of = |figures: &[(u64, u64, u64)]| {
         let seen = of(&Evidence { series: series(figures), ..silence() });
