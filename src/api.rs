@@ -3,12 +3,14 @@
 //! Defaults are written by hand, because a derived default becomes part of the API.
 
 mod boundary;
+mod evidence;
 mod fragments;
 mod needs;
 mod policy;
 mod status;
 
 pub use boundary::{BoundaryRole, BoundaryScope, IdentityBoundary, IdentityBoundarySpec, NamespaceSelection};
+pub use evidence::Evidence;
 pub use needs::{
     Binding, DeclaredGrant, HostStorage, Leases, Platform, PlatformResource, RoleSet, StorageAuth, VaultAccess,
     VaultExpectation, VaultMode,

@@ -4,6 +4,7 @@ mod access;
 mod aftermath;
 mod cosmos;
 mod decision;
+mod evidence;
 mod excess;
 mod existence;
 mod explanation;
@@ -18,14 +19,15 @@ mod together;
 mod unneeded;
 mod vault;
 
-use std::{cell::RefCell, collections::BTreeSet};
+use std::{cell::RefCell, collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 
 pub use access::{Access, DecidingGrant};
 pub use decision::{Answer, Decision, Hypothesis, HypothesisVerdict, Node, Question, Verdict};
+pub use evidence::{Availability, Recovered, Side, SignalSeen, availability, recovered, signals};
 pub use excess::{Excess, excess};
-pub use explanation::{Case, Evidence, Explanation, Link, LinkOfChain, Needed, explain};
+pub use explanation::{Case, Explanation, Fact, Link, LinkOfChain, Needed, explain};
 pub use finding::{Effect, Finding, NearMiss};
 pub use identity::PrincipalState;
 pub use operation::stands_in;
@@ -34,7 +36,7 @@ pub use severity::Severity;
 pub use unneeded::{Kept, unneeded};
 
 use crate::{
-    model::{Failure, FailureClass, Observed, PrincipalId, Reading, RoleId, Scope, Site},
+    model::{Evidence, Failure, FailureClass, Observed, PrincipalId, Reading, RoleId, Scope, Site},
     policy::{Identity, Origin, Policy},
 };
 
@@ -61,6 +63,12 @@ pub struct Evaluation {
     /// Subscriptions in which access is there that others granted, and whether it ends is not known. Asked likewise,
     /// and not if there is something graver to tell.
     pub ask_ends: BTreeSet<String>,
+    /// Something is wrong, and what the app's telemetry says of it is not known. Asked likewise, at last.
+    pub ask_evidence: bool,
+    /// What telemetry told, where anybody asked.
+    pub evidence: Option<Reading<Arc<Evidence>>>,
+    /// What it says for and against the hypotheses.
+    pub signals: Vec<SignalSeen>,
     /// How many further findings there are that are not told, advisory all of them.
     pub untold: usize,
 }
@@ -117,6 +125,9 @@ impl Evaluation {
             ask_resources: BTreeSet::new(),
             ask_references: false,
             ask_ends: BTreeSet::new(),
+            ask_evidence: false,
+            evidence: None,
+            signals: Vec::new(),
             untold: 0,
         }
     }
@@ -200,7 +211,9 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
     let ask_groups = ask_groups.into_inner();
     let ask_ends = access::unasked(&requirements, observed);
     let ask_resources = existence::unasked(&requirements, observed);
-    Evaluation {
+    let evidence = observed.evidence.clone();
+    let signals = evidence::of_policy(observed, site.as_ref(), &requirements);
+    let mut evaluation = Evaluation {
         site,
         requirements,
         findings,
@@ -210,8 +223,14 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
         ask_resources,
         ask_references,
         ask_ends,
+        ask_evidence: false,
+        evidence,
+        signals,
         untold: 0,
-    }
+    };
+    let is_asked = policy.evidence.is_some() && observed.evidence.is_none();
+    evaluation.ask_evidence = is_asked && evaluation.standing() > Standing::CompliantWithFindings;
+    evaluation
 }
 
 #[cfg(test)]

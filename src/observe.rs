@@ -1,11 +1,13 @@
 //! Looks at Azure for the policies: one survey per subscription, shared and aged, and what one policy needs of it.
 //! Decides nothing.
 
+mod evidence;
 mod shared;
 mod survey;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use evidence::ask_evidence;
 pub use survey::{Survey, Surveys};
 
 use jiff::Timestamp;
@@ -107,6 +109,7 @@ pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Po
         cloud: azure.cloud(),
         cosmos,
         resources: BTreeMap::new(),
+        evidence: None,
         identities,
         census,
     }
@@ -136,6 +139,7 @@ pub async fn glance(azure: &Azure, surveys: &Surveys, subscription: &str, polici
             cloud: azure.cloud(),
             cosmos: BTreeMap::new(),
             resources: BTreeMap::new(),
+            evidence: None,
             identities: BTreeSet::new(),
             census: BTreeMap::new(),
         }

@@ -12,7 +12,8 @@ mod rival;
 pub use boundary::{Authority, Boundary, Refusal, Verdict, leads_to_more_rights};
 pub use claim::{Claim, Claims};
 pub use declared::{
-    Connection, Identity, Origin, Policy, Requirement, RoleName, Unchecked, VaultRequirement, Wanted, subject_of,
+    Connection, EvidenceSource, Identity, Origin, Policy, Requirement, RoleName, Unchecked, VaultRequirement, Wanted,
+    subject_of,
 };
 pub use parse::{PolicyError, Violation};
 pub use rival::acts_instead;

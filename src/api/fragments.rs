@@ -109,6 +109,11 @@ pub(super) fn interval(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "maxLength": 16, "pattern": "^([0-9]+h)?([0-9]+m)?([0-9]+s)?$", "default": "10m" })
 }
 
+/// Such a duration to look back.
+pub(super) fn window(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "maxLength": 16, "pattern": "^([0-9]+h)?([0-9]+m)?([0-9]+s)?$", "default": "2h" })
+}
+
 /// Labels to match, bounded.
 pub(super) fn labels(_: &mut SchemaGenerator) -> Schema {
     json_schema!({

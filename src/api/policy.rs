@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    FunctionIdentityPolicyStatus, fragments,
+    Evidence, FunctionIdentityPolicyStatus, fragments,
     needs::{Binding, DeclaredGrant, Platform, RoleSet, VaultExpectation},
 };
 
@@ -134,6 +134,11 @@ pub struct FunctionIdentityPolicySpec {
     #[serde(default = "Settings::safe")]
     #[schemars(default = "Settings::safe")]
     pub settings: Settings,
+
+    /// Where the app's telemetry is. It is asked while something is wrong with the app, and says what the configuration
+    /// cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
 
     /// What `Enforce` may change. Nothing, unless allowed here.
     #[serde(default = "Remediation::nothing")]

@@ -1,16 +1,18 @@
 //! Why the decision is what it is: for each hypothesis what speaks for it and against it, and what is missing to tell.
 //! Made for people who ask; a pass does without it.
 
-mod evidence;
+mod facts;
 
-use super::{Access, Answer, ConnectionProblem, Effect, Evaluation, Finding, Hypothesis, Question, Verdict};
+use super::{
+    Access, Answer, ConnectionProblem, Effect, Evaluation, Finding, Hypothesis, Question, SignalSeen, Verdict,
+};
 use crate::{
     api::Settings,
     model::{Failure, Observed, Reading},
     policy::Policy,
 };
 
-pub use evidence::Evidence;
+pub use facts::Fact;
 
 /// The decision with what it rests on.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,9 +58,11 @@ pub struct Case {
     /// What is thought of it.
     pub verdict: Verdict,
     /// What speaks for it.
-    pub confirming: Vec<Evidence>,
+    pub confirming: Vec<Fact>,
     /// What speaks against it.
-    pub disproving: Vec<Evidence>,
+    pub disproving: Vec<Fact>,
+    /// What the app's telemetry says for it and against it. It decides nothing by itself.
+    pub telemetry: Vec<SignalSeen>,
     /// What is missing to tell, or to be surer.
     pub needed: Vec<Needed>,
 }
@@ -92,8 +96,9 @@ pub fn explain(policy: &Policy, observed: &Observed, evaluation: &Evaluation) ->
         Case {
             hypothesis: one.hypothesis,
             verdict: one.verdict,
-            confirming: speaking.filter_map(|finding| evidence::of_finding(finding, policy, observed)).collect(),
-            disproving: evidence::against(one.hypothesis, policy, observed, evaluation),
+            confirming: speaking.filter_map(|finding| facts::of_finding(finding, policy, observed)).collect(),
+            disproving: facts::against(one.hypothesis, policy, observed, evaluation),
+            telemetry: evaluation.signals.iter().filter(|seen| seen.hypothesis == one.hypothesis).cloned().collect(),
             needed: needed(one.hypothesis, one.verdict, policy, evaluation),
         }
     });

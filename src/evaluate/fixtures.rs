@@ -126,6 +126,7 @@ impl World {
             cloud: "AzureCloud",
             cosmos: BTreeMap::new(),
             resources: BTreeMap::new(),
+            evidence: None,
             identities: BTreeSet::new(),
             census: BTreeMap::new(),
         };

@@ -1,7 +1,7 @@
-//! Requests to Resource Manager by what they do: the verb and the type, with every id taken out.
+//! Requests to Azure by what they do: the verb and the type, with every id taken out.
 
 /// Every operation that is sent. One that is missing here is counted as `other`.
-pub const OPERATIONS: [&str; 25] = [
+pub const OPERATIONS: [&str; 27] = [
     "GET Microsoft.Authorization/denyAssignments",
     "GET Microsoft.Authorization/permissions",
     "GET Microsoft.Authorization/roleAssignments",
@@ -17,6 +17,7 @@ pub const OPERATIONS: [&str; 25] = [
     "GET Microsoft.KeyVault/vaults/{name}",
     "GET Microsoft.ManagedIdentity/userAssignedIdentities",
     "GET Microsoft.ManagedIdentity/userAssignedIdentities/{name}",
+    "GET Microsoft.OperationalInsights/workspaces/{name}",
     "GET Microsoft.Resources/subscriptions/resources",
     "GET Microsoft.Web/sites",
     "GET Microsoft.Web/sites/{name}",
@@ -26,6 +27,7 @@ pub const OPERATIONS: [&str; 25] = [
     "GET Microsoft.Web/sites/{name}/host/{name}/properties/{name}",
     "GET Microsoft.Web/sites/{name}/config/{name}/appsettings",
     "POST Microsoft.Web/sites/{name}/config/{name}/appsettings/{name}",
+    "POST /v1/workspaces/{name}/query",
     "other",
 ];
 
@@ -42,6 +44,10 @@ pub fn operation(method: &str, path: &str) -> &'static str {
 fn template(method: &str, path: &str) -> Option<String> {
     if path.to_ascii_lowercase().starts_with("/subscriptions/") && path.split('/').count() == 4 {
         return Some(format!("{method} Microsoft.Resources/subscriptions/{}", path.rsplit('/').next()?));
+    }
+    // The one request that goes to no Resource Manager.
+    if let ["", "v1", "workspaces", _, action] = path.split('/').collect::<Vec<_>>()[..] {
+        return Some(format!("{method} /v1/workspaces/{{name}}/{action}"));
     }
     // The last one: an id below another resource, or a group called `providers`, has an earlier one.
     let at = path.to_ascii_lowercase().rfind("/providers/")? + "/providers/".len();
@@ -69,6 +75,7 @@ mod tests {
             ("GET", "/subscriptions/1/resources".to_owned(), "GET Microsoft.Resources/subscriptions/resources"),
             ("GET", "/subscriptions/1/resourceGroups".to_owned(), "other"),
             ("GET", site.clone(), "GET Microsoft.Web/sites/{name}"),
+            ("POST", "/v1/workspaces/05e7/query".to_owned(), "POST /v1/workspaces/{name}/query"),
             ("PATCH", site.to_ascii_uppercase(), "PATCH Microsoft.Web/sites/{name}"),
             ("POST", format!("{site}/config/appsettings/list"), "POST Microsoft.Web/sites/{name}/config/{name}/list"),
             (

@@ -10,15 +10,16 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
-use super::{implausible, missing_witness, shared::Readings};
+use super::{evidence::EVIDENCE_KEEP, implausible, missing_witness, shared::Readings};
 use crate::{
     azure::Azure,
     catalog::services,
     clock::Clock,
     model::{
         AppSettings, Census, Ends, Failure, FailureClass, PermissionSet, PrincipalId, Reading, Scope, Site,
-        SubscriptionAccess, UserIdentity, Vault, cosmos::CosmosAccess,
+        SubscriptionAccess, UserIdentity, Vault, cosmos::CosmosAccess, evidence::Evidence,
     },
+    policy::EvidenceSource,
 };
 
 /// How long a write is remembered at least: surveys that could not be read are in use for minutes.
@@ -45,7 +46,7 @@ pub struct Survey {
 /// The surveys of all subscriptions, and the smaller readings that several policies share.
 #[derive(Debug)]
 pub struct Surveys {
-    clock: Clock,
+    pub(super) clock: Clock,
     max_age: SignedDuration,
     by_subscription: Readings<String, Arc<Survey>>,
     own_permissions: Readings<Scope, Result<Vec<PermissionSet>, Failure>>,
@@ -56,6 +57,8 @@ pub struct Surveys {
     /// The resources of a type, by subscription and type.
     listed: Readings<(String, String), Reading<Arc<BTreeSet<Scope>>>>,
     exist: Readings<Scope, Reading<()>>,
+    /// By app and workspace.
+    pub(super) evidence: Readings<(Scope, EvidenceSource), Reading<Arc<Evidence>>>,
     /// Nothing read before this moment counts, per subscription, and there for everybody or for one app: our last write.
     not_before: Mutex<BTreeMap<(String, Option<Scope>), Timestamp>>,
 }
@@ -76,6 +79,7 @@ impl Surveys {
             ends: Readings::new(clock, ENDS_KEEP),
             listed: Readings::new(clock, max_age),
             exist: Readings::new(clock, max_age),
+            evidence: Readings::new(clock, EVIDENCE_KEEP),
             not_before: Mutex::default(),
         }
     }

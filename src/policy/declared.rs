@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, fmt, time::Duration};
 
+use jiff::SignedDuration;
+
 use crate::{
     api::{self, ChangeKind, Criticality, DeletionPolicy, Gate, Mode, Prune, Settings, SystemIdentity},
     catalog::{
@@ -51,6 +53,8 @@ pub struct Policy {
     pub connections: Vec<Connection>,
     /// What is declared and cannot be compared with settings, where they may be read.
     pub uncompared: Vec<Unchecked>,
+    /// Where the app's telemetry is.
+    pub evidence: Option<EvidenceSource>,
     /// What may be changed.
     pub allow: BTreeSet<ChangeKind>,
     /// How many changes one pass may make.
@@ -64,14 +68,19 @@ pub struct Policy {
 impl Policy {
     /// The subscriptions that an evaluation reads.
     pub fn subscriptions(&self) -> BTreeSet<&str> {
-        self.scopes().into_iter().filter_map(Scope::subscription).collect()
+        self.compared().filter_map(Scope::subscription).collect()
     }
 
     /// Every scope that an evaluation reads, for the boundary.
     pub fn scopes(&self) -> BTreeSet<&Scope> {
+        self.compared().chain(self.evidence.as_ref().map(|evidence| &evidence.workspace)).collect()
+    }
+
+    /// What is declared and compared. Nothing is to be known of the subscription of a workspace.
+    fn compared(&self) -> impl Iterator<Item = &Scope> {
         let requirements = self.requirements.iter().map(|requirement| &requirement.scope);
         let vaults = self.vaults.iter().map(|vault| &vault.vault);
-        std::iter::once(&self.target).chain(&self.user).chain(requirements).chain(vaults).collect()
+        std::iter::once(&self.target).chain(&self.user).chain(requirements).chain(vaults)
     }
 
     /// How it is called: `namespace/name`.
@@ -95,6 +104,17 @@ impl Policy {
         let inside = self.requirements.iter().filter(|requirement| requirement.wanted.plane() == Plane::Cosmos);
         inside.map(|requirement| account_of(&requirement.scope)).collect()
     }
+}
+
+/// Where the app's telemetry is, and how the app is found in it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EvidenceSource {
+    /// The Log Analytics workspace.
+    pub workspace: Scope,
+    /// The app's role name.
+    pub role_name: String,
+    /// How far to look back.
+    pub window: SignedDuration,
 }
 
 /// An identity of the app.

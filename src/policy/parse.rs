@@ -1,6 +1,7 @@
 //! From the loose resource to a [`Policy`], with every mistake named at once.
 
 mod connections;
+mod evidence;
 mod implied;
 
 use std::{
@@ -160,6 +161,7 @@ impl Parser {
             vaults,
             role_set,
             settings,
+            evidence,
             remediation: api::Remediation { allow, max_changes },
             prune,
             deletion_policy,
@@ -197,6 +199,7 @@ impl Parser {
         }
         let vaults = expected;
         self.entry.clear();
+        let evidence = evidence.as_ref().and_then(|evidence| self.evidence(target.as_ref(), evidence));
 
         let system = match system {
             SystemIdentity::Forbidden if self.uses_system => {
@@ -226,6 +229,7 @@ impl Parser {
                 settings: *settings,
                 connections,
                 uncompared,
+                evidence,
                 allow: allow.iter().copied().collect(),
                 max_changes: usize::try_from(*max_changes).unwrap_or(usize::MAX),
                 prune: *prune,

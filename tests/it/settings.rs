@@ -147,6 +147,7 @@ async fn what_is_right_in_one_cloud_is_wrong_in_another() {
     let (arm, clock) = estate(Some(&right()));
     let config = AzureConfig {
         cloud: CLOUDS[1],
+        logs_endpoint: None,
         arm_endpoint: None,
         credential: Arc::new(StaticToken::new("a-token-for-tests")),
         transport: Some(Transport::new(arm.transport())),

@@ -8,12 +8,16 @@ use super::path;
 use super::reply::{Cause, Outcome, Reply};
 use super::state::State;
 use super::{
-    activity, assignments, cosmos, definitions, extensions, hosts, operations, resources, vaults, versions, writes,
+    activity, assignments, cosmos, definitions, extensions, hosts, logs, operations, resources, vaults, versions,
+    writes,
 };
 
 /// Answers a request, changing the state where it asks for that.
 pub(super) fn handle(state: &mut State, call: &Call, now: Timestamp) -> Outcome {
     authenticated(state, call, now)?;
+    if logs::is_query(call) {
+        return logs::answer(state, call, now);
+    }
     versioned(call)?;
     if let Some(answer) = operations::answer(state, call) {
         return answer;

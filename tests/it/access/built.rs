@@ -202,6 +202,7 @@ impl Builder<'_> {
             cloud: "AzureCloud",
             cosmos: BTreeMap::new(),
             resources: BTreeMap::new(),
+            evidence: None,
             identities: BTreeSet::new(),
             census: BTreeMap::new(),
         }

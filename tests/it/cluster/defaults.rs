@@ -50,11 +50,13 @@ fn defaults_inside_of_what_is_given_are_filled_in_too() {
         spec["identities"] = json!({});
         spec["bindings"] = json!([]);
         spec["remediation"] = json!({ "allow": ["GrantRole"] });
+        spec["evidence"] = json!({ "workspace": "secrets" });
         spec["vaults"] = json!([{ "resource": "secrets", "mode": "RBAC", "identity": "system" }]);
     });
     let stored = scene.api.ok("POST", &path, JSON, &policy);
     assert_eq!(stored["spec"]["identities"], json!({ "system": "Optional", "user": [] }));
     assert_eq!(stored["spec"]["remediation"], json!({ "allow": ["GrantRole"], "maxChanges": 10 }));
+    assert_eq!(stored["spec"]["evidence"], json!({ "workspace": "secrets", "window": "2h" }));
     assert_eq!(stored["spec"]["vaults"][0]["access"], json!({ "secrets": [], "keys": [], "certificates": [] }));
 }
 

@@ -11,7 +11,7 @@ use crate::{
 
 /// A fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Evidence {
+pub struct Fact {
     /// Of which resource.
     pub resource: Scope,
     /// Which member of it, or which list at it.
@@ -22,8 +22,8 @@ pub struct Evidence {
     pub at: Option<Timestamp>,
 }
 
-fn fact(resource: &Scope, field: &str, value: impl Into<String>, at: Option<Timestamp>) -> Evidence {
-    Evidence { resource: resource.clone(), field: field.to_owned(), value: value.into(), at }
+fn fact(resource: &Scope, field: &str, value: impl Into<String>, at: Option<Timestamp>) -> Fact {
+    Fact { resource: resource.clone(), field: field.to_owned(), value: value.into(), at }
 }
 
 fn moment(at: Timestamp) -> String {
@@ -42,7 +42,7 @@ fn listed_at(observed: &Observed, scope: &Scope) -> Option<Timestamp> {
 }
 
 /// The fact behind a finding; none for one that only says that something is not known, or too much.
-pub(super) fn of_finding(finding: &Finding, policy: &Policy, observed: &Observed) -> Option<Evidence> {
+pub(super) fn of_finding(finding: &Finding, policy: &Policy, observed: &Observed) -> Option<Fact> {
     let (target, seen) = (&policy.target, read_at(Some(&observed.target)));
     let grants = |scope: &Scope, value: String| fact(scope, "roleAssignments", value, listed_at(observed, scope));
     Some(match finding {
@@ -118,7 +118,7 @@ pub(super) fn against(
     policy: &Policy,
     observed: &Observed,
     evaluation: &Evaluation,
-) -> Vec<Evidence> {
+) -> Vec<Fact> {
     match hypothesis {
         Hypothesis::H1 => identities_in_place(policy, observed),
         Hypothesis::H2 => once(evaluation.requirements.iter().flat_map(|one| held(one, observed))),
@@ -130,7 +130,7 @@ pub(super) fn against(
     }
 }
 
-fn identities_in_place(policy: &Policy, observed: &Observed) -> Vec<Evidence> {
+fn identities_in_place(policy: &Policy, observed: &Observed) -> Vec<Fact> {
     let Reading::Present { value: site, at } = &observed.target else { return Vec::new() };
     let mut facts = Vec::new();
     if let Some(principal) = site.system.principal().filter(|_| policy.system == SystemIdentity::Required) {
@@ -150,7 +150,7 @@ fn identities_in_place(policy: &Policy, observed: &Observed) -> Vec<Evidence> {
     facts
 }
 
-fn held(one: &Evaluated, observed: &Observed) -> Vec<Evidence> {
+fn held(one: &Evaluated, observed: &Observed) -> Vec<Fact> {
     let (Access::Satisfied(grants) | Access::Propagating { by: grants, .. }) = &one.access else { return Vec::new() };
     let principal = one.principal.map(|principal| principal.to_string()).unwrap_or_default();
     let (list, at) = list_of(one, observed);
@@ -158,7 +158,7 @@ fn held(one: &Evaluated, observed: &Observed) -> Vec<Evidence> {
     grants.iter().map(|grant| fact(&grant.scope, list, says(&grant.role), at)).collect()
 }
 
-fn old_enough(one: &Evaluated, observed: &Observed) -> Vec<Evidence> {
+fn old_enough(one: &Evaluated, observed: &Observed) -> Vec<Fact> {
     let (list, at) = list_of(one, observed);
     let grants = match &one.access {
         Access::Satisfied(grants) => grants,
@@ -181,7 +181,7 @@ fn list_of(one: &Evaluated, observed: &Observed) -> (&'static str, Option<Timest
     }
 }
 
-fn aligned_vaults(policy: &Policy, observed: &Observed) -> Vec<Evidence> {
+fn aligned_vaults(policy: &Policy, observed: &Observed) -> Vec<Fact> {
     let aligned = policy.vaults.iter().filter_map(|required| {
         let vault = observed.vaults.get(&required.vault)?.present()?;
         (vault.mode == required.mode).then(|| of_mode(&required.vault, vault.mode, observed))
@@ -190,7 +190,7 @@ fn aligned_vaults(policy: &Policy, observed: &Observed) -> Vec<Evidence> {
 }
 
 /// The connections of which nothing is wrong or open.
-fn right_addresses(policy: &Policy, observed: &Observed, evaluation: &Evaluation) -> Vec<Evidence> {
+fn right_addresses(policy: &Policy, observed: &Observed, evaluation: &Evaluation) -> Vec<Fact> {
     let at = read_at(observed.settings.as_ref());
     let is_told = |name: &str| {
         let mut told = evaluation.findings.iter();
@@ -218,7 +218,7 @@ fn of_connection(connection: &str, problem: &ConnectionProblem) -> Option<(Strin
     })
 }
 
-fn of_mode(vault: &Scope, mode: VaultMode, observed: &Observed) -> Evidence {
+fn of_mode(vault: &Scope, mode: VaultMode, observed: &Observed) -> Fact {
     let value = match mode {
         VaultMode::Rbac => "true",
         VaultMode::AccessPolicy => "false or absent: access policies",
@@ -227,8 +227,8 @@ fn of_mode(vault: &Scope, mode: VaultMode, observed: &Observed) -> Evidence {
 }
 
 /// In order, each fact once: one grant may meet many needs.
-fn once(facts: impl Iterator<Item = Evidence>) -> Vec<Evidence> {
-    let mut seen: Vec<Evidence> = Vec::new();
+fn once(facts: impl Iterator<Item = Fact>) -> Vec<Fact> {
+    let mut seen: Vec<Fact> = Vec::new();
     for fact in facts {
         if !seen.contains(&fact) {
             seen.push(fact);
