@@ -15,7 +15,7 @@ pub use needs::{
 };
 pub use policy::{
     BaseScope, ChangeKind, DeletionPolicy, FunctionIdentityPolicy, FunctionIdentityPolicySpec, Gate, Identities, Mode,
-    Prune, Remediation, SystemIdentity, Target, UserIdentityRef,
+    NetworkCheck, Prune, Remediation, SystemIdentity, Target, UserIdentityRef,
 };
 pub use status::{FindingStatus, FunctionIdentityPolicyStatus, HeldStatus, PendingRestart, PlanStatus, StepStatus};
 

@@ -10,6 +10,7 @@ mod counted;
 mod credentials;
 mod envelope;
 mod limits;
+mod network;
 mod paging;
 mod policies;
 mod reads;
@@ -27,6 +28,7 @@ pub use arm::Answer;
 pub use credentials::{StaticToken, TokenSource, credential};
 pub use envelope::{ErrorFacts, failure_of};
 pub use limits::Limits;
+pub use network::RuleSet;
 
 use crate::{
     catalog::clouds::Cloud,

@@ -10,6 +10,7 @@ mod finding;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod identity;
+mod network;
 mod operation;
 mod together;
 mod unneeded;
@@ -24,6 +25,7 @@ pub use decision::{Answer, Decision, Hypothesis, HypothesisVerdict, Node, Questi
 pub use excess::{Excess, excess};
 pub use finding::{Effect, Finding, NearMiss};
 pub use identity::PrincipalState;
+pub use network::{Barrier, Doubt, Reach, Reached, network_questions};
 pub use unneeded::{Kept, unneeded};
 
 use crate::{
@@ -52,6 +54,8 @@ pub struct Evaluation {
     /// Subscriptions in which access is there that others granted, and whether it ends is not known. Asked likewise,
     /// and not if there is something graver to tell.
     pub ask_ends: BTreeSet<String>,
+    /// What the app calls, and whether firewalls let it in, where anybody asked.
+    pub reached: Vec<Reached>,
     /// How many further findings there are that are not told, advisory all of them.
     pub untold: usize,
 }
@@ -106,6 +110,7 @@ impl Evaluation {
             ask_resources: BTreeSet::new(),
             ask_references: false,
             ask_ends: BTreeSet::new(),
+            reached: Vec::new(),
             untold: 0,
         }
     }
@@ -182,6 +187,7 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
     }
     findings.extend(aftermath::host(observed));
     let ask_references = aftermath::references(policy, observed, site.as_ref(), &requirements, &mut findings, now);
+    let reached = network::compare(policy, observed, site.as_ref(), &requirements, &mut findings);
     findings.sort_by_key(Finding::link);
     let decision = Decision::of(policy, &findings, &requirements);
     let ask_groups = ask_groups.into_inner();
@@ -196,6 +202,7 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
         ask_resources,
         ask_references,
         ask_ends,
+        reached,
         untold: 0,
     }
 }

@@ -1,11 +1,13 @@
 //! Looks at Azure for the policies: one survey per subscription, shared and aged, and what one policy needs of it.
 //! Decides nothing.
 
+mod network;
 mod shared;
 mod survey;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use network::ask_network;
 pub use survey::{Survey, Surveys};
 
 use jiff::Timestamp;
@@ -17,7 +19,7 @@ use crate::{
     clock::Clock,
     model::{
         Failure, FailureClass, HostSeen, Observed, PermissionSet, PrincipalId, Reading, Scope, Site,
-        SubscriptionAccess, Truth, Vault, VaultMode, condition::Request,
+        SubscriptionAccess, Truth, Vault, VaultMode, condition::Request, network::NetworkSeen,
     },
     policy::{Claim, Claims, Identity, Policy},
 };
@@ -97,6 +99,7 @@ pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Po
         references: None,
         cosmos,
         resources: BTreeMap::new(),
+        network: NetworkSeen::default(),
         identities,
         census,
     }
@@ -124,6 +127,7 @@ pub async fn glance(azure: &Azure, surveys: &Surveys, subscription: &str, polici
             references: None,
             cosmos: BTreeMap::new(),
             resources: BTreeMap::new(),
+            network: NetworkSeen::default(),
             identities: BTreeSet::new(),
             census: BTreeMap::new(),
         }

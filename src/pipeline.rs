@@ -7,6 +7,7 @@ mod excess;
 mod farewell;
 mod live;
 mod memory;
+mod network;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -150,7 +151,7 @@ impl Pipeline {
         intent: Intent,
     ) -> Report {
         let at = self.clock.now();
-        let finding = self.run(object, leave, duplicate_of, intent).await;
+        let finding = Box::pin(self.run(object, leave, duplicate_of, intent)).await;
         Report {
             namespace: object.metadata.namespace.clone().unwrap_or_default(),
             name: object.metadata.name.clone().unwrap_or_default(),
@@ -207,6 +208,7 @@ impl Pipeline {
         let mut observed = self.observe(&policy).await;
         let pending = self.pending_restart(&policy, previous, &mut observed).await;
         let may_look = leave.authority().verdict(&policy);
+        self.look_at_network(&policy, object.status.as_ref(), &may_look, &mut observed).await;
         let (observed, mut evaluation) = self.evaluate(&policy, observed, &may_look).await;
         let verdict = leave.authority().verdict(&policy);
         // Lost while we were reading: what was read is not ours to tell.

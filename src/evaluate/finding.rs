@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 pub use meaning::Effect;
 
-use super::{excess::Excess, unneeded::Kept};
+use super::{excess::Excess, network::Barrier, unneeded::Kept};
 use crate::{
     model::{Failure, Grant, PrincipalId, RoleId, Scope, VaultMode},
     policy::{Identity, Origin, subject_of},
@@ -164,6 +164,24 @@ pub enum Finding {
         /// The resource.
         resource: Scope,
     },
+    /// The firewall of a resource certainly does not let the app in.
+    NetworkBlocked {
+        /// What uses it. Never empty.
+        origins: Vec<Origin>,
+        /// The resource.
+        resource: Scope,
+        /// Why.
+        by: Barrier,
+    },
+    /// A resource is there and serves nobody.
+    ResourceNotReady {
+        /// What uses it. Never empty.
+        origins: Vec<Origin>,
+        /// The resource.
+        resource: Scope,
+        /// Azure's word for its state.
+        state: String,
+    },
     /// A vault does not exist.
     VaultNotFound {
         /// The entry of `vaults`.
@@ -309,7 +327,9 @@ impl Finding {
             | Self::AccessUndecided { origins, .. }
             | Self::Propagating { origins, .. }
             | Self::GrantEnds { origins, .. }
-            | Self::ResourceNotFound { origins, .. } => subject_of(origins),
+            | Self::ResourceNotFound { origins, .. }
+            | Self::NetworkBlocked { origins, .. }
+            | Self::ResourceNotReady { origins, .. } => subject_of(origins),
             Self::UnneededGrant { grant, .. } => format!("roleAssignments/{}", grant.id.name()),
             Self::ExcessiveGrant { grant, .. } => format!("roleAssignments/{}", grant.name()),
         }

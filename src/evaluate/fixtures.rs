@@ -14,6 +14,7 @@ use crate::{
         AccessEntry, Attachment, Condition, Denied, DenyAssignment, Failure, FailureClass, Grant, Grants, Observed,
         PermissionSet, PrincipalId, PrincipalKind, Reading, Role, RoleId, Scope, Site, SubscriptionAccess,
         SystemAssigned, UserIdentity, Vault, VaultMode,
+        network::{NetworkSeen, Outbound},
     },
     policy::{Identity, Policy, Wanted},
 };
@@ -83,6 +84,7 @@ impl World {
             system: SystemAssigned::On(principal(SYSTEM)),
             attached: policy.user.iter().map(attachment).collect(),
             reference_identity: None,
+            outbound: Outbound::Shared,
         };
         let user = |id: &Scope| {
             let identity = UserIdentity { id: id.clone(), principal: Some(identity_of(policy, id)) };
@@ -120,6 +122,7 @@ impl World {
             references: None,
             cosmos: BTreeMap::new(),
             resources: BTreeMap::new(),
+            network: NetworkSeen::default(),
             identities: BTreeSet::new(),
             census: BTreeMap::new(),
         };

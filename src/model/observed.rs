@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{
     DenyAssignment, Ends, Failure, Grants, PrincipalId, Reading, Role, RoleId, Scope, Site, UserIdentity, Vault,
-    cosmos::CosmosAccess,
+    cosmos::CosmosAccess, network::NetworkSeen,
 };
 
 /// What was seen of one policy's world.
@@ -40,6 +40,8 @@ pub struct Observed {
     pub cosmos: BTreeMap<Scope, Reading<Arc<CosmosAccess>>>,
     /// Whether declared resources exist, where anybody asked: access that comes from above says nothing about it.
     pub resources: BTreeMap<Scope, Reading<()>>,
+    /// The network between the app and what it uses, where anybody asked.
+    pub network: NetworkSeen,
     /// The principals of the identities that were seen: none of them is a group. Filled in where that could matter: for Cosmos DB and access policies.
     pub identities: BTreeSet<PrincipalId>,
     /// How much the shared lists held, by subscription id in lower case.

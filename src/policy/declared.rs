@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fmt, time::Duration};
 
 use crate::{
-    api::{self, ChangeKind, DeletionPolicy, Gate, Mode, Prune, SystemIdentity},
+    api::{self, ChangeKind, DeletionPolicy, Gate, Mode, NetworkCheck, Prune, SystemIdentity},
     catalog::{Need, binding::Plane, vault::VaultPermission},
     model::{RoleId, Scope, VaultMode, cosmos::account_of},
 };
@@ -41,6 +41,8 @@ pub struct Policy {
     pub allow: BTreeSet<ChangeKind>,
     /// How many changes one pass may make.
     pub max_changes: usize,
+    /// Whether firewalls are compared.
+    pub network: NetworkCheck,
     /// What becomes of grants that nothing declares any more.
     pub prune: Prune,
     /// What becomes of them when the policy is deleted.

@@ -13,7 +13,7 @@ use super::arm::World;
 use crate::api::{FunctionIdentityPolicy, IdentityBoundary};
 
 /// The files, in the order in which they are told.
-const FILES: [(&str, &str); 24] = [
+const FILES: [(&str, &str); 26] = [
     ("healthy", include_str!("scenarios/healthy.yaml")),
     ("system-identity-disabled", include_str!("scenarios/system-identity-disabled.yaml")),
     ("wrong-user-identity", include_str!("scenarios/wrong-user-identity.yaml")),
@@ -26,6 +26,8 @@ const FILES: [(&str, &str); 24] = [
     ("identity-recreated", include_str!("scenarios/identity-recreated.yaml")),
     ("user-identity-recreated", include_str!("scenarios/user-identity-recreated.yaml")),
     ("vault-mode-changed", include_str!("scenarios/vault-mode-changed.yaml")),
+    ("firewall-closed", include_str!("scenarios/firewall-closed.yaml")),
+    ("subnet-without-endpoint", include_str!("scenarios/subnet-without-endpoint.yaml")),
     ("outside-the-boundary", include_str!("scenarios/outside-the-boundary.yaml")),
     ("reads-denied", include_str!("scenarios/reads-denied.yaml")),
     ("reads-silently-empty", include_str!("scenarios/reads-silently-empty.yaml")),

@@ -14,6 +14,7 @@ mod faults;
 mod generated;
 mod guards;
 mod metrics;
+mod network;
 mod recorded;
 mod sandbox;
 mod scenarios;
