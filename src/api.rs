@@ -17,7 +17,7 @@ pub use needs::{
 };
 pub use policy::{
     BaseScope, ChangeKind, Criticality, DeletionPolicy, FunctionIdentityPolicy, FunctionIdentityPolicySpec, Gate,
-    Identities, Mode, Prune, Remediation, Settings, SystemIdentity, Target, UserIdentityRef,
+    Identities, Mode, NetworkCheck, Prune, Remediation, Settings, SystemIdentity, Target, UserIdentityRef,
 };
 pub use status::{FindingStatus, FunctionIdentityPolicyStatus, HeldStatus, PendingRestart, PlanStatus, StepStatus};
 

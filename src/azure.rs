@@ -12,6 +12,7 @@ mod credentials;
 mod envelope;
 mod limits;
 mod logs;
+mod network;
 mod paging;
 mod policies;
 mod reads;
@@ -30,6 +31,7 @@ pub use credentials::{StaticToken, TokenSource, credential};
 pub use envelope::{ErrorFacts, failure_of};
 pub use limits::Limits;
 pub use logs::WorkspaceId;
+pub use network::RuleSet;
 
 use crate::{
     catalog::clouds::Cloud,

@@ -12,6 +12,7 @@ mod finding;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod identity;
+mod network;
 mod operation;
 mod settings;
 mod severity;
@@ -30,6 +31,7 @@ pub use excess::{Excess, excess};
 pub use explanation::{Case, Explanation, Fact, Link, LinkOfChain, Needed, explain};
 pub use finding::{Effect, Finding, NearMiss};
 pub use identity::PrincipalState;
+pub use network::{Barrier, Doubt, Reach, Reached, network_questions};
 pub use operation::stands_in;
 pub use settings::{ConnectionProblem, Used};
 pub use severity::Severity;
@@ -69,6 +71,8 @@ pub struct Evaluation {
     pub evidence: Option<Reading<Arc<Evidence>>>,
     /// What it says for and against the hypotheses.
     pub signals: Vec<SignalSeen>,
+    /// What the app calls, and whether firewalls let it in, where anybody asked.
+    pub reached: Vec<Reached>,
     /// How many further findings there are that are not told, advisory all of them.
     pub untold: usize,
 }
@@ -113,7 +117,7 @@ impl Evaluation {
     /// One that speaks of grants only: what is looked at when a policy leaves.
     #[must_use]
     pub fn of_grants(policy: &Policy, findings: Vec<Finding>) -> Self {
-        let decision = Decision::of(policy, &findings, &[]);
+        let decision = Decision::of(policy, &findings, &[], &[]);
         let severity = Severity::of(policy, &findings, &[]);
         Self {
             site: None,
@@ -128,6 +132,7 @@ impl Evaluation {
             ask_evidence: false,
             evidence: None,
             signals: Vec::new(),
+            reached: Vec::new(),
             untold: 0,
         }
     }
@@ -205,8 +210,9 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
     settings::compare(policy, observed, site.as_ref(), &mut findings);
     findings.extend(aftermath::host(observed));
     let ask_references = aftermath::references(policy, observed, site.as_ref(), &requirements, &mut findings, now);
+    let reached = network::compare(policy, observed, site.as_ref(), &requirements, &mut findings);
     findings.sort_by_key(Finding::link);
-    let decision = Decision::of(policy, &findings, &requirements);
+    let decision = Decision::of(policy, &findings, &requirements, &reached);
     let severity = Severity::of(policy, &findings, &requirements);
     let ask_groups = ask_groups.into_inner();
     let ask_ends = access::unasked(&requirements, observed);
@@ -226,6 +232,7 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
         ask_evidence: false,
         evidence,
         signals,
+        reached,
         untold: 0,
     };
     let is_asked = policy.evidence.is_some() && observed.evidence.is_none();

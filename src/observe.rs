@@ -2,12 +2,14 @@
 //! Decides nothing.
 
 mod evidence;
+mod network;
 mod shared;
 mod survey;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use evidence::ask_evidence;
+pub use network::ask_network;
 pub use survey::{Survey, Surveys};
 
 use jiff::Timestamp;
@@ -19,7 +21,7 @@ use crate::{
     clock::Clock,
     model::{
         Failure, FailureClass, HostSeen, Observed, PermissionSet, PrincipalId, Reading, Scope, Site,
-        SubscriptionAccess, Truth, Vault, VaultMode, condition::Request,
+        SubscriptionAccess, Truth, Vault, VaultMode, condition::Request, network::NetworkSeen,
     },
     policy::{Claim, Claims, Identity, Policy},
 };
@@ -110,6 +112,7 @@ pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Po
         cosmos,
         resources: BTreeMap::new(),
         evidence: None,
+        network: NetworkSeen::default(),
         identities,
         census,
     }
@@ -140,6 +143,7 @@ pub async fn glance(azure: &Azure, surveys: &Surveys, subscription: &str, polici
             cosmos: BTreeMap::new(),
             resources: BTreeMap::new(),
             evidence: None,
+            network: NetworkSeen::default(),
             identities: BTreeSet::new(),
             census: BTreeMap::new(),
         }

@@ -8,6 +8,7 @@ mod farewell;
 mod leave;
 mod live;
 mod memory;
+mod network;
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
@@ -177,6 +178,7 @@ impl Pipeline {
         let mut observed = Box::pin(self.observe(&policy)).await;
         let pending = self.pending_restart(&policy, previous, &mut observed).await;
         let may_look = leave.authority().verdict(&policy);
+        self.look_at_network(&policy, object.status.as_ref(), &may_look, &mut observed).await;
         // On the heap: few policies ask more than once, and the future of every pass would carry the room for it.
         let (observed, mut evaluation) = Box::pin(self.evaluate(&policy, observed, &may_look, intent)).await;
         let verdict = leave.authority().verdict(&policy);

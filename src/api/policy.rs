@@ -140,6 +140,12 @@ pub struct FunctionIdentityPolicySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
 
+    /// Whether the firewalls of what the app uses are compared with the network that it calls from: `Check`, or `Ignore`
+    /// where something else decides it, such as a perimeter in transition mode.
+    #[serde(default = "NetworkCheck::on")]
+    #[schemars(default = "NetworkCheck::on")]
+    pub network: NetworkCheck,
+
     /// What `Enforce` may change. Nothing, unless allowed here.
     #[serde(default = "Remediation::nothing")]
     #[schemars(default = "Remediation::nothing")]
@@ -220,6 +226,21 @@ pub enum Settings {
 impl Settings {
     fn safe() -> Self {
         Self::Never
+    }
+}
+
+/// Whether firewalls are compared.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NetworkCheck {
+    /// They are.
+    Check,
+    /// They are not read.
+    Ignore,
+}
+
+impl NetworkCheck {
+    fn on() -> Self {
+        Self::Check
     }
 }
 

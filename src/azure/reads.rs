@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The api-versions of what is read. `docs/adr/0003` says how they were chosen.
-const SITES: &str = "2024-11-01";
+pub(super) const SITES: &str = "2024-11-01";
 const IDENTITIES: &str = "2024-11-30";
 /// Versions before this one retire on 2027-02-27.
 const VAULTS: &str = "2026-02-01";

@@ -1,6 +1,6 @@
 //! The playbook's flow, walked in its order: earlier links of the chain dominate later ones.
 
-use super::{Access, Effect, Evaluated, Finding};
+use super::{Access, Effect, Evaluated, Finding, Reach, Reached};
 use crate::{
     api::{Settings, SystemIdentity},
     policy::Policy,
@@ -62,6 +62,8 @@ pub enum Question {
     VaultModeAligned,
     /// Do the app's settings name the places of the declared resources, and so the right audience?
     AudienceRight,
+    /// Do the firewalls of what it calls let it in, and is all of that there?
+    ServiceReachable,
 }
 
 /// An answer of the flow.
@@ -99,7 +101,7 @@ pub struct Decision {
 }
 
 impl Decision {
-    pub(super) fn of(policy: &Policy, findings: &[Finding], requirements: &[Evaluated]) -> Self {
+    pub(super) fn of(policy: &Policy, findings: &[Finding], requirements: &[Evaluated], reached: &[Reached]) -> Self {
         let unreadable =
             |prefix: &str| findings.iter().any(|finding| finding.is_unreadable(|one| one.starts_with(prefix)));
         let gone = findings.iter().any(|finding| matches!(finding, Finding::TargetNotFound { .. }));
@@ -145,8 +147,10 @@ impl Decision {
         let unread = undecided_address || unreadable("settings") || !target_known;
         let inspected = policy.settings == Settings::Inspect && !policy.connections.is_empty();
         let h5 = verdict(confirmed(Hypothesis::H5), unread, inspected);
-        // Of H6 only what grants and resources themselves show is looked at so far: it can be confirmed, not refuted.
-        let h6 = if confirmed(Hypothesis::H6) { Verdict::Confirmed } else { Verdict::NotExamined };
+        // Firewalls that are open, and things that are there, do not refute it: names, routes and time-outs are not seen.
+        let undecided_reach = reached.iter().any(|one| matches!(one.reach, Reach::Undecided(_)));
+        let reachable = verdict(confirmed(Hypothesis::H6), undecided_reach, !reached.is_empty());
+        let h6 = if reachable == Verdict::Refuted { Verdict::Open } else { reachable };
 
         let hypotheses = [
             (Hypothesis::H1, h1),
@@ -164,6 +168,7 @@ impl Decision {
             (Question::Propagated, h3),
             (Question::VaultModeAligned, h4),
             (Question::AudienceRight, h5),
+            (Question::ServiceReachable, reachable),
         ];
         Self {
             path: path.map(|(question, verdict)| Node { question, answer: answer(verdict) }).to_vec(),

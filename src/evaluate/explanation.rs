@@ -7,7 +7,7 @@ use super::{
     Access, Answer, ConnectionProblem, Effect, Evaluation, Finding, Hypothesis, Question, SignalSeen, Verdict,
 };
 use crate::{
-    api::Settings,
+    api::{NetworkCheck, Settings},
     model::{Failure, Observed, Reading},
     policy::Policy,
 };
@@ -82,8 +82,8 @@ pub enum Needed {
     Settings,
     /// Nothing declared is about it.
     Declaration,
-    /// This version does not look at it.
-    Unexamined,
+    /// The policy keeps firewalls from being looked at.
+    Network,
 }
 
 /// Explains an evaluation by what it was made from.
@@ -107,6 +107,8 @@ pub fn explain(policy: &Policy, observed: &Observed, evaluation: &Evaluation) ->
 
 fn needed(hypothesis: Hypothesis, verdict: Verdict, policy: &Policy, evaluation: &Evaluation) -> Vec<Needed> {
     match verdict {
+        // Names, routes and addresses are seen by the app alone.
+        Verdict::Open if hypothesis == Hypothesis::H6 => vec![Needed::Telemetry],
         Verdict::Open => {
             let about = |finding: &Finding| finding.hypothesis().is_none_or(|it| it == hypothesis);
             let mut needed: Vec<_> =
@@ -117,7 +119,9 @@ fn needed(hypothesis: Hypothesis, verdict: Verdict, policy: &Policy, evaluation:
             }
             needed
         }
-        Verdict::NotExamined if hypothesis == Hypothesis::H6 => vec![Needed::Unexamined],
+        Verdict::NotExamined if hypothesis == Hypothesis::H6 && policy.network == NetworkCheck::Ignore => {
+            vec![Needed::Network]
+        }
         Verdict::NotExamined if hypothesis == Hypothesis::H5 && policy.settings == Settings::Never => {
             vec![Needed::Settings]
         }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 pub use meaning::Effect;
 
-use super::{excess::Excess, settings::ConnectionProblem, unneeded::Kept};
+use super::{excess::Excess, network::Barrier, settings::ConnectionProblem, unneeded::Kept};
 use crate::{
     model::{Failure, Grant, PrincipalId, RoleId, Scope, VaultMode},
     policy::{Identity, Origin, subject_of},
@@ -163,6 +163,24 @@ pub enum Finding {
         origins: Vec<Origin>,
         /// The resource.
         resource: Scope,
+    },
+    /// The firewall of a resource certainly does not let the app in.
+    NetworkBlocked {
+        /// What uses it. Never empty.
+        origins: Vec<Origin>,
+        /// The resource.
+        resource: Scope,
+        /// Why.
+        by: Barrier,
+    },
+    /// A resource is there and serves nobody.
+    ResourceNotReady {
+        /// What uses it. Never empty.
+        origins: Vec<Origin>,
+        /// The resource.
+        resource: Scope,
+        /// Azure's word for its state.
+        state: String,
     },
     /// A vault does not exist.
     VaultNotFound {
@@ -329,7 +347,9 @@ impl Finding {
             | Self::Propagating { origins, .. }
             | Self::GrantEnds { origins, .. }
             | Self::Connection { origins, .. }
-            | Self::ResourceNotFound { origins, .. } => origins,
+            | Self::ResourceNotFound { origins, .. }
+            | Self::NetworkBlocked { origins, .. }
+            | Self::ResourceNotReady { origins, .. } => origins,
             Self::TargetNotFound { .. }
             | Self::Unreadable { .. }
             | Self::SystemIdentityDisabled

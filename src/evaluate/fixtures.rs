@@ -14,6 +14,7 @@ use crate::{
         AccessEntry, Attachment, ClientId, Condition, Denied, DenyAssignment, Failure, FailureClass, Grant, Grants,
         Observed, PermissionSet, PrincipalId, PrincipalKind, Reading, Role, RoleId, Scope, Site, SubscriptionAccess,
         SystemAssigned, UserIdentity, Vault, VaultMode,
+        network::{NetworkSeen, Outbound},
     },
     policy::{Identity, Policy, Wanted},
 };
@@ -86,6 +87,7 @@ impl World {
             system: SystemAssigned::On(principal(SYSTEM)),
             attached: policy.user.iter().map(attachment).collect(),
             reference_identity: None,
+            outbound: Outbound::Shared,
         };
         let user = |id: &Scope| {
             let (principal, client) = (Some(identity_of(policy, id)), Some(client_of(policy, id)));
@@ -127,6 +129,7 @@ impl World {
             cosmos: BTreeMap::new(),
             resources: BTreeMap::new(),
             evidence: None,
+            network: NetworkSeen::default(),
             identities: BTreeSet::new(),
             census: BTreeMap::new(),
         };

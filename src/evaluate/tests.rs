@@ -196,6 +196,6 @@ fn without_a_vault_or_access_the_question_is_not_asked() {
     assert_eq!(evaluation.standing(), Standing::Compliant);
     let answers: Vec<_> = evaluation.decision.path.iter().map(|node| node.answer).collect();
     let mut expected = vec![Answer::Yes, Answer::Yes];
-    expected.resize(6, Answer::NotAsked);
+    expected.resize(7, Answer::NotAsked);
     assert_eq!(answers, expected);
 }

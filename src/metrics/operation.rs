@@ -1,7 +1,7 @@
 //! Requests to Azure by what they do: the verb and the type, with every id taken out.
 
 /// Every operation that is sent. One that is missing here is counted as `other`.
-pub const OPERATIONS: [&str; 27] = [
+pub const OPERATIONS: [&str; 39] = [
     "GET Microsoft.Authorization/denyAssignments",
     "GET Microsoft.Authorization/permissions",
     "GET Microsoft.Authorization/roleAssignments",
@@ -13,16 +13,28 @@ pub const OPERATIONS: [&str; 27] = [
     "GET Microsoft.Authorization/roleDefinitions/{name}",
     "GET Microsoft.DocumentDB/databaseAccounts/{name}/sqlRoleAssignments",
     "GET Microsoft.DocumentDB/databaseAccounts/{name}/sqlRoleDefinitions",
+    "GET Microsoft.DocumentDB/databaseAccounts",
+    "GET Microsoft.DocumentDB/databaseAccounts/{name}",
+    "GET Microsoft.EventHub/namespaces",
+    "GET Microsoft.EventHub/namespaces/{name}",
+    "GET Microsoft.EventHub/namespaces/{name}/networkRuleSets/{name}",
     "GET Microsoft.KeyVault/vaults",
     "GET Microsoft.KeyVault/vaults/{name}",
     "GET Microsoft.ManagedIdentity/userAssignedIdentities",
     "GET Microsoft.ManagedIdentity/userAssignedIdentities/{name}",
+    "GET Microsoft.Network/virtualNetworks/{name}/subnets/{name}",
     "GET Microsoft.OperationalInsights/workspaces/{name}",
     "GET Microsoft.Resources/subscriptions/resources",
+    "GET Microsoft.ServiceBus/namespaces",
+    "GET Microsoft.ServiceBus/namespaces/{name}",
+    "GET Microsoft.ServiceBus/namespaces/{name}/networkRuleSets/{name}",
+    "GET Microsoft.Storage/storageAccounts",
+    "GET Microsoft.Storage/storageAccounts/{name}",
     "GET Microsoft.Web/sites",
     "GET Microsoft.Web/sites/{name}",
     "PATCH Microsoft.Web/sites/{name}",
     "POST Microsoft.Web/sites/{name}/restart",
+    "GET Microsoft.Web/sites/{name}/config/{name}",
     "POST Microsoft.Web/sites/{name}/config/{name}/list",
     "GET Microsoft.Web/sites/{name}/host/{name}/properties/{name}",
     "GET Microsoft.Web/sites/{name}/config/{name}/appsettings",

@@ -40,7 +40,7 @@ pub(super) const READY_REASONS: [&str; 30] = [
 ];
 
 /// The values of `code` of `rolecall_findings`; `truncated` for those that a status had no room for.
-pub(super) const FINDING_CODES: [&str; 36] = [
+pub(super) const FINDING_CODES: [&str; 38] = [
     "target-not-found",
     "unreadable",
     "system-identity-disabled",
@@ -56,6 +56,8 @@ pub(super) const FINDING_CODES: [&str; 36] = [
     "access-undecided",
     "propagating",
     "resource-not-found",
+    "network-blocked",
+    "resource-not-ready",
     "vault-not-found",
     "vault-mode-mismatch",
     "access-policy-missing",

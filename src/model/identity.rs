@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ClientId, PrincipalId, Scope};
+use super::{ClientId, PrincipalId, Scope, network::Outbound};
 
 /// A Function App and the identities on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct Site {
     pub attached: BTreeMap<Scope, Attachment>,
     /// The user-assigned identity by which references to vaults are resolved; none means the system-assigned one.
     pub reference_identity: Option<Scope>,
+    /// From where it calls, as this answer shows it.
+    pub outbound: Outbound,
 }
 
 /// The system-assigned identity of a site.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{
     AppSettings, DenyAssignment, Ends, Failure, Grants, PrincipalId, Reading, Role, RoleId, Scope, Site, UserIdentity,
-    Vault, cosmos::CosmosAccess, evidence::Evidence,
+    Vault, cosmos::CosmosAccess, evidence::Evidence, network::NetworkSeen,
 };
 
 /// What was seen of one policy's world.
@@ -46,6 +46,8 @@ pub struct Observed {
     pub resources: BTreeMap<Scope, Reading<()>>,
     /// What telemetry tells, where anybody asked. Absent when the workspace does not exist.
     pub evidence: Option<Reading<Arc<Evidence>>>,
+    /// The network between the app and what it uses, where anybody asked.
+    pub network: NetworkSeen,
     /// The principals of the identities that were seen: none of them is a group. Filled in where that could matter: for Cosmos DB and access policies.
     pub identities: BTreeSet<PrincipalId>,
     /// How much the shared lists held, by subscription id in lower case.

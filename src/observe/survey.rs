@@ -10,7 +10,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
-use super::{evidence::EVIDENCE_KEEP, implausible, missing_witness, shared::Readings};
+use super::{evidence::EVIDENCE_KEEP, implausible, missing_witness, network::NetworkReadings, shared::Readings};
 use crate::{
     azure::Azure,
     catalog::services,
@@ -59,6 +59,7 @@ pub struct Surveys {
     exist: Readings<Scope, Reading<()>>,
     /// By app and workspace.
     pub(super) evidence: Readings<(Scope, EvidenceSource), Reading<Arc<Evidence>>>,
+    pub(super) network: NetworkReadings,
     /// Nothing read before this moment counts, per subscription, and there for everybody or for one app: our last write.
     not_before: Mutex<BTreeMap<(String, Option<Scope>), Timestamp>>,
 }
@@ -80,6 +81,7 @@ impl Surveys {
             listed: Readings::new(clock, max_age),
             exist: Readings::new(clock, max_age),
             evidence: Readings::new(clock, EVIDENCE_KEEP),
+            network: NetworkReadings::new(clock),
             not_before: Mutex::default(),
         }
     }
@@ -190,11 +192,13 @@ impl Surveys {
         self.raise((subscription.to_owned(), None), moment).await;
     }
 
-    /// After a write that took something away: whatever was read of that subscription before now is out of date.
+    /// After a write that took something away, or when somebody asks for another look: whatever was read of that subscription
+    /// before now is out of date.
     pub async fn outdate(&self, subscription: &str) {
         self.outdate_before(subscription, self.clock.now()).await;
         // A survey read in the same instant as the write would pass for newer.
         self.by_subscription.forget(&subscription.to_owned()).await;
+        self.network.outdate(subscription);
     }
 
     /// After a write that only added something for one app: its next look needs a survey from after it. Others keep

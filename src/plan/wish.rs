@@ -188,6 +188,8 @@ fn no_change_for(finding: &Finding, subject: String) -> Option<Held> {
         Finding::AccessDenied { .. } => "a deny assignment outweighs every grant",
         Finding::ResourceNotFound { .. } => "the resource does not exist",
         Finding::VaultNotFound { .. } => "the vault does not exist",
+        Finding::NetworkBlocked { .. } => "network rules and integrations are never written",
+        Finding::ResourceNotReady { .. } => "the resource serves nobody; what becomes of it is its owner's to say",
         Finding::VaultModeMismatch { .. } => "a vault's mode is shared by all who use it and is not switched",
         Finding::AccessPolicyMissing { .. } => "access policies are not written; add the entry to the vault by hand",
         Finding::RoleUnknown { .. } => "no role of that name is known there",

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 use jiff::SignedDuration;
 
 use crate::{
-    api::{self, ChangeKind, Criticality, DeletionPolicy, Gate, Mode, Prune, Settings, SystemIdentity},
+    api::{self, ChangeKind, Criticality, DeletionPolicy, Gate, Mode, NetworkCheck, Prune, Settings, SystemIdentity},
     catalog::{
         Need,
         binding::{self, Plane},
@@ -59,6 +59,8 @@ pub struct Policy {
     pub allow: BTreeSet<ChangeKind>,
     /// How many changes one pass may make.
     pub max_changes: usize,
+    /// Whether firewalls are compared.
+    pub network: NetworkCheck,
     /// What becomes of grants that nothing declares any more.
     pub prune: Prune,
     /// What becomes of them when the policy is deleted.

@@ -184,6 +184,7 @@ fn question_words(question: Question) -> &'static str {
         Question::Propagated => "has every grant had the time to act?",
         Question::VaultModeAligned => "do the vaults decide by the declared model?",
         Question::AudienceRight => "does the app ask at the declared resources?",
+        Question::ServiceReachable => "do firewalls let it in, and is all of it there?",
     }
 }
 
@@ -205,6 +206,6 @@ fn needed_words(needed: &Needed) -> String {
         }
         Needed::Settings => "because app settings are not read: would need `settings: Inspect`".to_owned(),
         Needed::Declaration => "because nothing declared is about it".to_owned(),
-        Needed::Unexamined => "because this version does not look at it".to_owned(),
+        Needed::Network => "because firewalls are not looked at: would need `network: Check`".to_owned(),
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{ExitCode, Pass, PassResult, Report, Situation, az, words};
 use crate::{
-    evaluate::{Access, Finding},
+    evaluate::{Access, Finding, Reach, Reached},
     plan::{Change, Step},
 };
 
@@ -136,6 +136,11 @@ fn evaluated(out: &mut String, pass: &Pass, with_plan: bool) {
     line(out, &format!("  access   {met} of {} requirements met", requirements.len()));
     for entry in pass.policy.not_checked() {
         paragraph(out, "  not checked: ", &words::unchecked(entry));
+    }
+    for Reached { resource, reach, .. } in &pass.evaluation.reached {
+        let Reach::Undecided(doubt) = reach else { continue };
+        let Some(because) = words::doubt(doubt) else { continue };
+        paragraph(out, "  not checked: ", &format!("whether `{}` lets the app in: {because}", resource.name()));
     }
     if !with_plan {
         return;

@@ -1,8 +1,11 @@
 //! Sentences for findings, holds and outcomes. Present tense, no trailing period, literals in backticks.
 
 mod connections;
+mod network;
 
 use jiff::Timestamp;
+
+pub(super) use network::doubt;
 
 use crate::{
     catalog::{built_in, built_in_roles},
@@ -70,6 +73,8 @@ pub(super) fn finding(finding: &Finding) -> String {
         }
         Finding::GrantEnds { identity, role, scope, ends, .. } => grant_ends(identity, role, scope, *ends),
         Finding::ResourceNotFound { resource, .. } => format!("`{}` does not exist: {resource}", resource.name()),
+        Finding::NetworkBlocked { resource, by, .. } => network::blocked(resource, by),
+        Finding::ResourceNotReady { resource, state, .. } => network::not_ready(resource, state),
         Finding::VaultNotFound { vault, .. } => format!("vault `{}` does not exist: {vault}", vault.name()),
         Finding::VaultModeMismatch { vault, expected, actual, .. } => {
             format!("vault `{}` decides by {}, while {} are declared", vault.name(), mode(*actual), mode(*expected))

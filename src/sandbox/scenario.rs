@@ -13,7 +13,7 @@ use super::arm::World;
 use crate::api::{FunctionIdentityPolicy, IdentityBoundary};
 
 /// The files, in the order in which they are told.
-const FILES: [(&str, &str); 28] = [
+const FILES: [(&str, &str); 30] = [
     ("healthy", include_str!("scenarios/healthy.yaml")),
     ("system-identity-disabled", include_str!("scenarios/system-identity-disabled.yaml")),
     ("wrong-user-identity", include_str!("scenarios/wrong-user-identity.yaml")),
@@ -30,6 +30,8 @@ const FILES: [(&str, &str); 28] = [
     ("client-id-missing", include_str!("scenarios/client-id-missing.yaml")),
     ("connection-string-shadows", include_str!("scenarios/connection-string-shadows.yaml")),
     ("wrong-cloud-endpoint", include_str!("scenarios/wrong-cloud-endpoint.yaml")),
+    ("firewall-closed", include_str!("scenarios/firewall-closed.yaml")),
+    ("subnet-without-endpoint", include_str!("scenarios/subnet-without-endpoint.yaml")),
     ("outside-the-boundary", include_str!("scenarios/outside-the-boundary.yaml")),
     ("reads-denied", include_str!("scenarios/reads-denied.yaml")),
     ("reads-silently-empty", include_str!("scenarios/reads-silently-empty.yaml")),

@@ -17,6 +17,7 @@ mod generated;
 mod guards;
 mod logs;
 mod metrics;
+mod network;
 mod recorded;
 mod sandbox;
 mod scenarios;

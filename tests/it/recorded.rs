@@ -6,6 +6,7 @@
 
 mod crate_models;
 mod decoded;
+mod network;
 mod oddities;
 mod others;
 mod refused;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::super::{Access, ConnectionProblem, Evaluated, Evaluation, Finding, Hypothesis, Used};
+use super::super::{Access, Barrier, ConnectionProblem, Evaluated, Evaluation, Finding, Hypothesis, Reach, Used};
 use crate::{
     api::SystemIdentity,
     model::{Observed, Reading, Scope, Site, VaultMode, cosmos::account_of},
@@ -97,6 +97,17 @@ pub(super) fn of_finding(finding: &Finding, policy: &Policy, observed: &Observed
             let field = format!("app setting `{setting}`");
             fact(target, &field, value, read_at(observed.settings.as_ref()))
         }
+        Finding::NetworkBlocked { resource, by, .. } => {
+            let at = read_at(observed.network.firewalls.get(resource));
+            let (field, value) = of_barrier(by);
+            fact(resource, field, value, at)
+        }
+        Finding::ResourceNotReady { resource, state, .. } => fact(
+            resource,
+            "properties.provisioningState or status",
+            state.as_str(),
+            read_at(observed.network.firewalls.get(resource)),
+        ),
         Finding::VaultNotFound { vault, .. } => fact(vault, "GET", "404", read_at(observed.vaults.get(vault))),
         Finding::ResourceNotFound { resource, .. } => {
             let at = read_at(observed.resources.get(resource)).or(read_at(observed.cosmos.get(resource)));
@@ -125,8 +136,7 @@ pub(super) fn against(
         Hypothesis::H3 => once(evaluation.requirements.iter().flat_map(|one| old_enough(one, observed))),
         Hypothesis::H4 => aligned_vaults(policy, observed),
         Hypothesis::H5 => right_addresses(policy, observed, evaluation),
-        // Nothing that was read speaks against it by itself.
-        Hypothesis::H6 => Vec::new(),
+        Hypothesis::H6 => open_firewalls(observed, evaluation),
     }
 }
 
@@ -187,6 +197,26 @@ fn aligned_vaults(policy: &Policy, observed: &Observed) -> Vec<Fact> {
         (vault.mode == required.mode).then(|| of_mode(&required.vault, vault.mode, observed))
     });
     once(aligned)
+}
+
+fn open_firewalls(observed: &Observed, evaluation: &Evaluation) -> Vec<Fact> {
+    let open = evaluation.reached.iter().filter(|one| one.reach == Reach::Open);
+    let at = |resource| read_at(observed.network.firewalls.get(resource));
+    open.map(|one| fact(&one.resource, "firewall", "lets the app in", at(&one.resource))).collect()
+}
+
+fn of_barrier(barrier: &Barrier) -> (&'static str, String) {
+    match barrier {
+        Barrier::NoWayIn => ("publicNetworkAccess", "Disabled, and no private endpoint is approved".to_owned()),
+        Barrier::PrivateOnly => ("publicNetworkAccess", "Disabled, and the app is in no virtual network".to_owned()),
+        Barrier::AppOutside => ("defaultAction", "Deny, and the app is in no virtual network".to_owned()),
+        Barrier::OtherSubnets(subnet) => {
+            ("virtualNetworkRules", format!("have not the app's subnet `{}`", subnet.name()))
+        }
+        Barrier::NoServiceEndpoint(subnet) => {
+            ("virtualNetworkRules", format!("have the app's subnet `{}`, which has no service endpoint", subnet.name()))
+        }
+    }
 }
 
 /// The connections of which nothing is wrong or open.

@@ -37,6 +37,8 @@ impl Finding {
             Self::Propagating { .. } => "propagating",
             Self::GrantEnds { .. } => "grant-ends",
             Self::ResourceNotFound { .. } => "resource-not-found",
+            Self::NetworkBlocked { .. } => "network-blocked",
+            Self::ResourceNotReady { .. } => "resource-not-ready",
             Self::VaultNotFound { .. } => "vault-not-found",
             Self::VaultModeMismatch { .. } => "vault-mode-mismatch",
             Self::AccessPolicyMissing { .. } => "access-policy-missing",
@@ -86,6 +88,8 @@ impl Finding {
             | Self::CosmosRoleMissing { .. }
             | Self::AccessDenied { .. }
             | Self::ResourceNotFound { .. }
+            | Self::NetworkBlocked { .. }
+            | Self::ResourceNotReady { .. }
             | Self::VaultNotFound { .. }
             | Self::VaultModeMismatch { .. }
             | Self::AccessPolicyMissing { .. }
@@ -126,10 +130,12 @@ impl Finding {
             | Self::AccessPolicyMissing { .. }
             | Self::AccessPolicyUndecided { .. }
             | Self::ReferencesDenied { .. } => Some(Hypothesis::H4),
-            // Not a matter of identity or role: a resource that is gone, or access that is denied to whoever asks.
-            Self::AccessDenied { .. } | Self::ResourceNotFound { .. } | Self::VaultNotFound { .. } => {
-                Some(Hypothesis::H6)
-            }
+            // Not a matter of identity or role: a resource that is gone or closed, or access that is denied to whoever asks.
+            Self::AccessDenied { .. }
+            | Self::ResourceNotFound { .. }
+            | Self::NetworkBlocked { .. }
+            | Self::ResourceNotReady { .. }
+            | Self::VaultNotFound { .. } => Some(Hypothesis::H6),
             // Too much access explains no failure, nor does access that is there.
             Self::TargetNotFound { .. }
             | Self::GrantEnds { .. }
@@ -163,7 +169,9 @@ impl Finding {
             | Self::VaultNotFound { .. }
             | Self::VaultModeMismatch { .. }
             | Self::AccessPolicyMissing { .. }
-            | Self::ReferencesDenied { .. } => 3,
+            | Self::ReferencesDenied { .. }
+            | Self::NetworkBlocked { .. }
+            | Self::ResourceNotReady { .. } => 3,
             Self::RoleUnknown { .. }
             | Self::AccessUndecided { .. }
             | Self::AccessPolicyUndecided { .. }

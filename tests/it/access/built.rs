@@ -13,6 +13,7 @@ use rolecall::{
         Attachment, Condition, Denied, DenyAssignment, Failure, FailureClass, Grant, Observed, PermissionSet,
         PrincipalId, PrincipalKind, Reading, Role, RoleId, Scope, Site, SubscriptionAccess, SystemAssigned,
         UserIdentity,
+        network::{NetworkSeen, Outbound},
     },
     policy::{Identity, Origin, Policy, Requirement, RoleName, Wanted as PolicyWanted},
 };
@@ -156,6 +157,7 @@ impl Builder<'_> {
                 system: if system == Principal::Known { SystemAssigned::On(principal(0)) } else { SystemAssigned::Off },
                 attached: [(user_identity(), Attachment { principal: None, client: None })].into(),
                 reference_identity: None,
+                outbound: Outbound::Shared,
             }),
         };
         let identity = |principal| present(UserIdentity { id: user_identity(), principal, client: None });
@@ -203,6 +205,7 @@ impl Builder<'_> {
             cosmos: BTreeMap::new(),
             resources: BTreeMap::new(),
             evidence: None,
+            network: NetworkSeen::default(),
             identities: BTreeSet::new(),
             census: BTreeMap::new(),
         }

@@ -117,8 +117,9 @@ fn contradictions(status: &Value) -> Vec<String> {
         status["findings"].as_array().into_iter().flatten().map(|finding| text(&finding["code"])).collect();
     let confirmed: BTreeSet<_> =
         CONFIRMS.iter().filter(|(code, _)| codes.contains(code)).map(|(_, hypothesis)| *hypothesis).collect();
-    // What is gone is H6 as well.
-    let is_gone = codes.iter().any(|code| ["vault-not-found", "resource-not-found"].contains(code));
+    // What is gone or closed is H6 as well.
+    let away = ["vault-not-found", "resource-not-found", "network-blocked", "resource-not-ready"];
+    let is_gone = codes.iter().any(|code| away.contains(code));
     let confirmed: BTreeSet<_> = confirmed.into_iter().chain(is_gone.then_some("H6")).collect();
     let named = text(&status["hypothesis"]);
     // Earlier links of the chain dominate.
