@@ -3,19 +3,21 @@
 //! Defaults are written by hand, because a derived default becomes part of the API.
 
 mod boundary;
+mod evidence;
 mod fragments;
 mod needs;
 mod policy;
 mod status;
 
 pub use boundary::{BoundaryRole, BoundaryScope, IdentityBoundary, IdentityBoundarySpec, NamespaceSelection};
+pub use evidence::Evidence;
 pub use needs::{
     Binding, DeclaredGrant, HostStorage, Leases, Platform, PlatformResource, RoleSet, StorageAuth, VaultAccess,
     VaultExpectation, VaultMode,
 };
 pub use policy::{
     BaseScope, ChangeKind, Criticality, DeletionPolicy, FunctionIdentityPolicy, FunctionIdentityPolicySpec, Gate,
-    Identities, Mode, Prune, Remediation, SystemIdentity, Target, UserIdentityRef,
+    Identities, Mode, NetworkCheck, Prune, Remediation, Settings, SystemIdentity, Target, UserIdentityRef,
 };
 pub use status::{FindingStatus, FunctionIdentityPolicyStatus, HeldStatus, PendingRestart, PlanStatus, StepStatus};
 

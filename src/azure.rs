@@ -1,4 +1,5 @@
-//! Azure Resource Manager: one pipeline for every request, tokens, and typed reads that hold only what is used.
+//! Azure Resource Manager and the logs of a workspace: one pipeline for every request, tokens, and typed reads that hold
+//! only what is used.
 //!
 //! Knows the wire. Knows no policy and decides nothing.
 
@@ -10,6 +11,8 @@ mod counted;
 mod credentials;
 mod envelope;
 mod limits;
+mod logs;
+mod network;
 mod paging;
 mod policies;
 mod reads;
@@ -27,6 +30,8 @@ pub use arm::Answer;
 pub use credentials::{StaticToken, TokenSource, credential};
 pub use envelope::{ErrorFacts, failure_of};
 pub use limits::Limits;
+pub use logs::WorkspaceId;
+pub use network::RuleSet;
 
 use crate::{
     catalog::clouds::Cloud,
@@ -42,6 +47,9 @@ pub struct AzureConfig {
     pub cloud: Cloud,
     /// Another Resource Manager endpoint, such as a simulator's.
     pub arm_endpoint: Option<String>,
+    /// Another endpoint for queries of logs. Without it, the cloud's, or where Resource Manager is another's, that one: a
+    /// token for a simulator goes to no service of the cloud.
+    pub logs_endpoint: Option<String>,
     /// Where tokens come from.
     pub credential: Arc<dyn TokenCredential>,
     /// Another transport; none means HTTPS by reqwest.
@@ -54,11 +62,14 @@ pub struct AzureConfig {
 #[derive(Debug)]
 pub struct WriteTurn(turns::Turn);
 
-/// A client of Resource Manager. Cheap to clone; clones share what Azure allows.
+/// A client of Resource Manager and of workspaces' logs. Cheap to clone; clones share what Azure allows.
 #[derive(Clone)]
 pub struct Azure {
     arm: arm::Arm,
+    /// Apart, so that whoever holds the client holds one of them.
+    logs: Arc<arm::Arm>,
     caller: token::Caller,
+    cloud: &'static str,
 }
 
 impl Azure {
@@ -70,13 +81,43 @@ impl Azure {
 
     /// The same, counting what is sent where others can see it.
     pub fn counted(config: AzureConfig, metrics: Metrics) -> Result<Self, Failure> {
-        let caller = token::Caller::new(config.credential.clone(), config.cloud.arm_scope);
-        Ok(Self { arm: arm::Arm::new(config, metrics)?, caller })
+        let AzureConfig { cloud, arm_endpoint, logs_endpoint, credential, transport, limits } = config;
+        let caller = token::Caller::new(credential.clone(), cloud.arm_scope);
+        let logs = logs::service(
+            &cloud,
+            logs_endpoint.or_else(|| arm_endpoint.clone()),
+            credential.clone(),
+            transport.clone(),
+            limits,
+        );
+        let name = cloud.name;
+        let service = arm::Service {
+            name: "Resource Manager",
+            endpoint: arm_endpoint.unwrap_or_else(|| cloud.arm_endpoint.to_owned()),
+            scope: cloud.arm_scope.to_owned(),
+            credential,
+            transport,
+            limits,
+            allowances: cloud.allowances,
+            is_told_to_stop: false,
+        };
+        Ok(Self {
+            arm: arm::Arm::new(service, metrics.clone())?,
+            logs: Arc::new(arm::Arm::new(logs, metrics)?),
+            caller,
+            cloud: name,
+        })
     }
 
     /// The principal that our token stands for; none when the token does not say. It proves which grants are ours.
     pub async fn own_principal(&self) -> Result<Option<PrincipalId>, Failure> {
         self.caller.principal().await
+    }
+
+    /// The cloud, by name.
+    #[must_use]
+    pub fn cloud(&self) -> &'static str {
+        self.cloud
     }
 
     /// Where the requests are counted.
@@ -94,7 +135,7 @@ impl Azure {
     /// The same client for looks just before a write: where Azure allows few requests, they come before lists.
     #[must_use]
     pub fn confirming(&self) -> Self {
-        Self { arm: self.arm.confirming(), caller: self.caller.clone() }
+        Self { arm: self.arm.confirming(), ..self.clone() }
     }
 
     /// Waits until a planned request may be sent. To be asked before the looks that confirm it, so that nothing waits
@@ -111,6 +152,6 @@ impl Azure {
     #[must_use]
     pub fn with_turns(&self, turns: Vec<WriteTurn>) -> Self {
         let turns = turns.into_iter().map(|turn| turn.0).collect();
-        Self { arm: self.arm.holding(turns), caller: self.caller.clone() }
+        Self { arm: self.arm.holding(turns), ..self.clone() }
     }
 }

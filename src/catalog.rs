@@ -4,10 +4,13 @@
 pub mod binding;
 pub mod clocks;
 pub mod clouds;
+pub mod endpoints;
 mod entities;
 mod forbidden;
+pub mod queries;
 mod roles;
 pub mod services;
+pub mod signals;
 pub mod storage;
 pub mod vault;
 

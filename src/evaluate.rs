@@ -4,6 +4,7 @@ mod access;
 mod aftermath;
 mod cosmos;
 mod decision;
+mod evidence;
 mod excess;
 mod existence;
 mod explanation;
@@ -11,28 +12,33 @@ mod finding;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod identity;
+mod network;
 mod operation;
+mod settings;
 mod severity;
 mod together;
 mod unneeded;
 mod vault;
 
-use std::{cell::RefCell, collections::BTreeSet};
+use std::{cell::RefCell, collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 
 pub use access::{Access, DecidingGrant};
 pub use decision::{Answer, Decision, Hypothesis, HypothesisVerdict, Node, Question, Verdict};
+pub use evidence::{Availability, Recovered, Side, SignalSeen, availability, recovered, signals};
 pub use excess::{Excess, excess};
-pub use explanation::{Case, Evidence, Explanation, Link, LinkOfChain, Needed, explain};
+pub use explanation::{Case, Explanation, Fact, Link, LinkOfChain, Needed, explain};
 pub use finding::{Effect, Finding, NearMiss};
 pub use identity::PrincipalState;
+pub use network::{Barrier, Doubt, Reach, Reached, network_questions};
 pub use operation::stands_in;
+pub use settings::{ConnectionProblem, Used};
 pub use severity::Severity;
 pub use unneeded::{Kept, unneeded};
 
 use crate::{
-    model::{Failure, FailureClass, Observed, PrincipalId, Reading, RoleId, Scope, Site},
+    model::{Evidence, Failure, FailureClass, Observed, PrincipalId, Reading, RoleId, Scope, Site},
     policy::{Identity, Origin, Policy},
 };
 
@@ -59,6 +65,14 @@ pub struct Evaluation {
     /// Subscriptions in which access is there that others granted, and whether it ends is not known. Asked likewise,
     /// and not if there is something graver to tell.
     pub ask_ends: BTreeSet<String>,
+    /// Something is wrong, and what the app's telemetry says of it is not known. Asked likewise, at last.
+    pub ask_evidence: bool,
+    /// What telemetry told, where anybody asked.
+    pub evidence: Option<Reading<Arc<Evidence>>>,
+    /// What it says for and against the hypotheses.
+    pub signals: Vec<SignalSeen>,
+    /// What the app calls, and whether firewalls let it in, where anybody asked.
+    pub reached: Vec<Reached>,
     /// How many further findings there are that are not told, advisory all of them.
     pub untold: usize,
 }
@@ -103,7 +117,7 @@ impl Evaluation {
     /// One that speaks of grants only: what is looked at when a policy leaves.
     #[must_use]
     pub fn of_grants(policy: &Policy, findings: Vec<Finding>) -> Self {
-        let decision = Decision::of(policy, &findings, &[]);
+        let decision = Decision::of(policy, &findings, &[], &[]);
         let severity = Severity::of(policy, &findings, &[]);
         Self {
             site: None,
@@ -115,6 +129,10 @@ impl Evaluation {
             ask_resources: BTreeSet::new(),
             ask_references: false,
             ask_ends: BTreeSet::new(),
+            ask_evidence: false,
+            evidence: None,
+            signals: Vec::new(),
+            reached: Vec::new(),
             untold: 0,
         }
     }
@@ -189,15 +207,19 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
             access::evaluate_requirement(requirement, &principals, observed, now, &ask_groups, &mut findings)
         }));
     }
+    settings::compare(policy, observed, site.as_ref(), &mut findings);
     findings.extend(aftermath::host(observed));
     let ask_references = aftermath::references(policy, observed, site.as_ref(), &requirements, &mut findings, now);
+    let reached = network::compare(policy, observed, site.as_ref(), &requirements, &mut findings);
     findings.sort_by_key(Finding::link);
-    let decision = Decision::of(policy, &findings, &requirements);
+    let decision = Decision::of(policy, &findings, &requirements, &reached);
     let severity = Severity::of(policy, &findings, &requirements);
     let ask_groups = ask_groups.into_inner();
     let ask_ends = access::unasked(&requirements, observed);
     let ask_resources = existence::unasked(&requirements, observed);
-    Evaluation {
+    let evidence = observed.evidence.clone();
+    let signals = evidence::of_policy(observed, site.as_ref(), &requirements);
+    let mut evaluation = Evaluation {
         site,
         requirements,
         findings,
@@ -207,8 +229,15 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
         ask_resources,
         ask_references,
         ask_ends,
+        ask_evidence: false,
+        evidence,
+        signals,
+        reached,
         untold: 0,
-    }
+    };
+    let is_asked = policy.evidence.is_some() && observed.evidence.is_none();
+    evaluation.ask_evidence = is_asked && evaluation.standing() > Standing::CompliantWithFindings;
+    evaluation
 }
 
 #[cfg(test)]

@@ -1,23 +1,27 @@
 //! Looks at Azure for the policies: one survey per subscription, shared and aged, and what one policy needs of it.
 //! Decides nothing.
 
+mod evidence;
+mod network;
 mod shared;
 mod survey;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use evidence::ask_evidence;
+pub use network::ask_network;
 pub use survey::{Survey, Surveys};
 
 use jiff::Timestamp;
 
 use crate::{
-    api::SystemIdentity,
+    api::{Settings, SystemIdentity},
     azure::Azure,
     catalog::binding::Plane,
     clock::Clock,
     model::{
         Failure, FailureClass, HostSeen, Observed, PermissionSet, PrincipalId, Reading, Scope, Site,
-        SubscriptionAccess, Truth, Vault, VaultMode, condition::Request,
+        SubscriptionAccess, Truth, Vault, VaultMode, condition::Request, network::NetworkSeen,
     },
     policy::{Claim, Claims, Identity, Policy},
 };
@@ -83,6 +87,14 @@ pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Po
     } else {
         by_subscription.values().flat_map(|it| it.principals()).collect()
     };
+    // An app that is not there has none.
+    let settings = match (policy.settings, &target) {
+        (Settings::Never, _) | (Settings::Inspect, Reading::Absent { .. }) => None,
+        (Settings::Inspect, Reading::Present { .. } | Reading::Unreadable(_)) => {
+            let began = survey(&policy.target).map_or(Timestamp::MIN, |survey| survey.began);
+            Some(surveys.settings(azure, &policy.target, began).await)
+        }
+    };
     let access = by_subscription.iter().map(|(id, survey)| (id.clone(), survey.access.clone())).collect();
     let census = by_subscription.iter().map(|(id, survey)| (id.clone(), survey.census())).collect();
     Observed {
@@ -95,8 +107,12 @@ pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Po
         ends: BTreeMap::new(),
         host: None,
         references: None,
+        settings,
+        cloud: azure.cloud(),
         cosmos,
         resources: BTreeMap::new(),
+        evidence: None,
+        network: NetworkSeen::default(),
         identities,
         census,
     }
@@ -122,8 +138,12 @@ pub async fn glance(azure: &Azure, surveys: &Surveys, subscription: &str, polici
             ends: BTreeMap::new(),
             host: None,
             references: None,
+            settings: None,
+            cloud: azure.cloud(),
             cosmos: BTreeMap::new(),
             resources: BTreeMap::new(),
+            evidence: None,
+            network: NetworkSeen::default(),
             identities: BTreeSet::new(),
             census: BTreeMap::new(),
         }

@@ -8,6 +8,7 @@ mod farewell;
 mod leave;
 mod live;
 mod memory;
+mod network;
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
@@ -174,10 +175,12 @@ impl Pipeline {
         }
 
         let previous = Aftermath::of(object.status.as_ref());
-        let mut observed = self.observe(&policy).await;
+        let mut observed = Box::pin(self.observe(&policy)).await;
         let pending = self.pending_restart(&policy, previous, &mut observed).await;
         let may_look = leave.authority().verdict(&policy);
-        let (observed, mut evaluation) = self.evaluate(&policy, observed, &may_look).await;
+        self.look_at_network(&policy, object.status.as_ref(), &may_look, &mut observed).await;
+        // On the heap: few policies ask more than once, and the future of every pass would carry the room for it.
+        let (observed, mut evaluation) = Box::pin(self.evaluate(&policy, observed, &may_look, intent)).await;
         let verdict = leave.authority().verdict(&policy);
         // Lost while we were reading: what was read is not ours to tell.
         let outside = verdict.unreadable(&policy);
@@ -271,7 +274,13 @@ impl Pipeline {
 
     /// Compares, and where a group's grant, a resource that may not exist, the app's own references or the end of a grant
     /// could decide, asks about them and compares again.
-    async fn evaluate(&self, policy: &Policy, mut observed: Observed, verdict: &Verdict) -> (Observed, Evaluation) {
+    async fn evaluate(
+        &self,
+        policy: &Policy,
+        mut observed: Observed,
+        verdict: &Verdict,
+        intent: Intent,
+    ) -> (Observed, Evaluation) {
         let mut evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
         if !evaluation.ask_groups.is_empty() {
             observe::ask_groups(&self.azure, &self.surveys, &mut observed, &evaluation.ask_groups).await;
@@ -285,6 +294,12 @@ impl Pipeline {
         }
         if evaluation.ask_references {
             observe::ask_references(&self.azure, self.clock, policy, &mut observed).await;
+            evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
+        }
+        // Whoever asks why is told what telemetry says, also where the configuration is in order.
+        let is_wanted = intent == Intent::Explain && policy.evidence.is_some();
+        if evaluation.ask_evidence || is_wanted {
+            observe::ask_evidence(&self.azure, &self.surveys, policy, &mut observed).await;
             evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
         }
         // Advice, so only where nothing graver is to be told.

@@ -11,6 +11,9 @@ mod rival;
 
 pub use boundary::{Authority, Boundary, Refusal, Verdict, leads_to_more_rights};
 pub use claim::{Claim, Claims};
-pub use declared::{Identity, Origin, Policy, Requirement, RoleName, Unchecked, VaultRequirement, Wanted, subject_of};
+pub use declared::{
+    Connection, EvidenceSource, Identity, Origin, Policy, Requirement, RoleName, Unchecked, VaultRequirement, Wanted,
+    subject_of,
+};
 pub use parse::{PolicyError, Violation};
 pub use rival::acts_instead;

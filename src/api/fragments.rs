@@ -18,9 +18,21 @@ pub(super) fn name(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// The name of a deployment slot, or nothing.
+pub(super) fn slot(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string", "default": "", "maxLength": 59, "pattern": "^([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)?$",
+    })
+}
+
 /// Such a name, or nothing.
 pub(super) fn optional_name(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "maxLength": 63, "pattern": "^([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$" })
+}
+
+/// The beginning of names of app settings, or nothing.
+pub(super) fn connection(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "maxLength": 128, "pattern": "^[A-Za-z0-9_.:-]*$" })
 }
 
 /// A type of binding that the catalog knows.
@@ -95,6 +107,11 @@ pub(super) fn entity(_: &mut SchemaGenerator) -> Schema {
 /// A duration of whole seconds, minutes and hours, such as `10m` or `1h30m`.
 pub(super) fn interval(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "maxLength": 16, "pattern": "^([0-9]+h)?([0-9]+m)?([0-9]+s)?$", "default": "10m" })
+}
+
+/// Such a duration to look back.
+pub(super) fn window(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "maxLength": 16, "pattern": "^([0-9]+h)?([0-9]+m)?([0-9]+s)?$", "default": "2h" })
 }
 
 /// Labels to match, bounded.

@@ -150,6 +150,11 @@ pub struct Binding {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(schema_with = "fragments::optional_name")]
     pub identity: String,
+    /// The name of its connection, as in `function.json`: what the app settings begin with that say where the resource is.
+    /// Empty means what the type takes when nothing is said. Compared where `settings` is `Inspect`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(schema_with = "fragments::connection")]
+    pub connection: String,
     /// Where a Cosmos DB trigger keeps its leases. Without it, in the container `leases` of the same database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leases: Option<Leases>,

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    FunctionIdentityPolicyStatus, fragments,
+    Evidence, FunctionIdentityPolicyStatus, fragments,
     needs::{Binding, DeclaredGrant, Platform, RoleSet, VaultExpectation},
 };
 
@@ -128,6 +128,24 @@ pub struct FunctionIdentityPolicySpec {
     #[schemars(default = "RoleSet::least")]
     pub role_set: RoleSet,
 
+    /// Whether the app's settings may be read: `Never`, or `Inspect` to compare those that say by which identity each
+    /// connection reaches what. All other values are dropped unread; settings are never written. The operator needs
+    /// `Microsoft.Web/sites/config/list/action` on the app, which shows it every value.
+    #[serde(default = "Settings::safe")]
+    #[schemars(default = "Settings::safe")]
+    pub settings: Settings,
+
+    /// Where the app's telemetry is. It is asked while something is wrong with the app, and says what the configuration
+    /// cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
+
+    /// Whether the firewalls of what the app uses are compared with the network that it calls from: `Check`, or `Ignore`
+    /// where something else decides it, such as a perimeter in transition mode.
+    #[serde(default = "NetworkCheck::on")]
+    #[schemars(default = "NetworkCheck::on")]
+    pub network: NetworkCheck,
+
     /// What `Enforce` may change. Nothing, unless allowed here.
     #[serde(default = "Remediation::nothing")]
     #[schemars(default = "Remediation::nothing")]
@@ -196,6 +214,36 @@ impl Criticality {
     }
 }
 
+/// Whether the app's settings may be read.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settings {
+    /// They are left alone.
+    Never,
+    /// Those that make a connection are compared with what is declared.
+    Inspect,
+}
+
+impl Settings {
+    fn safe() -> Self {
+        Self::Never
+    }
+}
+
+/// Whether firewalls are compared.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NetworkCheck {
+    /// They are.
+    Check,
+    /// They are not read.
+    Ignore,
+}
+
+impl NetworkCheck {
+    fn on() -> Self {
+        Self::Check
+    }
+}
+
 /// What becomes of grants that nothing declares any more.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prune {
@@ -249,6 +297,10 @@ pub struct Target {
     /// A name in `resources`; its value is a `Microsoft.Web/sites` id.
     #[schemars(schema_with = "fragments::name")]
     pub resource: String,
+    /// The deployment slot; empty for the app itself. A slot has identities of its own, and a swap does not move them.
+    #[serde(default)]
+    #[schemars(schema_with = "fragments::slot")]
+    pub slot: String,
 }
 
 /// The managed identities of the app.

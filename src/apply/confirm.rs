@@ -12,20 +12,20 @@ use crate::{
 /// The identity block must be what the planned one was built on: written over another, it could detach something.
 pub(super) async fn identity(azure: &Azure, change: &IdentityChange) -> Result<Option<Outcome>, Failure> {
     let Some(site) = azure.site(&change.target).await? else {
-        return Ok(Some(Outcome::Moved(format!("{} is gone", change.target.name()))));
+        return Ok(Some(Outcome::Moved(format!("{} is gone", change.target.app_name()))));
     };
     let enabled = site.system.is_enabled() || !change.enable_system;
     if enabled && change.attach.iter().all(|id| site.attached.contains_key(id)) {
         return Ok(Some(Outcome::AlreadyDone));
     }
     let unchanged = site.system == change.system_before && site.attached.keys().eq(&change.attached_before);
-    Ok((!unchanged).then(|| Outcome::Moved(format!("the identities of {} have changed", change.target.name()))))
+    Ok((!unchanged).then(|| Outcome::Moved(format!("the identities of {} have changed", change.target.app_name()))))
 }
 
 /// The app must still hold the old principal, the identity must still have the new one, and nothing else of the block
 /// may have changed.
 pub(super) async fn reattach(azure: &Azure, change: &Reattach) -> Result<Option<Outcome>, Failure> {
-    let moved = |what: &str| Ok(Some(Outcome::Moved(format!("{what} of {} has changed", change.target.name()))));
+    let moved = |what: &str| Ok(Some(Outcome::Moved(format!("{what} of {} has changed", change.target.app_name()))));
     let Some(site) = azure.site(&change.target).await? else { return moved("the existence") };
     let held = site.attached.get(&change.identity).and_then(|attachment| attachment.principal);
     if held == Some(change.current) {

@@ -1,19 +1,24 @@
-//! The one way to Resource Manager: origin check, bounded time and size, errors as [`Failure`].
+//! The one way to Resource Manager, and to the service that answers queries of logs: origin check, bounded time and size,
+//! errors as [`Failure`].
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use azure_core::http::{
-    ClientOptions, Context, Method, Pipeline, PipelineStreamOptions, Request, RetryOptions, Url, headers::HeaderName,
+use azure_core::{
+    credentials::TokenCredential,
+    http::{
+        ClientOptions, Context, Method, Pipeline, PipelineStreamOptions, Request, RetryOptions, Transport, Url,
+        headers::HeaderName,
+    },
 };
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
 use serde_json::Value;
 
 use super::{
-    AzureConfig, Limits,
+    Limits,
     budget::Urgency,
     counted::Counting,
     envelope,
@@ -22,6 +27,7 @@ use super::{
     turns::{Counted, NotYet, Operation, Turn, Turns},
 };
 use crate::{
+    catalog::clouds::Allowances,
     metrics::{Metrics, operation},
     model::{Failure, FailureClass},
 };
@@ -50,6 +56,7 @@ impl Answer {
 pub(super) struct Arm {
     pipeline: Pipeline,
     endpoint: Url,
+    prefer: Option<String>,
     limits: Limits,
     metrics: Metrics,
     turns: Arc<Turns>,
@@ -58,13 +65,33 @@ pub(super) struct Arm {
     held: Option<Arc<Mutex<Vec<Turn>>>>,
 }
 
+/// A service that is spoken to, and as whom.
+pub(super) struct Service {
+    /// What it is called in messages.
+    pub(super) name: &'static str,
+    /// Where it answers.
+    pub(super) endpoint: String,
+    /// The scope of its tokens.
+    pub(super) scope: String,
+    /// Where they come from.
+    pub(super) credential: Arc<dyn TokenCredential>,
+    /// Another transport; none means HTTPS by reqwest.
+    pub(super) transport: Option<Transport>,
+    /// Times and sizes.
+    pub(super) limits: Limits,
+    /// What it lets one identity ask.
+    pub(super) allowances: Allowances,
+    /// Whether it is told when nobody waits any more.
+    pub(super) is_told_to_stop: bool,
+}
+
 impl Arm {
-    pub(super) fn new(config: AzureConfig, metrics: Metrics) -> Result<Self, Failure> {
-        let AzureConfig { cloud, arm_endpoint, credential, transport, limits } = config;
-        let text = arm_endpoint.as_deref().unwrap_or(cloud.arm_endpoint);
+    pub(super) fn new(service: Service, metrics: Metrics) -> Result<Self, Failure> {
+        let Service { name, endpoint: text, scope, credential, transport, limits, allowances, is_told_to_stop } =
+            service;
         let invalid = |problem: String| Failure::new(FailureClass::Rejected, "InvalidEndpoint", problem);
         let endpoint: Url =
-            text.parse().map_err(|error| invalid(format!("`{text}` is not a URL for Resource Manager: {error}")))?;
+            text.parse().map_err(|error| invalid(format!("`{text}` is not a URL for {name}: {error}")))?;
         // A token over plain HTTP may only go to this machine, where the simulator is.
         let is_local = matches!(endpoint.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
         if !(endpoint.scheme() == "https" || endpoint.scheme() == "http" && is_local) {
@@ -74,7 +101,7 @@ impl Arm {
         let options = ClientOptions { transport, retry: RetryOptions::none(), ..ClientOptions::default() };
         let retry =
             ReadRetry { retries: limits.read_retries, longest_wait: limits.longest_wait, metrics: metrics.clone() };
-        let bearer = Bearer { credential, scope: cloud.arm_scope.to_owned() };
+        let bearer = Bearer { credential, scope };
         let counting = Counting { metrics: metrics.clone() };
         let pipeline = Pipeline::new(
             option_env!("CARGO_PKG_NAME"),
@@ -84,8 +111,10 @@ impl Arm {
             vec![Arc::new(bearer), Arc::new(counting)],
             None,
         );
-        let turns = Arc::new(Turns::new(cloud.allowances, limits.longest_wait));
-        Ok(Self { pipeline, endpoint, limits, metrics, turns, urgency: Urgency::Looking, held: None })
+        let turns = Arc::new(Turns::new(allowances, limits.longest_wait));
+        // A preference of RFC 7240, in seconds.
+        let prefer = is_told_to_stop.then(|| format!("wait={}", limits.write_timeout.as_secs()));
+        Ok(Self { pipeline, endpoint, prefer, limits, metrics, turns, urgency: Urgency::Looking, held: None })
     }
 
     pub(super) fn metrics(&self) -> &Metrics {
@@ -202,6 +231,9 @@ impl Arm {
     ) -> Result<Answer, Failure> {
         let mut request = Request::new(url, method);
         request.insert_header("accept", "application/json");
+        if let Some(prefer) = &self.prefer {
+            request.insert_header("prefer", prefer.clone());
+        }
         if let Some(body) = body {
             request.insert_header("content-type", "application/json");
             request.set_body(body);

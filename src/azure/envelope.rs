@@ -89,7 +89,18 @@ fn code_and_message(body: &[u8]) -> (Option<String>, Option<String>) {
         Some(Value::Number(number)) => Some(number.to_string()),
         _ => None,
     };
-    (text("code"), text("message"))
+    // A query that is refused says what is wrong with it in the innermost error only.
+    let mut innermost = None;
+    let mut next = member(&inner, "innererror");
+    while let Some(Value::Object(error)) = next {
+        innermost = member(&error, "message").and_then(|message| message.as_str().map(str::to_owned)).or(innermost);
+        next = member(&error, "innererror");
+    }
+    let message = match (text("message"), innermost) {
+        (Some(outer), Some(inner)) => Some(format!("{}: {inner}", outer.trim_end_matches('.'))),
+        (outer, inner) => outer.or(inner),
+    };
+    (text("code"), message)
 }
 
 fn classify(status: u16, code: &str, has_retry_after: bool) -> FailureClass {
@@ -126,6 +137,7 @@ fn hint(code: &str) -> Option<&'static str> {
         "ScopeLocked" => Some("a lock on the scope forbids the change: remove it or make the change by hand"),
         "RequestDisallowedByPolicy" => Some("an Azure Policy assignment forbids the change"),
         "DenyAssignmentAuthorizationFailed" => Some("a deny assignment forbids it, whatever roles the operator has"),
+        "InsufficientAccessError" => Some("grant the operator `Log Analytics Reader` on the workspace"),
         "RoleAssignmentLimitExceeded" => Some("the subscription has no room for more role assignments"),
         _ => None,
     }
@@ -175,6 +187,16 @@ mod tests {
         let failure = failure(403, body);
         assert_eq!((failure.class, failure.code.as_str()), (FailureClass::Denied, "AuthorizationFailed"));
         assert!(failure.hint.is_some());
+    }
+
+    #[test]
+    fn a_refused_query_says_what_is_wrong_with_it() {
+        let body = r#"{"error":{"message":"The request had some invalid properties","code":"BadArgumentError",
+            "innererror":{"code":"SemanticError","message":"A semantic error occurred.","innererror":{"code":"SEM0100",
+            "message":"'where' operator: Failed to resolve table or column expression named 'FunctionAppLogs'"}}}}"#;
+        let text = "GET /x was answered 400 BadArgumentError: The request had some invalid properties: 'where' operator: \
+                    Failed to resolve table or column expression named 'FunctionAppLogs'";
+        assert_eq!(failure(400, body).text, text);
     }
 
     #[test]

@@ -7,17 +7,21 @@ use bytes::Bytes;
 
 use super::{Azure, wire};
 use crate::{
-    model::{Failure, Scope, Site, UserIdentity, Vault, VaultReference},
+    model::{AppSettings, Failure, Scope, Site, UserIdentity, Vault, VaultReference},
     plan::{self, Request},
 };
 
 /// The api-versions of what is read. `docs/adr/0003` says how they were chosen.
-const SITES: &str = "2024-11-01";
+pub(super) const SITES: &str = "2024-11-01";
 const IDENTITIES: &str = "2024-11-30";
 /// Versions before this one retire on 2027-02-27.
 const VAULTS: &str = "2026-02-01";
 /// Of lists of resources of any type.
 const RESOURCES: &str = "2025-04-01";
+
+/// `Reader` does not have it.
+const SETTINGS_HINT: &str =
+    "give the operator a role with `Microsoft.Web/sites/config/list/action` on the app, or set `settings: Never`";
 
 impl Azure {
     /// Every app of a subscription.
@@ -65,6 +69,16 @@ impl Azure {
         let path = format!("{site}/config/configreferences/appsettings");
         let entries = self.arm.list(&path, SITES).await?;
         entries.iter().filter_map(|entry| wire::vault_reference(entry).transpose()).collect()
+    }
+
+    /// The settings of an app, without the values that are none of ours. The list is a POST, because values can be secrets;
+    /// so it is not tried again by itself, and counts among the writes that Azure allows.
+    pub async fn app_settings(&self, site: &Scope) -> Result<AppSettings, Failure> {
+        let url = self.arm.url(&format!("{site}/config/appsettings/list"), SITES);
+        let answer = self.arm.execute(Method::Post, url, None).await.map_err(|failure| {
+            if failure.code == "AuthorizationFailed" { failure.with_hint(SETTINGS_HINT) } else { failure }
+        })?;
+        wire::settings(&answer.json("POST settings")?)
     }
 
     /// Every user-assigned identity of a subscription.

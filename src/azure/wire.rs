@@ -1,6 +1,7 @@
 //! Azure's documents, decoded tolerantly: unknown members are ignored, absent and null are the same, and one odd entry
 //! does not spoil a list. What an entry lacks can only make us see less access, never more.
 
+mod settings;
 mod vault;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -9,11 +10,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 
+pub(super) use settings::settings;
 pub(super) use vault::vault;
 
 use crate::model::{
     Attachment, Condition, Denied, DenyAssignment, Failure, FailureClass, Grant, Mark, PermissionSet, PrincipalId,
-    PrincipalKind, Role, RoleId, Scope, Site, SystemAssigned, UserIdentity, VaultReference,
+    PrincipalKind, Role, RoleId, Scope, Site, SystemAssigned, UserIdentity, VaultReference, network::Outbound,
 };
 
 /// A document, or the failure that says what could not be understood.
@@ -26,19 +28,21 @@ pub(super) fn decode<T: DeserializeOwned>(document: &Value, what: &str) -> Resul
 }
 
 /// `null` is the member's default.
-fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+pub(super) fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// An ARM resource: its id and the part of it that is read.
 #[derive(Deserialize)]
-struct Resource<P: Default> {
-    id: String,
+pub(super) struct Resource<P: Default> {
+    pub(super) id: String,
     #[serde(default)]
     identity: Option<IdentityBlock>,
     // Not `nullable`: a bound on P that serde would have to guess.
     #[serde(default = "P::default")]
-    properties: P,
+    pub(super) properties: P,
 }
 
 #[derive(Default, Deserialize)]
@@ -57,14 +61,40 @@ struct IdentityBlock {
 struct SiteProperties {
     #[serde(default)]
     key_vault_reference_identity: Option<String>,
+    #[serde(default)]
+    virtual_network_subnet_id: Option<String>,
+    #[serde(default)]
+    hosting_environment_profile: Option<Value>,
+    #[serde(default)]
+    managed_environment_id: Option<String>,
+    #[serde(default)]
+    site_config: Option<Value>,
+}
+
+/// What the answer shows of the network that an app calls from.
+fn outbound(properties: &SiteProperties) -> Outbound {
+    let is_there = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
+    let named = properties.site_config.as_ref().and_then(|config| config.get("vnetName")).and_then(Value::as_str);
+    match &properties.virtual_network_subnet_id {
+        Some(id) if !id.is_empty() => Outbound::Subnet(Scope::lenient(id)),
+        _ if properties.hosting_environment_profile.is_some()
+            || is_there(&properties.managed_environment_id)
+            || named.is_some_and(|name| !name.is_empty()) =>
+        {
+            Outbound::Elsewhere
+        }
+        _ => Outbound::Shared,
+    }
 }
 
 pub(super) fn site(document: &Value) -> Result<Site, Failure> {
     let Resource::<SiteProperties> { id, identity, properties } = decode(document, "the app")?;
     let block = identity.unwrap_or_default();
     let attached = block.user_assigned_identities.iter().map(|(id, value)| {
-        let principal = value.get("principalId").and_then(Value::as_str).and_then(|text| text.parse().ok());
-        (Scope::lenient(id), Attachment { principal })
+        let text = |member: &str| value.get(member).and_then(Value::as_str);
+        let principal = text("principalId").and_then(|text| text.parse().ok());
+        let client = text("clientId").and_then(|text| text.parse().ok());
+        (Scope::lenient(id), Attachment { principal, client })
     });
     Ok(Site {
         id: Scope::lenient(&id),
@@ -78,6 +108,7 @@ pub(super) fn site(document: &Value) -> Result<Site, Failure> {
             None => SystemAssigned::Off,
         },
         attached: attached.collect(),
+        outbound: outbound(&properties),
         // `SystemAssigned`, empty and null all mean the system-assigned one.
         reference_identity: properties
             .key_vault_reference_identity
@@ -132,12 +163,15 @@ pub(super) fn vault_reference(document: &Value) -> Result<Option<VaultReference>
 struct UserIdentityProperties {
     #[serde(default)]
     principal_id: Option<String>,
+    #[serde(default)]
+    client_id: Option<String>,
 }
 
 pub(super) fn user_identity(document: &Value) -> Result<UserIdentity, Failure> {
     let Resource::<UserIdentityProperties> { id, properties, .. } = decode(document, "the identity")?;
     let principal = properties.principal_id.and_then(|text| text.parse().ok());
-    Ok(UserIdentity { id: Scope::lenient(&id), principal })
+    let client = properties.client_id.and_then(|text| text.parse().ok());
+    Ok(UserIdentity { id: Scope::lenient(&id), principal, client })
 }
 
 #[derive(Deserialize)]

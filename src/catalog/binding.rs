@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use serde::Deserialize;
 
 use super::{cosmos_role, storage};
+use crate::model::settings::Member;
 use crate::model::spelling::{did_you_mean, with_article};
 
 /// One row.
@@ -172,6 +173,21 @@ pub struct ColumnEntry {
     pub need: Option<Need>,
 }
 
+/// Where it is written how a connection is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Form {
+    /// In several app settings, each for one member.
+    #[default]
+    Settings,
+    /// In the setting by which Application Insights is told to take a token.
+    Telemetry,
+    /// In the value of one setting, which may hold a secret and is not read.
+    Value,
+    /// In a property of the app.
+    Site,
+}
+
 /// How a connection is made identity-based.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -180,6 +196,15 @@ pub struct Connection {
     pub property: String,
     /// The name where that says nothing.
     pub default: Option<String>,
+    /// Where it is written.
+    #[serde(default)]
+    pub form: Form,
+    /// Sets of members that say where the resource is. One set suffices; of several that are there the first counts.
+    #[serde(default)]
+    pub addresses: Vec<Vec<Member>>,
+    /// The extension takes no `managedIdentityResourceId`.
+    #[serde(default)]
+    pub no_resource_id: bool,
     /// App settings, with `<CONNECTION>` for the name.
     pub settings: Vec<String>,
     /// The first version of the extension that can.

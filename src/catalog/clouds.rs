@@ -11,6 +11,8 @@ pub struct Cloud {
     pub arm_endpoint: &'static str,
     /// The scope of a token for Resource Manager.
     pub arm_scope: &'static str,
+    /// Where the logs of workspaces are queried. A token's scope is this, with `/.default`.
+    pub logs_endpoint: &'static str,
     /// Where tokens come from.
     pub authority_host: &'static str,
     /// What Resource Manager lets one identity ask of one subscription.
@@ -45,6 +47,10 @@ const PUBLIC: Allowances = Allowances {
     deletes: Allowance { size: 200, per_hour: 10 * 3600 },
 };
 
+/// Queries of logs, of one identity: 200 in 30 seconds. Source: `MicrosoftDocs/azure-monitor-docs`,
+/// `articles/azure-monitor/service-limits.md`, "Query API".
+pub const QUERIES: Allowance = Allowance { size: 200, per_hour: 24_000 };
+
 /// Windows of an hour (the same page, for the other clouds).
 const HOURLY: Allowances = Allowances {
     reads: Allowance { size: 12_000, per_hour: 12_000 },
@@ -58,6 +64,7 @@ pub const CLOUDS: [Cloud; 3] = [
         name: "AzureCloud",
         arm_endpoint: "https://management.azure.com",
         arm_scope: "https://management.azure.com/.default",
+        logs_endpoint: "https://api.loganalytics.io",
         authority_host: "https://login.microsoftonline.com",
         allowances: PUBLIC,
     },
@@ -66,6 +73,7 @@ pub const CLOUDS: [Cloud; 3] = [
         arm_endpoint: "https://management.usgovcloudapi.net",
         // The audience ends in a slash, which a v2 scope must keep.
         arm_scope: "https://management.core.usgovcloudapi.net//.default",
+        logs_endpoint: "https://api.loganalytics.us",
         authority_host: "https://login.microsoftonline.us",
         allowances: HOURLY,
     },
@@ -73,6 +81,7 @@ pub const CLOUDS: [Cloud; 3] = [
         name: "AzureChinaCloud",
         arm_endpoint: "https://management.chinacloudapi.cn",
         arm_scope: "https://management.core.chinacloudapi.cn//.default",
+        logs_endpoint: "https://api.loganalytics.azure.cn",
         authority_host: "https://login.chinacloudapi.cn",
         allowances: HOURLY,
     },
@@ -89,7 +98,9 @@ mod tests {
                 assert!(cloud.name != other.name && cloud.arm_endpoint != other.arm_endpoint);
                 assert!(cloud.arm_scope != other.arm_scope && cloud.authority_host != other.authority_host);
             }
-            for address in [cloud.arm_endpoint, cloud.authority_host] {
+            let logs = crate::catalog::services::of_type("Microsoft.OperationalInsights/workspaces").unwrap();
+            assert_eq!(logs.audience.get(cloud.name).map(String::as_str), Some(cloud.logs_endpoint));
+            for address in [cloud.arm_endpoint, cloud.logs_endpoint, cloud.authority_host] {
                 assert!(address.starts_with("https://") && !address.ends_with('/'), "{address}: a path is appended");
             }
             assert!(cloud.arm_scope.ends_with("/.default"), "{}", cloud.arm_scope);

@@ -14,6 +14,8 @@ pub struct Service {
     pub name: String,
     /// The types of its resources, each with the api-version by which one is read.
     pub resources: BTreeMap<String, String>,
+    /// What a subnet's endpoint for it is called; none when its firewall is not compared.
+    pub endpoint: Option<String>,
     /// The audience of its tokens, by cloud. Without a slash at the end; a client may add one.
     pub audience: BTreeMap<String, String>,
     /// What its host names end in, by cloud.

@@ -58,6 +58,9 @@ pub(super) struct AzureArguments {
     /// Another Resource Manager endpoint, such as a simulator's. Plain HTTP only to this machine.
     #[arg(long, value_name = "URL", env = "ROLECALL_ARM_ENDPOINT")]
     pub(super) arm_endpoint: Option<String>,
+    /// Another endpoint for queries of logs. Without it, the one of Resource Manager if that is another, or the cloud's.
+    #[arg(long, value_name = "URL", env = "ROLECALL_LOGS_ENDPOINT")]
+    pub(super) logs_endpoint: Option<String>,
     /// Another authority for tokens. Without it, that of `AZURE_AUTHORITY_HOST`, or the cloud's.
     #[arg(long, value_name = "URL", env = "ROLECALL_AUTHORITY_HOST")]
     pub(super) authority_host: Option<String>,

@@ -22,6 +22,7 @@ pub(super) fn azure(arguments: &AzureArguments, metrics: Metrics) -> Result<Azur
     let config = AzureConfig {
         cloud,
         arm_endpoint: arguments.arm_endpoint.clone(),
+        logs_endpoint: arguments.logs_endpoint.clone(),
         credential,
         transport: None,
         limits: Limits::default(),

@@ -42,6 +42,6 @@ pub(super) async fn explain(verb: ExplainArguments) -> Result<ExitCode, CliError
 fn is_about(policy: &FunctionIdentityPolicy, app: &str) -> bool {
     Policy::parse(policy).is_ok_and(|policy| {
         let id = policy.target.as_str();
-        id.eq_ignore_ascii_case(app.trim_end_matches('/')) || policy.target.name().eq_ignore_ascii_case(app)
+        id.eq_ignore_ascii_case(app.trim_end_matches('/')) || policy.target.app_name().eq_ignore_ascii_case(app)
     })
 }

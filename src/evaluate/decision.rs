@@ -1,7 +1,10 @@
 //! The playbook's flow, walked in its order: earlier links of the chain dominate later ones.
 
-use super::{Access, Effect, Evaluated, Finding};
-use crate::{api::SystemIdentity, policy::Policy};
+use super::{Access, Effect, Evaluated, Finding, Reach, Reached};
+use crate::{
+    api::{Settings, SystemIdentity},
+    policy::Policy,
+};
 
 /// One of the playbook's six explanations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -57,6 +60,10 @@ pub enum Question {
     Propagated,
     /// Do the vaults decide by the declared model?
     VaultModeAligned,
+    /// Do the app's settings name the places of the declared resources, and so the right audience?
+    AudienceRight,
+    /// Do the firewalls of what it calls let it in, and is all of that there?
+    ServiceReachable,
 }
 
 /// An answer of the flow.
@@ -94,7 +101,7 @@ pub struct Decision {
 }
 
 impl Decision {
-    pub(super) fn of(policy: &Policy, findings: &[Finding], requirements: &[Evaluated]) -> Self {
+    pub(super) fn of(policy: &Policy, findings: &[Finding], requirements: &[Evaluated], reached: &[Reached]) -> Self {
         let unreadable =
             |prefix: &str| findings.iter().any(|finding| finding.is_unreadable(|one| one.starts_with(prefix)));
         let gone = findings.iter().any(|finding| matches!(finding, Finding::TargetNotFound { .. }));
@@ -123,22 +130,34 @@ impl Decision {
 
         let no_identity_known = !target_known || unreadable("identities/");
         let uses_identities = policy.system != SystemIdentity::Optional || !policy.user.is_empty();
-        let h1 = verdict(confirmed(Hypothesis::H1), no_identity_known, uses_identities);
+        let undecided_identity = findings
+            .iter()
+            .any(|finding| finding.hypothesis() == Some(Hypothesis::H1) && finding.effect() == Effect::Unknown);
+        let unseen = no_identity_known || undecided_identity || unreadable("settings");
+        let h1 = verdict(confirmed(Hypothesis::H1), unseen, uses_identities);
         let wrong = |about: fn(&Finding) -> bool| findings.iter().any(about);
         let enabled = verdict(wrong(is_about_being), no_identity_known, uses_identities);
-        let attached = verdict(wrong(is_about_attachment), no_identity_known, uses_identities);
+        let attached = verdict(wrong(is_about_attachment), unseen, uses_identities);
         let h2 = verdict(confirmed(Hypothesis::H2), undecided || !target_known, !requirements.is_empty());
         let h3 = verdict(confirmed(Hypothesis::H3), undecided || !target_known, !requirements.is_empty());
         let h4 = verdict(confirmed(Hypothesis::H4), uncompared || unreadable("vaults/"), !policy.vaults.is_empty());
-        // Of H6 only what grants and resources themselves show is looked at so far: it can be confirmed, not refuted.
-        let h6 = if confirmed(Hypothesis::H6) { Verdict::Confirmed } else { Verdict::NotExamined };
+        let undecided_address = findings
+            .iter()
+            .any(|finding| finding.hypothesis() == Some(Hypothesis::H5) && finding.effect() == Effect::Unknown);
+        let unread = undecided_address || unreadable("settings") || !target_known;
+        let inspected = policy.settings == Settings::Inspect && !policy.connections.is_empty();
+        let h5 = verdict(confirmed(Hypothesis::H5), unread, inspected);
+        // Firewalls that are open, and things that are there, do not refute it: names, routes and time-outs are not seen.
+        let undecided_reach = reached.iter().any(|one| matches!(one.reach, Reach::Undecided(_)));
+        let reachable = verdict(confirmed(Hypothesis::H6), undecided_reach, !reached.is_empty());
+        let h6 = if reachable == Verdict::Refuted { Verdict::Open } else { reachable };
 
         let hypotheses = [
             (Hypothesis::H1, h1),
             (Hypothesis::H2, h2),
             (Hypothesis::H3, h3),
             (Hypothesis::H4, h4),
-            (Hypothesis::H5, Verdict::NotExamined),
+            (Hypothesis::H5, h5),
             (Hypothesis::H6, h6),
         ];
         let cause = hypotheses.iter().find(|(_, verdict)| *verdict == Verdict::Confirmed).map(|(which, _)| *which);
@@ -148,6 +167,8 @@ impl Decision {
             (Question::RolePresent, h2),
             (Question::Propagated, h3),
             (Question::VaultModeAligned, h4),
+            (Question::AudienceRight, h5),
+            (Question::ServiceReachable, reachable),
         ];
         Self {
             path: path.map(|(question, verdict)| Node { question, answer: answer(verdict) }).to_vec(),

@@ -1,15 +1,18 @@
 //! Why the decision is what it is: for each hypothesis what speaks for it and against it, and what is missing to tell.
 //! Made for people who ask; a pass does without it.
 
-mod evidence;
+mod facts;
 
-use super::{Access, Answer, Effect, Evaluation, Finding, Hypothesis, Question, Verdict};
+use super::{
+    Access, Answer, ConnectionProblem, Effect, Evaluation, Finding, Hypothesis, Question, SignalSeen, Verdict,
+};
 use crate::{
+    api::{NetworkCheck, Settings},
     model::{Failure, Observed, Reading},
     policy::Policy,
 };
 
-pub use evidence::Evidence;
+pub use facts::Fact;
 
 /// The decision with what it rests on.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,9 +58,11 @@ pub struct Case {
     /// What is thought of it.
     pub verdict: Verdict,
     /// What speaks for it.
-    pub confirming: Vec<Evidence>,
+    pub confirming: Vec<Fact>,
     /// What speaks against it.
-    pub disproving: Vec<Evidence>,
+    pub disproving: Vec<Fact>,
+    /// What the app's telemetry says for it and against it. It decides nothing by itself.
+    pub telemetry: Vec<SignalSeen>,
     /// What is missing to tell, or to be surer.
     pub needed: Vec<Needed>,
 }
@@ -73,10 +78,12 @@ pub enum Needed {
     Directory,
     /// Only the app's own telemetry shows it.
     Telemetry,
+    /// The policy keeps the app's settings from being read.
+    Settings,
     /// Nothing declared is about it.
     Declaration,
-    /// This version does not look at it.
-    Unexamined,
+    /// The policy keeps firewalls from being looked at.
+    Network,
 }
 
 /// Explains an evaluation by what it was made from.
@@ -89,16 +96,19 @@ pub fn explain(policy: &Policy, observed: &Observed, evaluation: &Evaluation) ->
         Case {
             hypothesis: one.hypothesis,
             verdict: one.verdict,
-            confirming: speaking.filter_map(|finding| evidence::of_finding(finding, policy, observed)).collect(),
-            disproving: evidence::against(one.hypothesis, policy, observed, evaluation),
-            needed: needed(one.hypothesis, one.verdict, evaluation),
+            confirming: speaking.filter_map(|finding| facts::of_finding(finding, policy, observed)).collect(),
+            disproving: facts::against(one.hypothesis, policy, observed, evaluation),
+            telemetry: evaluation.signals.iter().filter(|seen| seen.hypothesis == one.hypothesis).cloned().collect(),
+            needed: needed(one.hypothesis, one.verdict, policy, evaluation),
         }
     });
     Explanation { chain: chain(policy, observed, evaluation), cases: cases.collect() }
 }
 
-fn needed(hypothesis: Hypothesis, verdict: Verdict, evaluation: &Evaluation) -> Vec<Needed> {
+fn needed(hypothesis: Hypothesis, verdict: Verdict, policy: &Policy, evaluation: &Evaluation) -> Vec<Needed> {
     match verdict {
+        // Names, routes and addresses are seen by the app alone.
+        Verdict::Open if hypothesis == Hypothesis::H6 => vec![Needed::Telemetry],
         Verdict::Open => {
             let about = |finding: &Finding| finding.hypothesis().is_none_or(|it| it == hypothesis);
             let mut needed: Vec<_> =
@@ -109,7 +119,12 @@ fn needed(hypothesis: Hypothesis, verdict: Verdict, evaluation: &Evaluation) -> 
             }
             needed
         }
-        Verdict::NotExamined if matches!(hypothesis, Hypothesis::H5 | Hypothesis::H6) => vec![Needed::Unexamined],
+        Verdict::NotExamined if hypothesis == Hypothesis::H6 && policy.network == NetworkCheck::Ignore => {
+            vec![Needed::Network]
+        }
+        Verdict::NotExamined if hypothesis == Hypothesis::H5 && policy.settings == Settings::Never => {
+            vec![Needed::Settings]
+        }
         Verdict::NotExamined => vec![Needed::Declaration],
         Verdict::Confirmed | Verdict::Refuted => Vec::new(),
     }
@@ -121,6 +136,9 @@ fn missing(finding: &Finding) -> Option<Needed> {
         Finding::AccessUndecided { because, .. } | Finding::AccessPolicyUndecided { because, .. } => {
             Some(Needed::Undecided(because.clone()))
         }
+        Finding::Connection { problem: ConnectionProblem::Undecided { setting, .. }, .. } => Some(Needed::Undecided(
+            format!("the setting `{setting}` is a reference, and what it stands for is not read"),
+        )),
         Finding::RoleUnknown { role, .. } => Some(Needed::Undecided(format!("no role named `{role}` is known"))),
         _ => None,
     }

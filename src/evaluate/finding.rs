@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 pub use meaning::Effect;
 
-use super::{excess::Excess, unneeded::Kept};
+use super::{excess::Excess, network::Barrier, settings::ConnectionProblem, unneeded::Kept};
 use crate::{
     model::{Failure, Grant, PrincipalId, RoleId, Scope, Vault, VaultMode, VaultOperation},
     policy::{Identity, Origin, subject_of},
@@ -164,6 +164,24 @@ pub enum Finding {
         /// The resource.
         resource: Scope,
     },
+    /// The firewall of a resource certainly does not let the app in.
+    NetworkBlocked {
+        /// What uses it. Never empty.
+        origins: Vec<Origin>,
+        /// The resource.
+        resource: Scope,
+        /// Why.
+        by: Barrier,
+    },
+    /// A resource is there and serves nobody.
+    ResourceNotReady {
+        /// What uses it. Never empty.
+        origins: Vec<Origin>,
+        /// The resource.
+        resource: Scope,
+        /// Azure's word for its state.
+        state: String,
+    },
     /// A vault does not exist.
     VaultNotFound {
         /// The entry of `vaults`.
@@ -209,6 +227,15 @@ pub enum Finding {
         vault: Scope,
         /// What would have to be known.
         because: String,
+    },
+    /// The app's settings do not make a connection as declared.
+    Connection {
+        /// What uses it.
+        origins: Vec<Origin>,
+        /// Its name, as the host finds it.
+        connection: String,
+        /// What is wrong.
+        problem: ConnectionProblem,
     },
     /// The identity was written, and the host is the one from before.
     HostNotRecycled {
@@ -323,7 +350,10 @@ impl Finding {
             | Self::AccessUndecided { origins, .. }
             | Self::Propagating { origins, .. }
             | Self::GrantEnds { origins, .. }
-            | Self::ResourceNotFound { origins, .. } => origins,
+            | Self::Connection { origins, .. }
+            | Self::ResourceNotFound { origins, .. }
+            | Self::NetworkBlocked { origins, .. }
+            | Self::ResourceNotReady { origins, .. } => origins,
             Self::TargetNotFound { .. }
             | Self::Unreadable { .. }
             | Self::SystemIdentityDisabled

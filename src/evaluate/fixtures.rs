@@ -11,9 +11,10 @@ use super::{Evaluation, evaluate};
 use crate::{
     catalog,
     model::{
-        AccessEntry, Attachment, Condition, Denied, DenyAssignment, Failure, FailureClass, Grant, Grants, Observed,
-        PermissionSet, PrincipalId, PrincipalKind, Reading, Role, RoleId, Scope, Site, SubscriptionAccess,
+        AccessEntry, Attachment, ClientId, Condition, Denied, DenyAssignment, Failure, FailureClass, Grant, Grants,
+        Observed, PermissionSet, PrincipalId, PrincipalKind, Reading, Role, RoleId, Scope, Site, SubscriptionAccess,
         SystemAssigned, UserIdentity, Vault, VaultMode,
+        network::{NetworkSeen, Outbound},
     },
     policy::{Identity, Policy, Wanted},
 };
@@ -77,15 +78,20 @@ pub struct World {
 impl World {
     /// Every declared identity and vault is there as declared; nobody holds a role.
     pub fn without_grants(policy: &Policy) -> Self {
-        let attachment = |id: &Scope| (id.clone(), Attachment { principal: Some(identity_of(policy, id)) });
+        let attachment = |id: &Scope| {
+            let (principal, client) = (Some(identity_of(policy, id)), Some(client_of(policy, id)));
+            (id.clone(), Attachment { principal, client })
+        };
         let site = Site {
             id: policy.target.clone(),
             system: SystemAssigned::On(principal(SYSTEM)),
             attached: policy.user.iter().map(attachment).collect(),
             reference_identity: None,
+            outbound: Outbound::Shared,
         };
         let user = |id: &Scope| {
-            let identity = UserIdentity { id: id.clone(), principal: Some(identity_of(policy, id)) };
+            let (principal, client) = (Some(identity_of(policy, id)), Some(client_of(policy, id)));
+            let identity = UserIdentity { id: id.clone(), principal, client };
             (id.clone(), present(identity))
         };
         let vault = |required: &crate::policy::VaultRequirement| {
@@ -116,8 +122,12 @@ impl World {
             ends: BTreeMap::new(),
             host: None,
             references: None,
+            settings: None,
+            cloud: "AzureCloud",
             cosmos: BTreeMap::new(),
             resources: BTreeMap::new(),
+            evidence: None,
+            network: NetworkSeen::default(),
             identities: BTreeSet::new(),
             census: BTreeMap::new(),
         };
@@ -227,6 +237,12 @@ impl World {
 fn identity_of(policy: &Policy, id: &Scope) -> PrincipalId {
     let position = policy.user.iter().position(|known| known == id).unwrap_or_default();
     if position == 0 { principal(SHARED) } else { principal(&format!("5a5a5a5a-0000-4000-8000-{position:012}")) }
+}
+
+/// The client id that the fixture gives an identity, by position.
+pub fn client_of(policy: &Policy, id: &Scope) -> ClientId {
+    let position = policy.user.iter().position(|known| known == id).unwrap_or_default();
+    format!("c1c1c1c1-0000-4000-8000-{position:012}").parse().expect("a GUID")
 }
 
 pub fn principal_of(policy: &Policy, identity: &Identity) -> PrincipalId {

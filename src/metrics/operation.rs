@@ -1,7 +1,7 @@
-//! Requests to Resource Manager by what they do: the verb and the type, with every id taken out.
+//! Requests to Azure by what they do: the verb and the type, with every id taken out.
 
 /// Every operation that is sent. One that is missing here is counted as `other`.
-pub const OPERATIONS: [&str; 25] = [
+pub const OPERATIONS: [&str; 40] = [
     "GET Microsoft.Authorization/denyAssignments",
     "GET Microsoft.Authorization/permissions",
     "GET Microsoft.Authorization/roleAssignments",
@@ -13,19 +13,34 @@ pub const OPERATIONS: [&str; 25] = [
     "GET Microsoft.Authorization/roleDefinitions/{name}",
     "GET Microsoft.DocumentDB/databaseAccounts/{name}/sqlRoleAssignments",
     "GET Microsoft.DocumentDB/databaseAccounts/{name}/sqlRoleDefinitions",
+    "GET Microsoft.DocumentDB/databaseAccounts",
+    "GET Microsoft.DocumentDB/databaseAccounts/{name}",
+    "GET Microsoft.EventHub/namespaces",
+    "GET Microsoft.EventHub/namespaces/{name}",
+    "GET Microsoft.EventHub/namespaces/{name}/networkRuleSets/{name}",
     "GET Microsoft.KeyVault/vaults",
     "GET Microsoft.KeyVault/vaults/{name}",
     "PUT Microsoft.KeyVault/vaults/{name}/accessPolicies/{name}",
     "GET Microsoft.ManagedIdentity/userAssignedIdentities",
     "GET Microsoft.ManagedIdentity/userAssignedIdentities/{name}",
+    "GET Microsoft.Network/virtualNetworks/{name}/subnets/{name}",
+    "GET Microsoft.OperationalInsights/workspaces/{name}",
     "GET Microsoft.Resources/subscriptions/resources",
+    "GET Microsoft.ServiceBus/namespaces",
+    "GET Microsoft.ServiceBus/namespaces/{name}",
+    "GET Microsoft.ServiceBus/namespaces/{name}/networkRuleSets/{name}",
+    "GET Microsoft.Storage/storageAccounts",
+    "GET Microsoft.Storage/storageAccounts/{name}",
     "GET Microsoft.Web/sites",
     "GET Microsoft.Web/sites/{name}",
     "PATCH Microsoft.Web/sites/{name}",
     "POST Microsoft.Web/sites/{name}/restart",
+    "GET Microsoft.Web/sites/{name}/config/{name}",
+    "POST Microsoft.Web/sites/{name}/config/{name}/list",
     "GET Microsoft.Web/sites/{name}/host/{name}/properties/{name}",
     "GET Microsoft.Web/sites/{name}/config/{name}/appsettings",
     "POST Microsoft.Web/sites/{name}/config/{name}/appsettings/{name}",
+    "POST /v1/workspaces/{name}/query",
     "other",
 ];
 
@@ -42,6 +57,10 @@ pub fn operation(method: &str, path: &str) -> &'static str {
 fn template(method: &str, path: &str) -> Option<String> {
     if path.to_ascii_lowercase().starts_with("/subscriptions/") && path.split('/').count() == 4 {
         return Some(format!("{method} Microsoft.Resources/subscriptions/{}", path.rsplit('/').next()?));
+    }
+    // The one request that goes to no Resource Manager.
+    if let ["", "v1", "workspaces", _, action] = path.split('/').collect::<Vec<_>>()[..] {
+        return Some(format!("{method} /v1/workspaces/{{name}}/{action}"));
     }
     // The last one: an id below another resource, or a group called `providers`, has an earlier one.
     let at = path.to_ascii_lowercase().rfind("/providers/")? + "/providers/".len();
@@ -69,7 +88,9 @@ mod tests {
             ("GET", "/subscriptions/1/resources".to_owned(), "GET Microsoft.Resources/subscriptions/resources"),
             ("GET", "/subscriptions/1/resourceGroups".to_owned(), "other"),
             ("GET", site.clone(), "GET Microsoft.Web/sites/{name}"),
+            ("POST", "/v1/workspaces/05e7/query".to_owned(), "POST /v1/workspaces/{name}/query"),
             ("PATCH", site.to_ascii_uppercase(), "PATCH Microsoft.Web/sites/{name}"),
+            ("POST", format!("{site}/config/appsettings/list"), "POST Microsoft.Web/sites/{name}/config/{name}/list"),
             (
                 "PUT",
                 format!("{of_vault}/Microsoft.Authorization/roleAssignments/1"),

@@ -40,7 +40,7 @@ pub(super) const READY_REASONS: [&str; 30] = [
 ];
 
 /// The values of `code` of `rolecall_findings`; `truncated` for those that a status had no room for.
-pub(super) const FINDING_CODES: [&str; 30] = [
+pub(super) const FINDING_CODES: [&str; 38] = [
     "target-not-found",
     "unreadable",
     "system-identity-disabled",
@@ -56,11 +56,19 @@ pub(super) const FINDING_CODES: [&str; 30] = [
     "access-undecided",
     "propagating",
     "resource-not-found",
+    "network-blocked",
+    "resource-not-ready",
     "vault-not-found",
     "vault-mode-mismatch",
     "access-policy-missing",
     "access-policy-undecided",
     "host-not-recycled",
+    "connection-missing",
+    "connection-uses-secret",
+    "connection-wrong-identity",
+    "connection-identity-unsupported",
+    "connection-undecided",
+    "service-uri-mismatch",
     "references-denied",
     "grant-ends",
     "unneeded-grant",

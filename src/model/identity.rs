@@ -5,7 +5,7 @@ use std::{
     fmt,
 };
 
-use super::{PrincipalId, Scope};
+use super::{ClientId, PrincipalId, Scope, network::Outbound};
 
 /// A Function App and the identities on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Site {
     pub attached: BTreeMap<Scope, Attachment>,
     /// The user-assigned identity by which references to vaults are resolved; none means the system-assigned one.
     pub reference_identity: Option<Scope>,
+    /// From where it calls, as this answer shows it.
+    pub outbound: Outbound,
 }
 
 /// The system-assigned identity of a site.
@@ -54,6 +56,8 @@ impl SystemAssigned {
 pub struct Attachment {
     /// The principal as the site has it; none while Azure has not filled it in.
     pub principal: Option<PrincipalId>,
+    /// The client id as the site has it.
+    pub client: Option<ClientId>,
 }
 
 /// A user-assigned identity.
@@ -63,6 +67,8 @@ pub struct UserIdentity {
     pub id: Scope,
     /// Its principal; none while Azure has not filled it in.
     pub principal: Option<PrincipalId>,
+    /// Its client id, by which settings name it.
+    pub client: Option<ClientId>,
 }
 
 /// How a vault decides who may use it.

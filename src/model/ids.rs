@@ -40,6 +40,11 @@ guid! {
 }
 
 guid! {
+    /// The client id of a managed identity: what a setting names.
+    ClientId
+}
+
+guid! {
     /// The GUID of a role definition, the same in every subscription for built-in roles.
     RoleId
 }

@@ -8,8 +8,8 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    DenyAssignment, Ends, Failure, Grants, PrincipalId, Reading, Role, RoleId, Scope, Site, UserIdentity, Vault,
-    cosmos::CosmosAccess,
+    AppSettings, DenyAssignment, Ends, Failure, Grants, PrincipalId, Reading, Role, RoleId, Scope, Site, UserIdentity,
+    Vault, cosmos::CosmosAccess, evidence::Evidence, network::NetworkSeen,
 };
 
 /// What was seen of one policy's world.
@@ -36,10 +36,18 @@ pub struct Observed {
     pub host: Option<HostSeen>,
     /// The app's references to vaults, asked about after a grant on one of them took effect.
     pub references: Option<Reading<Vec<VaultReference>>>,
+    /// The app's settings, where the policy lets them be read.
+    pub settings: Option<Reading<Arc<AppSettings>>>,
+    /// The cloud, by name: each has its own host names.
+    pub cloud: &'static str,
     /// What decides access inside Cosmos DB accounts, by account.
     pub cosmos: BTreeMap<Scope, Reading<Arc<CosmosAccess>>>,
     /// Whether declared resources exist, where anybody asked: access that comes from above says nothing about it.
     pub resources: BTreeMap<Scope, Reading<()>>,
+    /// What telemetry tells, where anybody asked. Absent when the workspace does not exist.
+    pub evidence: Option<Reading<Arc<Evidence>>>,
+    /// The network between the app and what it uses, where anybody asked.
+    pub network: NetworkSeen,
     /// The principals of the identities that were seen: none of them is a group. Filled in where that could matter: for Cosmos DB and access policies.
     pub identities: BTreeSet<PrincipalId>,
     /// How much the shared lists held, by subscription id in lower case.

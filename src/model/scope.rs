@@ -170,6 +170,16 @@ impl Scope {
         self.text.rsplit('/').next().unwrap_or_default()
     }
 
+    /// An app's name as Azure gives it: a slot's has its app's before it, `func-orders/staging`.
+    #[must_use]
+    pub fn app_name(&self) -> String {
+        let mut last = self.text.rsplit('/');
+        match (last.next(), last.next(), last.next()) {
+            (Some(slot), Some(kind), Some(app)) if kind.eq_ignore_ascii_case("slots") => format!("{app}/{slot}"),
+            (name, ..) => name.unwrap_or_default().to_owned(),
+        }
+    }
+
     /// Whether a grant at this scope reaches `other`: the same scope or one below it.
     ///
     /// A management group's place in the tree cannot be read from its id. One is taken to reach `other` because
@@ -277,6 +287,11 @@ mod tests {
         assert!(slot.is_type("Microsoft.Web/sites/slots") && !slot.is_type("Microsoft.Web/sites"));
         assert_eq!(slot.name_of("microsoft.web/Sites"), Some("a"));
         assert_eq!(slot.name_of("Microsoft.Web/sites/slots"), Some("b"));
+        assert_eq!(slot.app_name(), "a/b");
+        assert_eq!(
+            Scope::parse("/subscriptions/1/resourceGroups/r/providers/Microsoft.Web/sites/a").unwrap().app_name(),
+            "a"
+        );
         assert_eq!(slot.name_of("Microsoft.Web/sites/slots/parts"), None);
         let half = Scope::parse("/subscriptions/1/resourceGroups/r/providers/Microsoft.Web/sites").unwrap();
         assert!(!half.is_type("Microsoft.Web/sites"), "an id without a name is not a resource");

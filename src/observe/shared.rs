@@ -70,6 +70,13 @@ impl<K: Ord + Clone, V: Clone> Readings<K, V> {
         value
     }
 
+    /// What was read of `key`, however long ago, and when that began.
+    pub(super) async fn known(&self, key: &K) -> Option<(Timestamp, V)> {
+        let slot = self.slots.lock().await.get(key).cloned()?;
+        let made = slot.lock().await;
+        made.as_ref().map(|made| (made.began, made.value.clone()))
+    }
+
     /// Makes the next look at `key` a new one.
     pub(super) async fn forget(&self, key: &K) {
         // Taken out first: whoever waits for another key must not wait for a reading of this one.

@@ -10,15 +10,16 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
-use super::{implausible, missing_witness, shared::Readings};
+use super::{evidence::EVIDENCE_KEEP, implausible, missing_witness, network::NetworkReadings, shared::Readings};
 use crate::{
     azure::Azure,
     catalog::services,
     clock::Clock,
     model::{
-        Census, Ends, Failure, FailureClass, PermissionSet, PrincipalId, Reading, Scope, Site, SubscriptionAccess,
-        UserIdentity, Vault, cosmos::CosmosAccess,
+        AppSettings, Census, Ends, Failure, FailureClass, PermissionSet, PrincipalId, Reading, Scope, Site,
+        SubscriptionAccess, UserIdentity, Vault, cosmos::CosmosAccess, evidence::Evidence,
     },
+    policy::EvidenceSource,
 };
 
 /// How long a write is remembered at least: surveys that could not be read are in use for minutes.
@@ -45,16 +46,20 @@ pub struct Survey {
 /// The surveys of all subscriptions, and the smaller readings that several policies share.
 #[derive(Debug)]
 pub struct Surveys {
-    clock: Clock,
+    pub(super) clock: Clock,
     max_age: SignedDuration,
     by_subscription: Readings<String, Arc<Survey>>,
     own_permissions: Readings<Scope, Result<Vec<PermissionSet>, Failure>>,
     groups: Readings<(String, PrincipalId), Reading<Vec<Scope>>>,
     cosmos: Readings<Scope, Reading<Arc<CosmosAccess>>>,
+    settings: Readings<Scope, Reading<Arc<AppSettings>>>,
     ends: Readings<String, Reading<Arc<Ends>>>,
     /// The resources of a type, by subscription and type.
     listed: Readings<(String, String), Reading<Arc<BTreeSet<Scope>>>>,
     exist: Readings<Scope, Reading<()>>,
+    /// By app and workspace.
+    pub(super) evidence: Readings<(Scope, EvidenceSource), Reading<Arc<Evidence>>>,
+    pub(super) network: NetworkReadings,
     /// Nothing read before this moment counts, per subscription, and there for everybody or for one app: our last write.
     not_before: Mutex<BTreeMap<(String, Option<Scope>), Timestamp>>,
 }
@@ -71,9 +76,12 @@ impl Surveys {
             own_permissions: Readings::new(clock, max_age),
             groups: Readings::new(clock, max_age),
             cosmos: Readings::new(clock, max_age),
+            settings: Readings::new(clock, max_age),
             ends: Readings::new(clock, ENDS_KEEP),
             listed: Readings::new(clock, max_age),
             exist: Readings::new(clock, max_age),
+            evidence: Readings::new(clock, EVIDENCE_KEEP),
+            network: NetworkReadings::new(clock),
             not_before: Mutex::default(),
         }
     }
@@ -133,6 +141,16 @@ impl Surveys {
         self.cosmos.get(account, survey, Reading::unreadable, read).await
     }
 
+    /// The settings of an app. As old as the survey at most: a second pass within seconds takes no second request, which
+    /// Azure would count as a write.
+    pub(super) async fn settings(&self, azure: &Azure, app: &Scope, survey: Timestamp) -> Reading<Arc<AppSettings>> {
+        let read = async || match azure.app_settings(app).await {
+            Ok(settings) => Reading::Present { value: Arc::new(settings), at: self.clock.now() },
+            Err(failure) => Reading::Unreadable(failure),
+        };
+        self.settings.get(app, survey, Reading::unreadable, read).await
+    }
+
     /// Whether a resource exists. Lists are shared by all that ask about a type; they leave out what we may not see, so
     /// that one which is not listed is looked at by itself.
     pub(super) async fn exists(&self, azure: &Azure, resource: &Scope, survey: Timestamp) -> Reading<()> {
@@ -174,11 +192,13 @@ impl Surveys {
         self.raise((subscription.to_owned(), None), moment).await;
     }
 
-    /// After a write that took something away: whatever was read of that subscription before now is out of date.
+    /// After a write that took something away, or when somebody asks for another look: whatever was read of that subscription
+    /// before now is out of date.
     pub async fn outdate(&self, subscription: &str) {
         self.outdate_before(subscription, self.clock.now()).await;
         // A survey read in the same instant as the write would pass for newer.
         self.by_subscription.forget(&subscription.to_owned()).await;
+        self.network.outdate(subscription);
     }
 
     /// After a write that only added something for one app: its next look needs a survey from after it. Others keep

@@ -2,7 +2,7 @@
 
 use super::{Leave, Live, Pipeline};
 use crate::{
-    api::{DeletionPolicy, FunctionIdentityPolicy, Mode},
+    api::{DeletionPolicy, FunctionIdentityPolicy, Mode, Settings},
     apply::Permit,
     evaluate::{self, Evaluation, Finding},
     model::{Failure, Observed, grant_name},
@@ -13,7 +13,7 @@ use crate::{
 impl Pipeline {
     /// Revokes what was granted for a policy that is being deleted. Never fails: what goes wrong is in the answer.
     pub async fn farewell(&self, object: &FunctionIdentityPolicy, leave: &(impl Leave + Sync)) -> Farewell {
-        let Ok(policy) = Policy::parse(object) else { return Farewell::Skipped("the policy is invalid") };
+        let Ok(mut policy) = Policy::parse(object) else { return Farewell::Skipped("the policy is invalid") };
         if policy.deletion != DeletionPolicy::Revoke {
             return Farewell::Skipped("its `deletionPolicy` is `Retain`");
         }
@@ -31,6 +31,8 @@ impl Pipeline {
             return Farewell::Skipped("the operator has no installation id");
         }
 
+        // Grants are all that this is about: nothing that may be a secret is read for it.
+        policy.settings = Settings::Never;
         let observed = self.observe(&policy).await;
         if let Some(failure) = observed.access.values().find_map(|access| access.unreadable()) {
             return waiting(Vec::new(), failure);

@@ -35,7 +35,7 @@ impl IdentityWrites {
         let target = written_block(&step.change)?;
         let written = self.of(target)?;
         let young = now.duration_since(written.at) < IDENTITY_SETTLES;
-        young.then(|| Outcome::Moved(format!("the identities of {} were written just now", target.name())))
+        young.then(|| Outcome::Moved(format!("the identities of {} were written just now", target.app_name())))
     }
 
     /// The last write, if this process made one and has not heard of a new host since.

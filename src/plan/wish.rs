@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     api::ChangeKind,
-    evaluate::{Access, Evaluation, Finding, Kept},
+    evaluate::{Access, ConnectionProblem, Evaluation, Finding, Kept},
     model::{Mark, Role, RoleId, Scope},
     policy::{Identity, Origin, Policy, subject_of},
 };
@@ -232,9 +232,15 @@ fn no_change_for(finding: &Finding, subject: String) -> Option<Held> {
         Finding::AccessDenied { .. } => "a deny assignment outweighs every grant",
         Finding::ResourceNotFound { .. } => "the resource does not exist",
         Finding::VaultNotFound { .. } => "the vault does not exist",
+        Finding::NetworkBlocked { .. } => "network rules and integrations are never written",
+        Finding::ResourceNotReady { .. } => "the resource serves nobody; what becomes of it is its owner's to say",
         Finding::VaultModeMismatch { .. } => "a vault's mode is shared by all who use it and is not switched",
         Finding::RoleUnknown { .. } => "no role of that name is known there",
         Finding::TargetNotFound { .. } => "the app does not exist",
+        Finding::Connection { problem: ConnectionProblem::Undecided { .. }, .. } => {
+            return Some(Held { kind: None, subject, reason: HoldReason::EvidenceIncomplete });
+        }
+        Finding::Connection { .. } => "app settings are never written",
         Finding::Unreadable { .. }
         | Finding::AccessUndecided { .. }
         | Finding::AccessPolicyUndecided { .. } => {

@@ -2,9 +2,15 @@
 
 use std::{collections::BTreeSet, fmt, time::Duration};
 
+use jiff::SignedDuration;
+
 use crate::{
-    api::{self, ChangeKind, Criticality, DeletionPolicy, Gate, Mode, Prune, SystemIdentity},
-    catalog::{Need, binding::Plane, vault::VaultPermission},
+    api::{self, ChangeKind, Criticality, DeletionPolicy, Gate, Mode, NetworkCheck, Prune, Settings, SystemIdentity},
+    catalog::{
+        Need,
+        binding::{self, Plane},
+        vault::VaultPermission,
+    },
     model::{RoleId, Scope, VaultMode, cosmos::account_of},
 };
 
@@ -41,10 +47,20 @@ pub struct Policy {
     pub unchecked: Vec<Unchecked>,
     /// Vaults, with the mode expected of each.
     pub vaults: Vec<VaultRequirement>,
+    /// Whether the app's settings may be read.
+    pub settings: Settings,
+    /// The connections that they must make, where they may be.
+    pub connections: Vec<Connection>,
+    /// What is declared and cannot be compared with settings, where they may be read.
+    pub uncompared: Vec<Unchecked>,
+    /// Where the app's telemetry is.
+    pub evidence: Option<EvidenceSource>,
     /// What may be changed.
     pub allow: BTreeSet<ChangeKind>,
     /// How many changes one pass may make.
     pub max_changes: usize,
+    /// Whether firewalls are compared.
+    pub network: NetworkCheck,
     /// What becomes of grants that nothing declares any more.
     pub prune: Prune,
     /// What becomes of them when the policy is deleted.
@@ -54,14 +70,19 @@ pub struct Policy {
 impl Policy {
     /// The subscriptions that an evaluation reads.
     pub fn subscriptions(&self) -> BTreeSet<&str> {
-        self.scopes().into_iter().filter_map(Scope::subscription).collect()
+        self.compared().filter_map(Scope::subscription).collect()
     }
 
     /// Every scope that an evaluation reads, for the boundary.
     pub fn scopes(&self) -> BTreeSet<&Scope> {
+        self.compared().chain(self.evidence.as_ref().map(|evidence| &evidence.workspace)).collect()
+    }
+
+    /// What is declared and compared. Nothing is to be known of the subscription of a workspace.
+    fn compared(&self) -> impl Iterator<Item = &Scope> {
         let requirements = self.requirements.iter().map(|requirement| &requirement.scope);
         let vaults = self.vaults.iter().map(|vault| &vault.vault);
-        std::iter::once(&self.target).chain(&self.user).chain(requirements).chain(vaults).collect()
+        std::iter::once(&self.target).chain(&self.user).chain(requirements).chain(vaults)
     }
 
     /// How it is called: `namespace/name`.
@@ -75,11 +96,27 @@ impl Policy {
         by_grants.cloned().chain(self.vaults.iter().flat_map(VaultRequirement::needs))
     }
 
+    /// What is declared and not looked at.
+    pub fn not_checked(&self) -> impl Iterator<Item = &Unchecked> {
+        self.unchecked.iter().chain(&self.uncompared)
+    }
+
     /// The Cosmos DB accounts whose own role assignments decide something.
     pub fn cosmos_accounts(&self) -> BTreeSet<Scope> {
         let inside = self.requirements.iter().filter(|requirement| requirement.wanted.plane() == Plane::Cosmos);
         inside.map(|requirement| account_of(&requirement.scope)).collect()
     }
+}
+
+/// Where the app's telemetry is, and how the app is found in it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EvidenceSource {
+    /// The Log Analytics workspace.
+    pub workspace: Scope,
+    /// The app's role name.
+    pub role_name: String,
+    /// How far to look back.
+    pub window: SignedDuration,
 }
 
 /// An identity of the app.
@@ -128,6 +165,21 @@ impl fmt::Display for Origin {
 #[must_use]
 pub fn subject_of(origins: &[Origin]) -> String {
     origins.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// A connection that the app's settings must make.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// Everything in the policy that uses it. Never empty.
+    pub origins: Vec<Origin>,
+    /// Its name.
+    pub name: String,
+    /// How it is made.
+    pub row: &'static binding::Connection,
+    /// What it must reach.
+    pub resource: Scope,
+    /// By which identity.
+    pub identity: Identity,
 }
 
 /// Something declared whose rights Azure Resource Manager cannot show.

@@ -1,5 +1,7 @@
 //! From the loose resource to a [`Policy`], with every mistake named at once.
 
+mod connections;
+mod evidence;
 mod implied;
 
 use std::{
@@ -151,13 +153,16 @@ impl Parser {
             interval,
             scope: _,
             resources: _,
-            target: api::Target { resource: target },
+            target: api::Target { resource: target, slot },
             identities: api::Identities { system, user },
             platform,
             bindings,
             grants,
             vaults,
             role_set,
+            settings,
+            evidence,
+            network,
             remediation: api::Remediation { allow, max_changes },
             prune,
             deletion_policy,
@@ -165,8 +170,9 @@ impl Parser {
 
         let interval = self.interval(interval);
         let target = self.resource("spec.target.resource", target, &[SITE]);
+        let target = target.and_then(|app| self.slot(app, slot));
         let user = self.user_identities(user);
-        let mut implied = Implied::of(*role_set);
+        let mut implied = Implied::of(*role_set, *settings);
         self.platform(platform, &mut implied);
         for (position, binding) in bindings.iter().enumerate() {
             let field = format!("spec.bindings[{position}]");
@@ -176,7 +182,8 @@ impl Parser {
             }
             self.binding(&field, binding, &mut implied);
         }
-        let Implied { mut requirements, unchecked, .. } = implied;
+        let Implied { mut requirements, unchecked, connections, .. } = implied;
+        let (connections, uncompared) = connections.into_parts();
         for (position, grant) in grants.iter().enumerate() {
             self.entry.clone_from(&grant.role);
             requirements.extend(self.grant(position, grant));
@@ -193,6 +200,7 @@ impl Parser {
         }
         let vaults = expected;
         self.entry.clear();
+        let evidence = evidence.as_ref().and_then(|evidence| self.evidence(target.as_ref(), evidence));
 
         let system = match system {
             SystemIdentity::Forbidden if self.uses_system => {
@@ -219,13 +227,34 @@ impl Parser {
                 requirements,
                 unchecked,
                 vaults,
+                settings: *settings,
+                connections,
+                uncompared,
+                evidence,
                 allow: allow.iter().copied().collect(),
                 max_changes: usize::try_from(*max_changes).unwrap_or(usize::MAX),
+                network: *network,
                 prune: *prune,
                 deletion: *deletion_policy,
             }),
             _ => Err(PolicyError { violations: self.violations }),
         }
+    }
+
+    /// The app, or a slot of it.
+    fn slot(&mut self, app: Scope, slot: &str) -> Option<Scope> {
+        if slot.is_empty() {
+            return Some(app);
+        }
+        if slot.eq_ignore_ascii_case("production") {
+            self.fault("spec.target.slot", "`production` is the app itself: leave `slot` out");
+            return None;
+        }
+        if !slot.chars().all(|one| one.is_ascii_alphanumeric() || one == '-') {
+            self.fault("spec.target.slot", format!("`{slot}` is not the name of a slot"));
+            return None;
+        }
+        Some(app.child(&format!("slots/{slot}")))
     }
 
     fn interval(&mut self, text: &str) -> Duration {

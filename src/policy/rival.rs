@@ -19,9 +19,12 @@ pub fn acts_instead<'a>(
     let target = Policy::parse(policy).ok()?.target;
     let own = age(policy);
     // The name first, and nothing that allocates before it: this is asked for each policy about all of them.
+    let own_name = policy.spec.resources.get(&policy.spec.target.resource).and_then(|id| id.rsplit('/').next());
     let same_name = |other: &&FunctionIdentityPolicy| {
         let id = other.spec.resources.get(&other.spec.target.resource);
-        id.and_then(|id| id.rsplit('/').next()).is_some_and(|name| name.eq_ignore_ascii_case(target.name()))
+        let other_name = id.and_then(|id| id.rsplit('/').next());
+        other_name.zip(own_name).is_some_and(|(other, own)| other.eq_ignore_ascii_case(own))
+            && other.spec.target.slot.eq_ignore_ascii_case(&policy.spec.target.slot)
     };
     let rival = |other: &&FunctionIdentityPolicy| {
         Policy::parse(other)
@@ -36,4 +39,24 @@ pub fn acts_instead<'a>(
 fn age(policy: &FunctionIdentityPolicy) -> (Option<jiff::Timestamp>, String, String) {
     let created = policy.creation_timestamp().map(|time| time.0);
     (created, policy.namespace().unwrap_or_default(), policy.name_any())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::fixtures::object;
+
+    fn named(name: &str, slot: &str) -> FunctionIdentityPolicy {
+        let mut policy = object(|spec| slot.clone_into(&mut spec.target.slot));
+        policy.metadata.name = Some(name.to_owned());
+        policy
+    }
+
+    #[test]
+    fn an_app_and_its_slots_are_apps_of_their_own() {
+        let all = [named("a", ""), named("b", "staging"), named("c", "STAGING"), named("d", "test")];
+        let acting: Vec<_> = all.iter().map(|policy| acts_instead(policy, &all, &Authority::Caller)).collect();
+        assert!(acting[0].is_none() && acting[1].is_none() && acting[3].is_none(), "{acting:?}");
+        assert!(acting[2].as_deref().is_some_and(|name| name.ends_with("/b")), "{acting:?}");
+    }
 }

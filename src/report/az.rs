@@ -94,7 +94,10 @@ fn app(target: &Scope) -> String {
     let group = target.resource_group();
     let group = quoted(group.as_ref().map_or("", |group| group.name()));
     let subscription = target.subscription().unwrap_or_default();
-    format!("--subscription {subscription} --resource-group {group} --name {}", quoted(target.name()))
+    let name = target.app_name();
+    let (app, slot) = name.split_once('/').unwrap_or((&name, ""));
+    let slot = if slot.is_empty() { String::new() } else { format!(" --slot {}", quoted(slot)) };
+    format!("--subscription {subscription} --resource-group {group} --name {}{slot}", quoted(app))
 }
 
 /// One word for a shell. Names come from whoever writes policies, and `rg-(prod)` is a valid name of a resource group.

@@ -1,6 +1,8 @@
 //! The verdict on one policy for a person who is on call: the chain, the flow, the six hypotheses with their evidence, and
 //! what to do next.
 
+mod telemetry;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -9,9 +11,7 @@ use super::{
     words,
 };
 use crate::{
-    evaluate::{
-        Answer, Case, Evidence, Explanation, Hypothesis, Link, LinkOfChain, Needed, Question, Severity, Verdict,
-    },
+    evaluate::{Answer, Case, Explanation, Fact, Hypothesis, Link, LinkOfChain, Needed, Question, Severity, Verdict},
     plan::Held,
 };
 
@@ -37,6 +37,7 @@ pub fn explanation(report: &Report) -> String {
     for case in &explanation.cases {
         hypothesis(&mut out, case, pass.evaluation.decision.cause);
     }
+    telemetry::figures(&mut out, report, pass);
     next(&mut out, report, pass, explanation);
     out
 }
@@ -59,17 +60,18 @@ fn link_json(link: &Link) -> Value {
 }
 
 fn case_json(case: &Case) -> Value {
-    let facts = |facts: &[Evidence]| facts.iter().map(fact_json).collect::<Vec<_>>();
+    let facts = |facts: &[Fact]| facts.iter().map(fact_json).collect::<Vec<_>>();
     json!({
         "hypothesis": case.hypothesis,
         "verdict": case.verdict,
         "confirming": facts(&case.confirming),
         "disproving": facts(&case.disproving),
+        "telemetry": case.telemetry,
         "needed": case.needed.iter().map(needed_words).collect::<Vec<_>>(),
     })
 }
 
-fn fact_json(fact: &Evidence) -> Value {
+fn fact_json(fact: &Fact) -> Value {
     let at = fact.at.map(words::moment);
     json!({ "resource": fact.resource, "field": fact.field, "value": fact.value, "at": at })
 }
@@ -120,14 +122,17 @@ fn hypothesis(out: &mut String, case: &Case, acted_on: Option<Hypothesis>) {
     if case.verdict != Verdict::Confirmed {
         facts(out, "against", &case.disproving);
     }
+    for seen in &case.telemetry {
+        telemetry::signal(out, seen);
+    }
     for needed in &case.needed {
         paragraph(out, "        ", &needed_words(needed));
     }
 }
 
-fn facts(out: &mut String, side: &str, facts: &[Evidence]) {
+fn facts(out: &mut String, side: &str, facts: &[Fact]) {
     for fact in facts.iter().take(MOST_FACTS) {
-        let Evidence { resource, field, value, at } = fact;
+        let Fact { resource, field, value, at } = fact;
         let at = at.map(|at| at.strftime(" (seen %H:%M:%SZ)").to_string()).unwrap_or_default();
         paragraph(out, &format!("        {side:<8}"), &format!("{} {field}: {value}{at}", words::short(resource)));
     }
@@ -175,10 +180,12 @@ fn chain_words(link: LinkOfChain) -> &'static str {
 fn question_words(question: Question) -> &'static str {
     match question {
         Question::IdentityEnabled => "are the identities enabled, and there?",
-        Question::PrincipalAttached => "are the right principals attached?",
+        Question::PrincipalAttached => "are the right principals attached, and used?",
         Question::RolePresent => "do they hold what they need, at the right scope?",
         Question::Propagated => "has every grant had the time to act?",
         Question::VaultModeAligned => "do the vaults decide by the declared model?",
+        Question::AudienceRight => "does the app ask at the declared resources?",
+        Question::ServiceReachable => "do firewalls let it in, and is all of it there?",
     }
 }
 
@@ -198,7 +205,8 @@ fn needed_words(needed: &Needed) -> String {
             "because only the app can try; would need its traces, or `curl \"$IDENTITY_ENDPOINT?resource=…\"` in its console"
                 .to_owned()
         }
+        Needed::Settings => "because app settings are not read: would need `settings: Inspect`".to_owned(),
         Needed::Declaration => "because nothing declared is about it".to_owned(),
-        Needed::Unexamined => "because this version does not look at it".to_owned(),
+        Needed::Network => "because firewalls are not looked at: would need `network: Check`".to_owned(),
     }
 }

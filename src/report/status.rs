@@ -71,7 +71,7 @@ pub fn status(
         severity: pass.and_then(|pass| pass.evaluation.severity).map(|it| it.word().to_owned()).unwrap_or_default(),
         findings,
         truncated,
-        unchecked: pass.map(|pass| unchecked(&pass.policy.unchecked)).unwrap_or_default(),
+        unchecked: pass.map(|pass| unchecked(pass.policy.not_checked())).unwrap_or_default(),
         pending_restart: pass
             .and_then(|pass| pass.aftermath.pending_restart)
             .map(|(since, restarted)| PendingRestart { since: in_whole_seconds(since), restarted }),
@@ -89,8 +89,8 @@ pub fn status(
 }
 
 /// What cannot be checked; the last entry counts what there is no room for.
-fn unchecked(entries: &[Unchecked]) -> Vec<String> {
-    let mut told: Vec<_> = entries.iter().map(|entry| cut(&words::unchecked(entry), 256)).collect();
+fn unchecked<'a>(entries: impl Iterator<Item = &'a Unchecked>) -> Vec<String> {
+    let mut told: Vec<_> = entries.map(|entry| cut(&words::unchecked(entry), 256)).collect();
     if told.len() > MOST_UNCHECKED {
         let more = told.len() - (MOST_UNCHECKED - 1);
         told.truncate(MOST_UNCHECKED - 1);

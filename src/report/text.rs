@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{ExitCode, Pass, PassResult, Report, Situation, az, words};
 use crate::{
-    evaluate::{Access, Finding},
+    evaluate::{Access, Finding, Reach, Reached},
     plan::{Change, Step},
 };
 
@@ -53,10 +53,12 @@ pub(super) fn summary(step: &Step) -> String {
         Change::Reattach(reattach) => format!(
             "detach identity `{}` from `{}` and attach it again; the app restarts",
             reattach.identity.name(),
-            reattach.target.name()
+            reattach.target.app_name()
         ),
-        Change::Restart(target) => format!("restart `{}`", target.name()),
-        Change::Refresh { target, .. } => format!("have `{}` resolve its references to vaults again", target.name()),
+        Change::Restart(target) => format!("restart `{}`", target.app_name()),
+        Change::Refresh { target, .. } => {
+            format!("have `{}` resolve its references to vaults again", target.app_name())
+        }
         Change::AddEntry(add) => {
             let missing: Vec<_> = add.entry.missing.iter().map(|operation| format!("`{operation}`")).collect();
             format!(
@@ -77,7 +79,7 @@ pub(super) fn summary(step: &Step) -> String {
             let system = change.enable_system.then(|| "enable the system-assigned identity".to_owned());
             let attach = change.attach.iter().map(|id| format!("attach identity `{}`", id.name()));
             let parts: Vec<_> = system.into_iter().chain(attach).collect();
-            format!("{} of `{}`; the app restarts", parts.join(" and "), change.target.name())
+            format!("{} of `{}`; the app restarts", parts.join(" and "), change.target.app_name())
         }
     }
 }
@@ -142,8 +144,13 @@ fn evaluated(out: &mut String, pass: &Pass, with_plan: bool) {
     let requirements = &pass.evaluation.requirements;
     let met = requirements.iter().filter(|one| matches!(one.access, Access::Satisfied(_))).count();
     line(out, &format!("  access   {met} of {} requirements met", requirements.len()));
-    for entry in &pass.policy.unchecked {
+    for entry in pass.policy.not_checked() {
         paragraph(out, "  not checked: ", &words::unchecked(entry));
+    }
+    for Reached { resource, reach, .. } in &pass.evaluation.reached {
+        let Reach::Undecided(doubt) = reach else { continue };
+        let Some(because) = words::doubt(doubt) else { continue };
+        paragraph(out, "  not checked: ", &format!("whether `{}` lets the app in: {because}", resource.name()));
     }
     if !with_plan {
         return;

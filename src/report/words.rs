@@ -1,6 +1,11 @@
 //! Sentences for findings, holds and outcomes. Present tense, no trailing period, literals in backticks.
 
+mod connections;
+mod network;
+
 use jiff::Timestamp;
+
+pub(super) use network::doubt;
 
 use crate::{
     catalog::{built_in, built_in_roles},
@@ -13,7 +18,7 @@ use crate::{
 /// What was expected and what was seen.
 pub(super) fn finding(finding: &Finding) -> String {
     match finding {
-        Finding::TargetNotFound { target } => format!("the app `{}` does not exist: {target}", target.name()),
+        Finding::TargetNotFound { target } => format!("the app `{}` does not exist: {target}", target.app_name()),
         Finding::Unreadable { failure, .. } => failure.text.clone(),
         Finding::SystemIdentityDisabled => {
             "the system-assigned identity is required and is not enabled, so the app gets no token by it".to_owned()
@@ -68,6 +73,8 @@ pub(super) fn finding(finding: &Finding) -> String {
         }
         Finding::GrantEnds { identity, role, scope, ends, .. } => grant_ends(identity, role, scope, *ends),
         Finding::ResourceNotFound { resource, .. } => format!("`{}` does not exist: {resource}", resource.name()),
+        Finding::NetworkBlocked { resource, by, .. } => network::blocked(resource, by),
+        Finding::ResourceNotReady { resource, state, .. } => network::not_ready(resource, state),
         Finding::VaultNotFound { vault, .. } => format!("vault `{}` does not exist: {vault}", vault.name()),
         Finding::VaultModeMismatch { vault, expected, actual, .. } => {
             format!("vault `{}` decides by {}, while {} are declared", vault.name(), mode(*actual), mode(*expected))
@@ -83,6 +90,7 @@ pub(super) fn finding(finding: &Finding) -> String {
         Finding::AccessPolicyUndecided { identity, vault, because, .. } => {
             format!("whether {identity} may use what is declared of vault `{}` cannot be told: {because}", vault.name())
         }
+        Finding::Connection { connection, problem, .. } => connections::problem(connection, problem),
         // Not since when the host runs: that is worked out from its uptime, and differs by a moment at each look.
         Finding::HostNotRecycled { written, started: _ } => {
             format!("the app's identity was written {}, and its host is older and does not know it", moment(*written))

@@ -18,6 +18,7 @@ mod filter;
 mod hosts;
 mod identity;
 mod limits;
+mod logs;
 mod operations;
 mod path;
 mod reply;
@@ -168,6 +169,11 @@ impl ArmSim {
     /// Adds a fault after those that are armed already.
     pub fn add_fault(&self, fault: Fault) {
         self.state().faults.push(fault.into());
+    }
+
+    /// Writes a row to a table of a workspace's logs, by the workspace's name. It needs a `TimeGenerated`.
+    pub fn log(&self, workspace: &str, table: &str, row: Value) {
+        self.state().logs.add(workspace, table, row);
     }
 
     /// Replaces what the caller may do. `None` allows everything.

@@ -13,10 +13,11 @@ use super::arm::World;
 use crate::api::{FunctionIdentityPolicy, IdentityBoundary};
 
 /// The files, in the order in which they are told.
-const FILES: [(&str, &str); 25] = [
+const FILES: [(&str, &str); 31] = [
     ("healthy", include_str!("scenarios/healthy.yaml")),
     ("system-identity-disabled", include_str!("scenarios/system-identity-disabled.yaml")),
     ("wrong-user-identity", include_str!("scenarios/wrong-user-identity.yaml")),
+    ("slot-without-identities", include_str!("scenarios/slot-without-identities.yaml")),
     ("blob-role-missing", include_str!("scenarios/blob-role-missing.yaml")),
     ("service-bus-role-missing", include_str!("scenarios/service-bus-role-missing.yaml")),
     ("right-role-wrong-account", include_str!("scenarios/right-role-wrong-account.yaml")),
@@ -27,6 +28,11 @@ const FILES: [(&str, &str); 25] = [
     ("user-identity-recreated", include_str!("scenarios/user-identity-recreated.yaml")),
     ("vault-mode-changed", include_str!("scenarios/vault-mode-changed.yaml")),
     ("access-policy-removed", include_str!("scenarios/access-policy-removed.yaml")),
+    ("client-id-missing", include_str!("scenarios/client-id-missing.yaml")),
+    ("connection-string-shadows", include_str!("scenarios/connection-string-shadows.yaml")),
+    ("wrong-cloud-endpoint", include_str!("scenarios/wrong-cloud-endpoint.yaml")),
+    ("firewall-closed", include_str!("scenarios/firewall-closed.yaml")),
+    ("subnet-without-endpoint", include_str!("scenarios/subnet-without-endpoint.yaml")),
     ("outside-the-boundary", include_str!("scenarios/outside-the-boundary.yaml")),
     ("reads-denied", include_str!("scenarios/reads-denied.yaml")),
     ("reads-silently-empty", include_str!("scenarios/reads-silently-empty.yaml")),

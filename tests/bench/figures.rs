@@ -187,6 +187,7 @@ fn azure(arm: &ArmSim) -> Azure {
     Azure::new(AzureConfig {
         cloud: CLOUDS[0],
         arm_endpoint: None,
+        logs_endpoint: None,
         credential: Arc::new(StaticToken::new("any")),
         transport: Some(Transport::new(arm.transport())),
         limits: Limits::default(),

@@ -25,6 +25,7 @@ pub fn client(arm: &ArmSim) -> Azure {
     let config = AzureConfig {
         cloud: CLOUDS[0],
         arm_endpoint: None,
+        logs_endpoint: None,
         credential: Arc::new(StaticToken::new("a-token-for-tests")),
         transport: Some(Transport::new(arm.transport())),
         limits: Limits::default(),

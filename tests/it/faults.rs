@@ -9,3 +9,5 @@ mod served;
 mod tokens;
 mod turns;
 mod writes;
+
+pub use secrets::Log;

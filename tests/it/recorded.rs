@@ -6,6 +6,7 @@
 
 mod crate_models;
 mod decoded;
+mod network;
 mod oddities;
 mod others;
 mod refused;
@@ -34,6 +35,8 @@ enum Category {
     Hosts,
     /// A key vault, or a list of them.
     Vaults,
+    /// The settings of an app.
+    Settings,
     /// A status of 400 and above, of any family.
     Refused,
     /// A success of a family that the client does not read.
@@ -41,18 +44,32 @@ enum Category {
 }
 
 /// Each category with its number of recordings and their numbers.
-const CATEGORIES: [(Category, usize, &[RangeInclusive<u16>]); 8] = [
+const CATEGORIES: [(Category, usize, &[RangeInclusive<u16>]); 9] = [
     (Category::Grants, 11, &[3..=13]),
     (Category::Roles, 7, &[15..=19, 21..=22]),
     (Category::Permissions, 2, &[23..=24]),
     (Category::UserIdentities, 5, &[25..=26, 29..=31]),
     (Category::Hosts, 19, &[35..=39, 43..=46, 48..=49, 51..=52, 103..=103, 106..=110]),
     (Category::Vaults, 11, &[59..=64, 67..=69, 72..=73]),
+    (Category::Settings, 3, &[53..=53, 55..=56]),
     (Category::Refused, 35, &[1..=2, 14..=14, 20..=20, 27..=27, 128..=157]),
     (
         Category::Others,
-        67,
-        &[28..=28, 32..=34, 40..=42, 47..=47, 50..=50, 53..=58, 65..=66, 70..=71, 74..=102, 104..=105, 111..=127],
+        64,
+        &[
+            28..=28,
+            32..=34,
+            40..=42,
+            47..=47,
+            50..=50,
+            54..=54,
+            57..=58,
+            65..=66,
+            70..=71,
+            74..=102,
+            104..=105,
+            111..=127,
+        ],
     ),
 ];
 

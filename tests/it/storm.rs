@@ -84,6 +84,7 @@ impl Storm {
         let config = AzureConfig {
             cloud: CLOUDS[0],
             arm_endpoint: None,
+            logs_endpoint: None,
             credential: Arc::new(StaticToken::new("any")),
             transport: Some(Transport::new(arm.transport())),
             limits: Limits::default(),

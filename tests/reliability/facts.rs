@@ -68,7 +68,11 @@ fn resource(policy: &Value, name: &Value) -> String {
 }
 
 pub(super) fn target(policy: &Value) -> String {
-    resource(policy, &policy["spec"]["target"]["resource"])
+    let app = resource(policy, &policy["spec"]["target"]["resource"]);
+    match policy["spec"]["target"]["slot"].as_str() {
+        None | Some("") => app,
+        Some(slot) => format!("{app}/slots/{}", slot.to_lowercase()),
+    }
 }
 
 /// The user-assigned identities that must be attached.

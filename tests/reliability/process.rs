@@ -69,6 +69,7 @@ impl Process {
         let azure = Azure::new(AzureConfig {
             cloud: CLOUDS[0],
             arm_endpoint: None,
+            logs_endpoint: None,
             credential: Arc::new(StaticToken::new(run.stage.world.token())),
             transport: Some(Transport::new(Arc::new(ArmWay { run: run.clone(), id }))),
             limits: Limits::default(),

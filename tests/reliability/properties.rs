@@ -90,7 +90,12 @@ enum Write {
 
 fn kind(call: &Call) -> Option<Write> {
     let below = call.key.rsplit("/providers/").next().unwrap_or_default();
-    match (call.method.as_str(), below.split('/').collect::<Vec<_>>().as_slice()) {
+    let mut segments: Vec<_> = below.split('/').collect();
+    // A slot is an app like any other.
+    if segments.get(3) == Some(&"slots") && segments.len() > 4 {
+        segments.drain(3..5);
+    }
+    match (call.method.as_str(), segments.as_slice()) {
         ("PUT", ["microsoft.authorization", "roleassignments", _]) => Some(Write::Grant),
         ("DELETE", ["microsoft.authorization", "roleassignments", _]) => Some(Write::Revocation),
         ("PATCH", ["microsoft.web", "sites", _]) => Some(Write::Identity),

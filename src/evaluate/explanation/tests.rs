@@ -33,7 +33,7 @@ fn answers(explanation: &Explanation) -> Vec<Answer> {
 }
 
 /// Each fact as `resource field = value`.
-fn lines(facts: &[Evidence]) -> Vec<String> {
+fn lines(facts: &[Fact]) -> Vec<String> {
     facts.iter().map(|it| format!("{} {} = {}", it.resource.name(), it.field, it.value)).collect()
 }
 

@@ -1,7 +1,7 @@
 //! What a finding means: its code, its effect on the whole, the hypothesis that it speaks for, its place in the chain.
 
 use super::Finding;
-use crate::evaluate::{decision::Hypothesis, excess::Excess};
+use crate::evaluate::{decision::Hypothesis, excess::Excess, settings::ConnectionProblem};
 
 /// What a finding means for the policy as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,10 +37,20 @@ impl Finding {
             Self::Propagating { .. } => "propagating",
             Self::GrantEnds { .. } => "grant-ends",
             Self::ResourceNotFound { .. } => "resource-not-found",
+            Self::NetworkBlocked { .. } => "network-blocked",
+            Self::ResourceNotReady { .. } => "resource-not-ready",
             Self::VaultNotFound { .. } => "vault-not-found",
             Self::VaultModeMismatch { .. } => "vault-mode-mismatch",
             Self::AccessPolicyMissing { .. } => "access-policy-missing",
             Self::AccessPolicyUndecided { .. } => "access-policy-undecided",
+            Self::Connection { problem, .. } => match problem {
+                ConnectionProblem::Missing { .. } => "connection-missing",
+                ConnectionProblem::UsesSecret { .. } => "connection-uses-secret",
+                ConnectionProblem::WrongIdentity { .. } => "connection-wrong-identity",
+                ConnectionProblem::IdentityUnsupported { .. } => "connection-identity-unsupported",
+                ConnectionProblem::WrongAddress { .. } => "service-uri-mismatch",
+                ConnectionProblem::Undecided { .. } => "connection-undecided",
+            },
             Self::HostNotRecycled { .. } => "host-not-recycled",
             Self::ReferencesDenied { .. } => "references-denied",
             Self::UnneededGrant { .. } => "unneeded-grant",
@@ -61,6 +71,7 @@ impl Finding {
             Self::Unreadable { .. }
             | Self::AccessUndecided { .. }
             | Self::AccessPolicyUndecided { .. }
+            | Self::Connection { problem: ConnectionProblem::Undecided { .. }, .. }
             | Self::RoleUnknown { .. } => Effect::Unknown,
             Self::Propagating { .. } => Effect::Propagating,
             Self::UnneededGrant { kept: Some(_), .. } | Self::GrantEnds { .. } | Self::ExcessiveGrant { .. } => {
@@ -77,9 +88,12 @@ impl Finding {
             | Self::CosmosRoleMissing { .. }
             | Self::AccessDenied { .. }
             | Self::ResourceNotFound { .. }
+            | Self::NetworkBlocked { .. }
+            | Self::ResourceNotReady { .. }
             | Self::VaultNotFound { .. }
             | Self::VaultModeMismatch { .. }
             | Self::AccessPolicyMissing { .. }
+            | Self::Connection { .. }
             | Self::HostNotRecycled { .. }
             | Self::ReferencesDenied { .. }
             | Self::UnneededGrant { kept: None, .. } => Effect::Drift,
@@ -101,15 +115,27 @@ impl Finding {
             | Self::CosmosRoleMissing { .. }
             | Self::AccessUndecided { .. }
             | Self::RoleUnknown { .. } => Some(Hypothesis::H2),
+            Self::Connection { problem, .. } => Some(match problem {
+                ConnectionProblem::WrongAddress { .. } | ConnectionProblem::Undecided { is_address: true, .. } => {
+                    Hypothesis::H5
+                }
+                ConnectionProblem::Missing { .. }
+                | ConnectionProblem::UsesSecret { .. }
+                | ConnectionProblem::WrongIdentity { .. }
+                | ConnectionProblem::IdentityUnsupported { .. }
+                | ConnectionProblem::Undecided { is_address: false, .. } => Hypothesis::H1,
+            }),
             Self::Propagating { .. } => Some(Hypothesis::H3),
             Self::VaultModeMismatch { .. }
             | Self::AccessPolicyMissing { .. }
             | Self::AccessPolicyUndecided { .. }
             | Self::ReferencesDenied { .. } => Some(Hypothesis::H4),
-            // Not a matter of identity or role: a resource that is gone, or access that is denied to whoever asks.
-            Self::AccessDenied { .. } | Self::ResourceNotFound { .. } | Self::VaultNotFound { .. } => {
-                Some(Hypothesis::H6)
-            }
+            // Not a matter of identity or role: a resource that is gone or closed, or access that is denied to whoever asks.
+            Self::AccessDenied { .. }
+            | Self::ResourceNotFound { .. }
+            | Self::NetworkBlocked { .. }
+            | Self::ResourceNotReady { .. }
+            | Self::VaultNotFound { .. } => Some(Hypothesis::H6),
             // Too much access explains no failure, nor does access that is there.
             Self::TargetNotFound { .. }
             | Self::GrantEnds { .. }
@@ -130,12 +156,22 @@ impl Finding {
             | Self::StaleAttachment { .. }
             | Self::SystemIdentityForbidden { .. }
             | Self::HostNotRecycled { .. } => 1,
+            Self::Connection { problem, .. } => match problem {
+                ConnectionProblem::WrongAddress { .. } => 3,
+                ConnectionProblem::Undecided { .. } => 4,
+                ConnectionProblem::Missing { .. }
+                | ConnectionProblem::UsesSecret { .. }
+                | ConnectionProblem::WrongIdentity { .. }
+                | ConnectionProblem::IdentityUnsupported { .. } => 1,
+            },
             Self::RoleMissing { .. } | Self::CosmosRoleMissing { .. } | Self::AccessDenied { .. } => 2,
             Self::ResourceNotFound { .. }
             | Self::VaultNotFound { .. }
             | Self::VaultModeMismatch { .. }
             | Self::AccessPolicyMissing { .. }
-            | Self::ReferencesDenied { .. } => 3,
+            | Self::ReferencesDenied { .. }
+            | Self::NetworkBlocked { .. }
+            | Self::ResourceNotReady { .. } => 3,
             Self::RoleUnknown { .. }
             | Self::AccessUndecided { .. }
             | Self::AccessPolicyUndecided { .. }

@@ -1,9 +1,9 @@
 //! What bindings and the platform imply: the access that their rows of the catalog ask for, at the scopes that the policy
 //! names.
 
-use super::Parser;
+use super::{Parser, connections::Connections};
 use crate::{
-    api::{self, RoleSet, StorageAuth},
+    api::{self, RoleSet, Settings, StorageAuth},
     catalog::{
         self,
         binding::{self, AccessKind, Account, ColumnEntry, Plane, Row},
@@ -25,6 +25,7 @@ pub(super) struct Implied {
     host_by_key: bool,
     pub(super) requirements: Vec<Requirement>,
     pub(super) unchecked: Vec<Unchecked>,
+    pub(super) connections: Connections,
 }
 
 /// The places that a row's needs speak of.
@@ -38,8 +39,10 @@ struct Places<'a> {
 }
 
 impl Implied {
-    pub(super) fn of(role_set: RoleSet) -> Self {
-        Self { role_set, host: None, host_by_key: false, requirements: Vec::new(), unchecked: Vec::new() }
+    pub(super) fn of(role_set: RoleSet, settings: Settings) -> Self {
+        let (requirements, unchecked) = (Vec::new(), Vec::new());
+        let connections = Connections::of(settings);
+        Self { role_set, host: None, host_by_key: false, requirements, unchecked, connections }
     }
 
     /// Adds what a row asks for. What it asks of a host storage that is not declared is said to be unchecked: by which
@@ -165,6 +168,7 @@ impl Parser {
                 if let Some((account, identity)) = implied.host.clone() {
                     let places = Places { identity: Some(&identity), resource: Some(&account), ..Places::default() };
                     implied.add_row(&Origin::Platform("hostStorage"), row, &places);
+                    implied.connections.add(&Origin::Platform("hostStorage"), row, "", &account, &identity);
                 }
             }
         }
@@ -183,6 +187,7 @@ impl Parser {
         let identity = self.identity(&format!("{field}.identity"), identity);
         let (Some(resource), Some(identity)) = (resource, identity) else { return };
         let Some(entity) = self.entity_of(field, row, &resource, entity) else { return };
+        implied.connections.add(&Origin::Platform(name), row, "", &resource, &identity);
         let (identity, resource) = (Some(&identity), Some(&resource));
         implied.add_row(
             &Origin::Platform(name),
@@ -192,8 +197,19 @@ impl Parser {
     }
 
     pub(super) fn binding(&mut self, field: &str, binding: &api::Binding, implied: &mut Implied) {
-        let api::Binding { name, type_, direction, source, scaling, provider, resource, entity, identity, leases } =
-            binding;
+        let api::Binding {
+            name,
+            type_,
+            direction,
+            source,
+            scaling,
+            provider,
+            resource,
+            entity,
+            identity,
+            connection,
+            leases,
+        } = binding;
         let said = [("direction", direction), ("source", source), ("scaling", scaling), ("provider", provider)];
         let row = match binding::row(type_, &said.map(|(member, value)| (member, value.as_str()))) {
             Ok(row) => row,
@@ -232,6 +248,7 @@ impl Parser {
                 }
                 return;
             };
+            implied.connections.add(&origin, row, connection, &account, &identity);
             let places = Places { identity: Some(&identity), resource: Some(&account), ..Places::default() };
             return implied.add_row(&origin, row, &places);
         }
@@ -244,6 +261,7 @@ impl Parser {
         let (Some(resource), Some(identity)) = (resource, identity) else { return };
         let Some(entity) = self.entity_of(field, row, &resource, entity) else { return };
         let leases = if keeps_leases { self.leases(field, row, leases.as_ref(), &resource, &entity) } else { None };
+        implied.connections.add(&origin, row, connection, &resource, &identity);
         let (identity, resource, leases) = (Some(&identity), Some(&resource), leases.as_ref());
         implied.add_row(&origin, row, &Places { identity, entity: Some(&entity), resource, leases });
     }

@@ -188,6 +188,17 @@ fn unusual_and_right_policies_are_accepted() {
 }
 
 #[test]
+fn a_slot_is_an_app_below_the_app() {
+    let of_slot = |slot: &str| object(|spec| slot.clone_into(&mut spec.target.slot));
+    let slot = Policy::parse(&of_slot("staging")).expect("a slot is a target");
+    assert_eq!(slot.target.as_str(), format!("{}/slots/staging", fixtures::app()));
+    for wrong in ["Production", "a/b", "a b"] {
+        let error = Policy::parse(&of_slot(wrong)).expect_err(wrong);
+        assert_eq!(error.violations[0].field, "spec.target.slot");
+    }
+}
+
+#[test]
 fn all_mistakes_are_told_at_once_and_each_only_once() {
     let found = violations(|spec| {
         "never".clone_into(&mut spec.interval);

@@ -94,6 +94,7 @@ impl Call {
     pub(super) fn mutating(&self) -> bool {
         match self.method.as_str() {
             "GET" | "HEAD" => false,
+            "POST" if super::logs::is_query(self) => false,
             "POST" => !self.address.types.last().is_some_and(|word| word.to_lowercase().starts_with("list")),
             _ => true,
         }

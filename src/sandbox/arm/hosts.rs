@@ -46,13 +46,13 @@ impl Hosts {
 pub(super) fn status(state: &State, call: &Call, now: Timestamp) -> Outcome {
     let address = &call.address;
     let app = Address::parse(path::before(&address.path, "/host/"));
-    state.require("Microsoft.Web/sites/host/properties/read", &address.path)?;
+    state.require(&format!("{}/read", address.full_type()), &address.path)?;
     existing(state, &app)?;
     let uptime = state.hosts.since.get(&path::key(&app.path)).map_or(OLD, |since| now.duration_since(*since));
     Ok(Reply::document(
         200,
         json!({
-            "id": address.path, "name": "status", "type": "Microsoft.Web/sites/host/properties",
+            "id": address.path, "name": "status", "type": address.full_type(),
             "properties": {
                 "id": app.name(), "state": "Running", "version": "4.1036.1.0", "instanceId": "0a", "errors": null,
                 "processUptime": i64::try_from(uptime.as_millis()).unwrap_or(i64::MAX),

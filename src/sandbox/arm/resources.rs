@@ -132,7 +132,7 @@ pub(super) fn act(state: &mut State, call: &Call, now: Timestamp) -> Outcome {
     }
     if kind.starts_with("microsoft.web/sites/") && kind.ends_with("/config") && word == "list" {
         guard_action(state, &target, "list")?;
-        return existing(state, &target).map(|document| Reply::document(200, document.clone()));
+        return settings(state, &target);
     }
     let references = target.path.to_lowercase().ends_with("/config/configreferences/appsettings");
     if references && word == "refresh" {
@@ -141,6 +141,21 @@ pub(super) fn act(state: &mut State, call: &Call, now: Timestamp) -> Outcome {
         return hosts::references(state, &target.path);
     }
     Err(Reply::unsupported(call))
+}
+
+/// The settings of an app. Every app has some, if none of them.
+fn settings(state: &State, target: &Address) -> Outcome {
+    if state.document(&target.path).is_some() || !target.name().eq_ignore_ascii_case("appsettings") {
+        return existing(state, target).map(|document| Reply::document(200, document.clone()));
+    }
+    let app = existing(state, &Address::parse(path::before(&target.path, "/config/")))?;
+    Ok(Reply::document(
+        200,
+        json!({
+            "id": target.path, "name": "appsettings", "type": target.full_type(), "location": app["location"],
+            "properties": {},
+        }),
+    ))
 }
 
 fn guard_action(state: &State, target: &Address, word: &str) -> Result<(), Reply> {

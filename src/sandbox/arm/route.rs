@@ -8,12 +8,16 @@ use super::path;
 use super::reply::{Cause, Outcome, Reply};
 use super::state::State;
 use super::{
-    activity, assignments, cosmos, definitions, extensions, hosts, operations, resources, vaults, versions, writes,
+    activity, assignments, cosmos, definitions, extensions, hosts, logs, operations, resources, vaults, versions,
+    writes,
 };
 
 /// Answers a request, changing the state where it asks for that.
 pub(super) fn handle(state: &mut State, call: &Call, now: Timestamp) -> Outcome {
     authenticated(state, call, now)?;
+    if logs::is_query(call) {
+        return logs::answer(state, call, now);
+    }
     versioned(call)?;
     if let Some(answer) = operations::answer(state, call) {
         return answer;
@@ -41,10 +45,14 @@ fn dispatch(state: &mut State, call: &Call, now: Timestamp) -> Outcome {
             extensions::handle(state, call)
         }
         ("microsoft.managedidentity/identities", "GET") => extensions::system_identity(state, call),
-        ("microsoft.web/sites/config/appsettings", "GET") if address.is_collection() => {
+        ("microsoft.web/sites/config/appsettings" | "microsoft.web/sites/slots/config/appsettings", "GET")
+            if address.is_collection() =>
+        {
             hosts::references(state, &address.path)
         }
-        ("microsoft.web/sites/host/properties", "GET") => hosts::status(state, call, now),
+        ("microsoft.web/sites/host/properties" | "microsoft.web/sites/slots/host/properties", "GET") => {
+            hosts::status(state, call, now)
+        }
         ("microsoft.insights/eventtypes/values", "GET") if address.is_collection() => activity::list(state, call),
         ("microsoft.keyvault/vaults", "GET" | "HEAD") if !address.is_collection() => vaults::read(state, call),
         ("microsoft.keyvault/vaults", "PUT") if !address.is_collection() => vaults::put(state, call, now),

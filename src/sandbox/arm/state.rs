@@ -10,6 +10,7 @@ use super::call::Call;
 use super::fault::{ArmedFault, FaultAnswer};
 use super::hosts::Hosts;
 use super::limits::Limits;
+use super::logs::{self, Logs};
 use super::operations::Operations;
 use super::path::{self, Address};
 use super::reply::{Answer, Cause, Reply};
@@ -41,6 +42,7 @@ pub(super) struct State {
     pub(super) operations: Operations,
     /// The keys of vaults that were created and not read since.
     pub(super) registering: BTreeSet<String>,
+    pub(super) logs: Logs,
     limits: Limits,
     answers: u64,
     changed: bool,
@@ -63,6 +65,8 @@ impl State {
             throttling,
             buckets,
             authorization_per_minute,
+            telemetry,
+            telemetry_delay,
         } = world;
         let mut state = Self {
             documents: BTreeMap::new(),
@@ -82,6 +86,7 @@ impl State {
             hosts: Hosts::new(hosts_outlive_writes),
             operations: Operations::default(),
             registering: BTreeSet::new(),
+            logs: Logs::new(telemetry, telemetry_delay),
             limits: Limits::new(throttling, buckets, authorization_per_minute),
             answers: 0,
             changed: false,
@@ -112,7 +117,9 @@ impl State {
     /// Lets the request take effect and notes whether it had one.
     pub(super) fn handle(&mut self, call: &Call, now: Timestamp, entry: usize) -> Reply {
         self.changed = false;
-        let reply = match self.limits.take(call, now) {
+        // The service of logs counts for itself.
+        let taken = if logs::is_query(call) { Ok(()) } else { self.limits.take(call, now) };
+        let reply = match taken {
             Ok(()) => route::handle(self, call, now).unwrap_or_else(|refusal| refusal),
             Err(throttled) => throttled,
         };
@@ -128,7 +135,7 @@ impl State {
         headers.push(("x-ms-correlation-request-id".to_owned(), numbered(0xc0a5_0000, self.answers)));
         // What ARM itself refuses is answered before anything is counted (recorded), but for a refusal to count on.
         let refused = headers.contains(&Cause::Gateway.header()) && status != 429;
-        if !refused {
+        if !refused && !logs::is_query(call) {
             headers.extend(self.limits.headers(call, now));
         }
         if let (true, Some(id)) = (call.echo_client_request_id, &call.client_request_id) {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::fault::Fault;
+use super::logs;
 use super::path;
 
 /// The state in which a simulated Azure begins, and how it behaves. All keys are optional, unknown ones are refused.
@@ -43,6 +44,11 @@ pub struct World {
     pub buckets: Buckets,
     /// How many requests for Microsoft.Authorization a minute may have; absent, any number. 120 was seen once.
     pub authorization_per_minute: Option<u32>,
+    /// The logs of workspaces, by the workspace's name and the table's: rows as a query of the table lists them. A table of
+    /// resource logs that is not here was never written to, which is an error in a query.
+    pub telemetry: BTreeMap<String, BTreeMap<String, Vec<Value>>>,
+    /// How long after its `TimeGenerated` a row is seen.
+    pub telemetry_delay: SignedDuration,
 }
 
 /// The sizes of the buckets that a caller has in each subscription. Reads refill a tenth of theirs per second, writes
@@ -107,6 +113,9 @@ pub enum WorldError {
     /// Two documents have one id.
     #[error("`resources` has two documents with the id `{0}`")]
     TwiceTheSame(String),
+    /// A row of telemetry bears no time.
+    #[error("row {1} of `{0}` in `telemetry` has no `TimeGenerated` that is a time")]
+    NoTime(String, usize),
     /// A page must hold something.
     #[error("`pageSize` must be at least 1")]
     EmptyPages,
@@ -124,6 +133,11 @@ impl World {
             let id = document["id"].as_str().filter(|id| id.starts_with('/')).ok_or(WorldError::NoId(position))?;
             if !seen.insert(path::key(id)) {
                 return Err(WorldError::TwiceTheSame(id.to_owned()));
+            }
+        }
+        for (table, rows) in world.telemetry.values().flatten() {
+            if let Some(position) = rows.iter().position(|row| logs::time_of(row).is_none()) {
+                return Err(WorldError::NoTime(table.clone(), position));
             }
         }
         Ok(world)
@@ -147,6 +161,8 @@ impl Default for World {
             throttling: false,
             buckets: Buckets::default(),
             authorization_per_minute: None,
+            telemetry: BTreeMap::new(),
+            telemetry_delay: SignedDuration::ZERO,
         }
     }
 }
@@ -183,6 +199,12 @@ mod tests {
         let error = World::from_yaml("faults: [{path: x, answer: explode}]").unwrap_err();
         let cause = error.source().expect("a source").to_string();
         assert!(cause.contains("explode") && cause.contains("answer-lost"), "{cause}");
+    }
+
+    #[test]
+    fn a_row_without_a_time_is_refused() {
+        let error = World::from_yaml("telemetry: {law: {AppTraces: [{Message: a, TimeGenerated: soon}]}}").unwrap_err();
+        assert_eq!(error.to_string(), "row 0 of `AppTraces` in `telemetry` has no `TimeGenerated` that is a time");
     }
 
     #[test]

@@ -198,6 +198,7 @@ fn operator(scenario: &Scenario, arm: &ArmSim, kube: &KubeSim, clock: Clock) -> 
     let azure = Azure::new(AzureConfig {
         cloud: CLOUDS[0],
         arm_endpoint: None,
+        logs_endpoint: None,
         credential: Arc::new(StaticToken::new(scenario.world.token())),
         transport: Some(Transport::new(arm.transport())),
         limits: Limits::default(),

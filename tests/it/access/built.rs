@@ -13,6 +13,7 @@ use rolecall::{
         Attachment, Condition, Denied, DenyAssignment, Failure, FailureClass, Grant, Observed, PermissionSet,
         PrincipalId, PrincipalKind, Reading, Role, RoleId, Scope, Site, SubscriptionAccess, SystemAssigned,
         UserIdentity,
+        network::{NetworkSeen, Outbound},
     },
     policy::{Identity, Origin, Policy, Requirement, RoleName, Wanted as PolicyWanted},
 };
@@ -154,11 +155,12 @@ impl Builder<'_> {
             Principal::Known | Principal::Missing => present(Site {
                 id: scope(3).child("providers/Microsoft.Web/sites/func-orders"),
                 system: if system == Principal::Known { SystemAssigned::On(principal(0)) } else { SystemAssigned::Off },
-                attached: [(user_identity(), Attachment { principal: None })].into(),
+                attached: [(user_identity(), Attachment { principal: None, client: None })].into(),
                 reference_identity: None,
+                outbound: Outbound::Shared,
             }),
         };
-        let identity = |principal| present(UserIdentity { id: user_identity(), principal });
+        let identity = |principal| present(UserIdentity { id: user_identity(), principal, client: None });
         let user = match user {
             Principal::Known => identity(Some(principal(1))),
             Principal::Missing => identity(None),
@@ -198,8 +200,12 @@ impl Builder<'_> {
             ends: BTreeMap::new(),
             host: None,
             references: None,
+            settings: None,
+            cloud: "AzureCloud",
             cosmos: BTreeMap::new(),
             resources: BTreeMap::new(),
+            evidence: None,
+            network: NetworkSeen::default(),
             identities: BTreeSet::new(),
             census: BTreeMap::new(),
         }

@@ -30,6 +30,7 @@ fn every_default_is_filled_in_as_written() {
         "grants": [],
         "vaults": [],
         "roleSet": "Least",
+        "settings": "Never",
         "remediation": { "allow": [], "maxChanges": 10 },
         "prune": "Never",
         "deletionPolicy": "Retain",
@@ -37,6 +38,7 @@ fn every_default_is_filled_in_as_written() {
     for (name, value) in least.as_object().expect("a map") {
         expected[name] = value.clone();
     }
+    expected["target"]["slot"] = json!("");
     assert_eq!(stored["spec"], expected);
 }
 
@@ -48,11 +50,13 @@ fn defaults_inside_of_what_is_given_are_filled_in_too() {
         spec["identities"] = json!({});
         spec["bindings"] = json!([]);
         spec["remediation"] = json!({ "allow": ["GrantRole"] });
+        spec["evidence"] = json!({ "workspace": "secrets" });
         spec["vaults"] = json!([{ "resource": "secrets", "mode": "RBAC", "identity": "system" }]);
     });
     let stored = scene.api.ok("POST", &path, JSON, &policy);
     assert_eq!(stored["spec"]["identities"], json!({ "system": "Optional", "user": [] }));
     assert_eq!(stored["spec"]["remediation"], json!({ "allow": ["GrantRole"], "maxChanges": 10 }));
+    assert_eq!(stored["spec"]["evidence"], json!({ "workspace": "secrets", "window": "2h" }));
     assert_eq!(stored["spec"]["vaults"][0]["access"], json!({ "secrets": [], "keys": [], "certificates": [] }));
 }
 

@@ -100,6 +100,7 @@ impl Run {
         let config = AzureConfig {
             cloud: CLOUDS[0],
             arm_endpoint: None,
+            logs_endpoint: None,
             credential: Arc::new(StaticToken::new(self.token.clone())),
             transport: Some(Transport::new(azure)),
             limits: Limits::default(),

@@ -114,6 +114,7 @@ impl Bench {
         let config = AzureConfig {
             cloud: CLOUDS[0],
             arm_endpoint: None,
+            logs_endpoint: None,
             credential,
             transport: Some(Transport::new(witness.clone())),
             limits,

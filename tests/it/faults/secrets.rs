@@ -20,10 +20,10 @@ use super::{
 
 /// Everything that is logged on this thread, at every level and by everybody, the crates that use `log` included.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Log(Arc<Mutex<Vec<u8>>>);
+pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    pub(super) fn capture() -> (Self, tracing::subscriber::DefaultGuard) {
+    pub fn capture() -> (Self, tracing::subscriber::DefaultGuard) {
         // With a single subscriber, tracing asks only the thread that comes first to a line whether the line is of
         // interest, and that may be another test's. A second one makes it ask all subscribers.
         static SECOND: OnceLock<Dispatch> = OnceLock::new();
@@ -37,7 +37,7 @@ impl Log {
         (log, subscriber.finish().set_default())
     }
 
-    pub(super) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().expect("no test panics while it holds this lock")).into_owned()
     }
 }

@@ -44,6 +44,7 @@ impl Served {
         let config = AzureConfig {
             cloud: CLOUDS[0],
             arm_endpoint: Some(format!("http://{address}")),
+            logs_endpoint: None,
             credential: Arc::new(StaticToken::new(TOKEN)),
             transport: None,
             limits,

@@ -67,6 +67,7 @@ async fn only_this_machine_is_spoken_to_without_tls() {
         Azure::new(AzureConfig {
             cloud: CLOUDS[0],
             arm_endpoint: Some(endpoint.to_owned()),
+            logs_endpoint: None,
             credential: Arc::new(StaticToken::new(TOKEN)),
             transport: None,
             limits: Limits { total_timeout: Duration::from_secs(1), ..Limits::default() },

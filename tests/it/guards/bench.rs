@@ -229,6 +229,7 @@ fn pipeline(moments: &Arc<Moments>, clock: Clock) -> Pipeline {
     let config = AzureConfig {
         cloud: CLOUDS[0],
         arm_endpoint: None,
+        logs_endpoint: None,
         credential: Arc::new(StaticToken::new("a-token-for-guards")),
         transport: Some(Transport::new(moments.clone())),
         limits: Limits::default(),

@@ -6,6 +6,7 @@ use azure_core::http::Method;
 use jiff::Timestamp;
 use rolecall::model::{
     Condition, FailureClass, Grant, PermissionSet, PrincipalId, PrincipalKind, RoleId, Scope, Site, VaultMode,
+    settings::Setting,
 };
 use serde_json::{Value, json};
 
@@ -121,6 +122,22 @@ async fn role_definitions_decode_with_name_and_permissions() {
                 assert_is_permission(entry, document, recording.number);
             }
         }
+    }
+}
+
+/// Number, and a setting that it has.
+const SETTINGS: [(u16, &str); 3] =
+    [(53, "WEBSITE_NODE_DEFAULT_VERSION"), (55, "AZURE_KEYVAULT_URI"), (56, "AzureWebJobsStorage")];
+
+#[tokio::test(start_paused = true)]
+async fn settings_decode_to_names_whose_values_are_dropped() {
+    assert_complete(Category::Settings, &SETTINGS.map(|row| row.0));
+    for (recording, (number, setting)) in of(Category::Settings).into_iter().zip(SETTINGS) {
+        let (azure, replay) = Replay::of([recording]);
+        let settings = azure.app_settings(&scope()).await.expect("a document decodes");
+        assert_eq!(settings.get(setting), Some(&Setting::Unread), "{number}");
+        let sent: Vec<_> = replay.sent().into_iter().map(|(method, _)| method).collect();
+        assert_eq!(sent, [Method::Post], "{number}");
     }
 }
 

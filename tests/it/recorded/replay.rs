@@ -33,6 +33,7 @@ impl Replay {
         let config = AzureConfig {
             cloud: CLOUDS[0],
             arm_endpoint: None,
+            logs_endpoint: None,
             credential: Arc::new(StaticToken::new(TOKEN)),
             transport: Some(Transport::new(replay.clone())),
             limits: Limits { max_pages: 20, ..Limits::default() },

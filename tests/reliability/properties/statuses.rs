@@ -17,7 +17,7 @@ use super::{
 };
 
 /// What each finding confirms: the playbook's table, once more.
-const CONFIRMS: [(&str, &str); 13] = [
+const CONFIRMS: [(&str, &str); 18] = [
     ("system-identity-disabled", "H1"),
     ("system-identity-forbidden", "H1"),
     ("user-identity-not-attached", "H1"),
@@ -25,6 +25,11 @@ const CONFIRMS: [(&str, &str); 13] = [
     ("principal-missing", "H1"),
     ("stale-attachment", "H1"),
     ("host-not-recycled", "H1"),
+    ("connection-missing", "H1"),
+    ("connection-uses-secret", "H1"),
+    ("connection-wrong-identity", "H1"),
+    ("connection-identity-unsupported", "H1"),
+    ("service-uri-mismatch", "H5"),
     ("role-missing", "H2"),
     ("propagating", "H3"),
     ("vault-mode-mismatch", "H4"),
@@ -33,7 +38,8 @@ const CONFIRMS: [(&str, &str); 13] = [
     ("access-denied", "H6"),
 ];
 /// Findings that leave something open instead.
-const OPEN: [&str; 4] = ["unreadable", "access-undecided", "access-policy-undecided", "role-unknown"];
+const OPEN: [&str; 5] =
+    ["unreadable", "access-undecided", "access-policy-undecided", "role-unknown", "connection-undecided"];
 
 pub(super) fn at_sending(ledger: &mut Ledger, run: &Run, call: &Call) {
     if !call.mutating {
@@ -113,8 +119,9 @@ fn contradictions(status: &Value) -> Vec<String> {
         status["findings"].as_array().into_iter().flatten().map(|finding| text(&finding["code"])).collect();
     let confirmed: BTreeSet<_> =
         CONFIRMS.iter().filter(|(code, _)| codes.contains(code)).map(|(_, hypothesis)| *hypothesis).collect();
-    // What is gone is H6 as well.
-    let is_gone = codes.iter().any(|code| ["vault-not-found", "resource-not-found"].contains(code));
+    // What is gone or closed is H6 as well.
+    let away = ["vault-not-found", "resource-not-found", "network-blocked", "resource-not-ready"];
+    let is_gone = codes.iter().any(|code| away.contains(code));
     let confirmed: BTreeSet<_> = confirmed.into_iter().chain(is_gone.then_some("H6")).collect();
     let named = text(&status["hypothesis"]);
     // Earlier links of the chain dominate.

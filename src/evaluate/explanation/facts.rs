@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::super::{Access, Evaluated, Evaluation, Finding, Hypothesis};
+use super::super::{Access, Barrier, ConnectionProblem, Evaluated, Evaluation, Finding, Hypothesis, Reach, Used};
 use crate::{
     api::SystemIdentity,
     model::{Observed, Reading, Scope, Site, VaultMode, cosmos::account_of},
@@ -11,7 +11,7 @@ use crate::{
 
 /// A fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Evidence {
+pub struct Fact {
     /// Of which resource.
     pub resource: Scope,
     /// Which member of it, or which list at it.
@@ -22,8 +22,8 @@ pub struct Evidence {
     pub at: Option<Timestamp>,
 }
 
-fn fact(resource: &Scope, field: &str, value: impl Into<String>, at: Option<Timestamp>) -> Evidence {
-    Evidence { resource: resource.clone(), field: field.to_owned(), value: value.into(), at }
+fn fact(resource: &Scope, field: &str, value: impl Into<String>, at: Option<Timestamp>) -> Fact {
+    Fact { resource: resource.clone(), field: field.to_owned(), value: value.into(), at }
 }
 
 fn moment(at: Timestamp) -> String {
@@ -42,7 +42,7 @@ fn listed_at(observed: &Observed, scope: &Scope) -> Option<Timestamp> {
 }
 
 /// The fact behind a finding; none for one that only says that something is not known, or too much.
-pub(super) fn of_finding(finding: &Finding, policy: &Policy, observed: &Observed) -> Option<Evidence> {
+pub(super) fn of_finding(finding: &Finding, policy: &Policy, observed: &Observed) -> Option<Fact> {
     let (target, seen) = (&policy.target, read_at(Some(&observed.target)));
     let grants = |scope: &Scope, value: String| fact(scope, "roleAssignments", value, listed_at(observed, scope));
     Some(match finding {
@@ -93,6 +93,22 @@ pub(super) fn of_finding(finding: &Finding, policy: &Policy, observed: &Observed
             let value = format!("AccessToKeyVaultDenied for {}", first(settings));
             fact(target, "config/configreferences/appsettings", value, read_at(observed.references.as_ref()))
         }
+        Finding::Connection { connection, problem, .. } => {
+            let (setting, value) = of_connection(connection, problem)?;
+            let field = format!("app setting `{setting}`");
+            fact(target, &field, value, read_at(observed.settings.as_ref()))
+        }
+        Finding::NetworkBlocked { resource, by, .. } => {
+            let at = read_at(observed.network.firewalls.get(resource));
+            let (field, value) = of_barrier(by);
+            fact(resource, field, value, at)
+        }
+        Finding::ResourceNotReady { resource, state, .. } => fact(
+            resource,
+            "properties.provisioningState or status",
+            state.as_str(),
+            read_at(observed.network.firewalls.get(resource)),
+        ),
         Finding::VaultNotFound { vault, .. } => fact(vault, "GET", "404", read_at(observed.vaults.get(vault))),
         Finding::ResourceNotFound { resource, .. } => {
             let at = read_at(observed.resources.get(resource)).or(read_at(observed.cosmos.get(resource)));
@@ -114,18 +130,18 @@ pub(super) fn against(
     policy: &Policy,
     observed: &Observed,
     evaluation: &Evaluation,
-) -> Vec<Evidence> {
+) -> Vec<Fact> {
     match hypothesis {
         Hypothesis::H1 => identities_in_place(policy, observed),
         Hypothesis::H2 => once(evaluation.requirements.iter().flat_map(|one| held(one, observed))),
         Hypothesis::H3 => once(evaluation.requirements.iter().flat_map(|one| old_enough(one, observed))),
         Hypothesis::H4 => aligned_vaults(policy, observed),
-        // Nothing that was read speaks against these by itself.
-        Hypothesis::H5 | Hypothesis::H6 => Vec::new(),
+        Hypothesis::H5 => right_addresses(policy, observed, evaluation),
+        Hypothesis::H6 => open_firewalls(observed, evaluation),
     }
 }
 
-fn identities_in_place(policy: &Policy, observed: &Observed) -> Vec<Evidence> {
+fn identities_in_place(policy: &Policy, observed: &Observed) -> Vec<Fact> {
     let Reading::Present { value: site, at } = &observed.target else { return Vec::new() };
     let mut facts = Vec::new();
     if let Some(principal) = site.system.principal().filter(|_| policy.system == SystemIdentity::Required) {
@@ -145,7 +161,7 @@ fn identities_in_place(policy: &Policy, observed: &Observed) -> Vec<Evidence> {
     facts
 }
 
-fn held(one: &Evaluated, observed: &Observed) -> Vec<Evidence> {
+fn held(one: &Evaluated, observed: &Observed) -> Vec<Fact> {
     let (Access::Satisfied(grants) | Access::Propagating { by: grants, .. }) = &one.access else { return Vec::new() };
     let principal = one.principal.map(|principal| principal.to_string()).unwrap_or_default();
     let (list, at) = list_of(one, observed);
@@ -153,7 +169,7 @@ fn held(one: &Evaluated, observed: &Observed) -> Vec<Evidence> {
     grants.iter().map(|grant| fact(&grant.scope, list, says(&grant.role), at)).collect()
 }
 
-fn old_enough(one: &Evaluated, observed: &Observed) -> Vec<Evidence> {
+fn old_enough(one: &Evaluated, observed: &Observed) -> Vec<Fact> {
     let (list, at) = list_of(one, observed);
     let grants = match &one.access {
         Access::Satisfied(grants) => grants,
@@ -176,7 +192,7 @@ fn list_of(one: &Evaluated, observed: &Observed) -> (&'static str, Option<Timest
     }
 }
 
-fn aligned_vaults(policy: &Policy, observed: &Observed) -> Vec<Evidence> {
+fn aligned_vaults(policy: &Policy, observed: &Observed) -> Vec<Fact> {
     let aligned = policy.vaults.iter().filter_map(|required| {
         let vault = observed.vaults.get(&required.vault)?.present()?;
         (vault.mode == required.mode).then(|| of_mode(&required.vault, vault.mode, observed))
@@ -184,7 +200,56 @@ fn aligned_vaults(policy: &Policy, observed: &Observed) -> Vec<Evidence> {
     once(aligned)
 }
 
-fn of_mode(vault: &Scope, mode: VaultMode, observed: &Observed) -> Evidence {
+fn open_firewalls(observed: &Observed, evaluation: &Evaluation) -> Vec<Fact> {
+    let open = evaluation.reached.iter().filter(|one| one.reach == Reach::Open);
+    let at = |resource| read_at(observed.network.firewalls.get(resource));
+    open.map(|one| fact(&one.resource, "firewall", "lets the app in", at(&one.resource))).collect()
+}
+
+fn of_barrier(barrier: &Barrier) -> (&'static str, String) {
+    match barrier {
+        Barrier::NoWayIn => ("publicNetworkAccess", "Disabled, and no private endpoint is approved".to_owned()),
+        Barrier::PrivateOnly => ("publicNetworkAccess", "Disabled, and the app is in no virtual network".to_owned()),
+        Barrier::AppOutside => ("defaultAction", "Deny, and the app is in no virtual network".to_owned()),
+        Barrier::OtherSubnets(subnet) => {
+            ("virtualNetworkRules", format!("have not the app's subnet `{}`", subnet.name()))
+        }
+        Barrier::NoServiceEndpoint(subnet) => {
+            ("virtualNetworkRules", format!("have the app's subnet `{}`, which has no service endpoint", subnet.name()))
+        }
+    }
+}
+
+/// The connections of which nothing is wrong or open.
+fn right_addresses(policy: &Policy, observed: &Observed, evaluation: &Evaluation) -> Vec<Fact> {
+    let at = read_at(observed.settings.as_ref());
+    let is_told = |name: &str| {
+        let mut told = evaluation.findings.iter();
+        told.any(|finding| matches!(finding, Finding::Connection { connection, .. } if connection == name))
+    };
+    let right = policy.connections.iter().filter(|one| at.is_some() && !is_told(&one.name));
+    let field = |name: &str| format!("app settings of `{name}`");
+    once(right.map(|one| fact(&policy.target, &field(&one.name), "name the declared resource", at)))
+}
+
+/// The setting that shows it, and what of its value may be told.
+fn of_connection(connection: &str, problem: &ConnectionProblem) -> Option<(String, String)> {
+    Some(match problem {
+        ConnectionProblem::Missing { settings } => (settings.first()?.clone(), "absent".to_owned()),
+        ConnectionProblem::UsesSecret { setting, .. } => (setting.clone(), "is set; its value was not read".to_owned()),
+        ConnectionProblem::WrongIdentity { used: Used::Client { setting, client, .. }, .. } => {
+            (setting.clone(), client.as_ref().map_or("no client id".to_owned(), ToString::to_string))
+        }
+        ConnectionProblem::WrongIdentity { .. } => (format!("{connection}__clientId"), "absent or not used".to_owned()),
+        ConnectionProblem::IdentityUnsupported { setting } => (setting.clone(), "is set".to_owned()),
+        ConnectionProblem::WrongAddress { setting, seen, .. } => {
+            (setting.clone(), seen.clone().unwrap_or_else(|| "no address of a service".to_owned()))
+        }
+        ConnectionProblem::Undecided { .. } => return None,
+    })
+}
+
+fn of_mode(vault: &Scope, mode: VaultMode, observed: &Observed) -> Fact {
     let value = match mode {
         VaultMode::Rbac => "true",
         VaultMode::AccessPolicy => "false or absent: access policies",
@@ -193,8 +258,8 @@ fn of_mode(vault: &Scope, mode: VaultMode, observed: &Observed) -> Evidence {
 }
 
 /// In order, each fact once: one grant may meet many needs.
-fn once(facts: impl Iterator<Item = Evidence>) -> Vec<Evidence> {
-    let mut seen: Vec<Evidence> = Vec::new();
+fn once(facts: impl Iterator<Item = Fact>) -> Vec<Fact> {
+    let mut seen: Vec<Fact> = Vec::new();
     for fact in facts {
         if !seen.contains(&fact) {
             seen.push(fact);

@@ -1,0 +1,255 @@
+//! What telemetry says for and against the hypotheses, as data. Weighs nothing: the decision does that.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Evaluated, Hypothesis};
+use crate::{
+    catalog::{
+        services,
+        signals::{self, Explanation},
+    },
+    model::{Failure, Observed, PrincipalId, Reading, Site, Source, evidence::Evidence},
+};
+
+/// How old the newest telemetry may be when more is expected. The service needs minutes ("Log data ingestion time": 20 seconds
+/// to 3 minutes), and an app that has little to do is silent for longer.
+const LATE: SignedDuration = SignedDuration::from_mins(15);
+
+/// How much more one kind of failure there must be than of the other, so that it dominates.
+const DOMINATES: u64 = 3;
+
+/// For or against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    /// It speaks for the hypothesis.
+    For,
+    /// It speaks against it.
+    Against,
+}
+
+/// Something that telemetry says of a hypothesis.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct SignalSeen {
+    /// Which.
+    pub hypothesis: Hypothesis,
+    /// For it or against it.
+    pub side: Side,
+    /// What was seen: the name of a row of the catalog, or of what the figures themselves say.
+    pub signal: String,
+    /// The same as a clause.
+    pub says: String,
+    /// What else it may come from. Then it decides nothing by itself.
+    pub ambiguous: Option<String>,
+    /// Which query told it.
+    pub source: Source,
+    /// How often.
+    pub count: u64,
+    /// Where most often: a target, a function, a resource; empty where that is not known.
+    pub at: String,
+    /// The last time.
+    pub last: Timestamp,
+}
+
+/// Whether telemetry can say anything. Only where it can does its silence mean something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Availability {
+    /// It arrives.
+    Available,
+    /// The workspace does not exist, or has nothing of the app in the window.
+    Silent,
+    /// The newest is old: what happened since may not have arrived, or nothing happens.
+    Late {
+        /// Of that time.
+        newest: Timestamp,
+    },
+    /// It could not be read.
+    Unreadable(Failure),
+}
+
+/// Whether what was read can say anything now.
+#[must_use]
+pub fn availability(evidence: &Evidence, now: Timestamp) -> Availability {
+    match &evidence.recovery {
+        Reading::Unreadable(failure) => Availability::Unreadable(failure.clone()),
+        Reading::Absent { .. } => Availability::Silent,
+        Reading::Present { value, .. } if now.duration_since(value.newest) > LATE => {
+            Availability::Late { newest: value.newest }
+        }
+        Reading::Present { .. } => Availability::Available,
+    }
+}
+
+/// Whether calls succeed again, by the last quarter of an hour of which telemetry can have arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recovered {
+    /// There were so many calls, and none was refused.
+    Yes {
+        /// Calls and invocations.
+        calls: u64,
+    },
+    /// So many are refused still.
+    Refused {
+        /// Refusals.
+        auth_failures: u64,
+    },
+    /// Nothing is called, which is no recovery.
+    NoTraffic,
+    /// It could not be read.
+    Unreadable(Failure),
+}
+
+/// Whether the app has recovered as of `now`.
+#[must_use]
+pub fn recovered(evidence: &Evidence, now: Timestamp) -> Recovered {
+    match (availability(evidence, now), evidence.recovery.present()) {
+        (Availability::Unreadable(failure), _) => Recovered::Unreadable(failure),
+        (_, Some(figures)) if figures.auth_failures > 0 => Recovered::Refused { auth_failures: figures.auth_failures },
+        (Availability::Available, Some(figures)) if figures.calls > 0 => Recovered::Yes { calls: figures.calls },
+        (Availability::Available | Availability::Silent | Availability::Late { .. }, _) => Recovered::NoTraffic,
+    }
+}
+
+/// Everything that the evidence says of a hypothesis, source by source. `own` are the principals of the app's identities.
+#[must_use]
+pub fn signals(evidence: &Evidence, requirements: &[Evaluated], own: &BTreeSet<PrincipalId>) -> Vec<SignalSeen> {
+    let mut seen = told(evidence);
+    seen.extend(dominance(evidence));
+    seen.extend(falling(evidence));
+    seen.extend(refusals(evidence, requirements, own));
+    seen
+}
+
+/// What the evidence says that was observed; nothing where none was.
+pub(super) fn of_policy(observed: &Observed, site: Option<&Site>, requirements: &[Evaluated]) -> Vec<SignalSeen> {
+    let Some(evidence) = observed.evidence.as_ref().and_then(Reading::present) else { return Vec::new() };
+    let system = site.and_then(|site| site.system.principal());
+    let user = observed.user.values().filter_map(Reading::present).filter_map(|identity| identity.principal);
+    signals(evidence, requirements, &system.into_iter().chain(user).collect())
+}
+
+/// What the rows of the catalog say.
+fn told(evidence: &Evidence) -> Vec<SignalSeen> {
+    let sources = [
+        (Source::DependencyFailures, &evidence.dependencies),
+        (Source::CredentialTraces, &evidence.credentials),
+        (Source::HostTraces, &evidence.host),
+    ];
+    let mut seen = Vec::new();
+    for (source, summary) in sources {
+        for told in summary.present().into_iter().flat_map(|summary| &summary.signals) {
+            let Some(row) = signals::signal(&told.signal) else { continue };
+            let sides = [(Side::For, &row.supports), (Side::Against, &row.opposes)];
+            let of_sides = sides.into_iter().flat_map(|(side, which)| which.iter().map(move |one| (side, *one)));
+            seen.extend(of_sides.map(|(side, explanation)| SignalSeen {
+                hypothesis: hypothesis(explanation),
+                side,
+                signal: row.id.clone(),
+                says: row.says.clone(),
+                ambiguous: row.ambiguous.clone(),
+                source,
+                count: told.count,
+                at: told.at.clone(),
+                last: told.last,
+            }));
+        }
+    }
+    seen
+}
+
+fn hypothesis(explanation: Explanation) -> Hypothesis {
+    match explanation {
+        Explanation::H1 => Hypothesis::H1,
+        Explanation::H2 => Hypothesis::H2,
+        Explanation::H3 => Hypothesis::H3,
+        Explanation::H4 => Hypothesis::H4,
+        Explanation::H5 => Hypothesis::H5,
+        Explanation::H6 => Hypothesis::H6,
+    }
+}
+
+/// Whether calls without an answer outnumber refusals, or the other way round.
+fn dominance(evidence: &Evidence) -> Option<SignalSeen> {
+    let steps = evidence.series.present()?;
+    let last = steps.iter().rev().find(|step| step.auth_failures + step.network_failures > 0)?.begin;
+    let (auth, network) = steps.iter().fold((0_u64, 0_u64), |(auth, network), step| {
+        (auth.saturating_add(step.auth_failures), network.saturating_add(step.network_failures))
+    });
+    let (side, signal, says, count) = if network > auth.saturating_mul(DOMINATES) {
+        (Side::For, "no-answer-dominates", "most failed calls had no answer", network)
+    } else if auth > network.saturating_mul(DOMINATES) {
+        (Side::Against, "refusals-dominate", "most failed calls were answered, with a refusal", auth)
+    } else {
+        return None;
+    };
+    // A firewall refuses, too.
+    let ambiguous = (side == Side::Against).then(|| "firewalls answer with refusals".to_owned());
+    Some(SignalSeen { ambiguous, ..of_series(Hypothesis::H6, side, signal, says, count, last) })
+}
+
+/// Whether refusals become fewer step by step since there were most.
+fn falling(evidence: &Evidence) -> Option<SignalSeen> {
+    let steps = evidence.series.present()?;
+    let most = steps.iter().map(|step| step.auth_failures).max().filter(|most| *most > 0)?;
+    let peak = steps.iter().rposition(|step| step.auth_failures == most)?;
+    let since = &steps[peak..];
+    let falls = since.windows(2).all(|pair| pair[1].auth_failures <= pair[0].auth_failures);
+    let newest = since.last()?;
+    let has_traffic = newest.calls > 0;
+    (since.len() >= 3 && falls && has_traffic && newest.auth_failures <= most / 2).then(|| SignalSeen {
+        ambiguous: Some("a repair of any kind looks the same".to_owned()),
+        ..of_series(Hypothesis::H3, Side::For, "refusals-fall", "refusals become fewer", most, newest.begin)
+    })
+}
+
+fn of_series(hypothesis: Hypothesis, side: Side, signal: &str, says: &str, count: u64, last: Timestamp) -> SignalSeen {
+    SignalSeen {
+        hypothesis,
+        side,
+        signal: signal.to_owned(),
+        says: says.to_owned(),
+        ambiguous: None,
+        source: Source::FailureSeries,
+        count,
+        at: String::new(),
+        last,
+    }
+}
+
+/// Whom resources refused, against who is to be let in. Others than the app may be refused there, and say nothing of it.
+fn refusals(evidence: &Evidence, requirements: &[Evaluated], own: &BTreeSet<PrincipalId>) -> Vec<SignalSeen> {
+    let mut seen = Vec::new();
+    for refused in evidence.refused.present().into_iter().flatten() {
+        let there = requirements
+            .iter()
+            .filter(|it| services::resource_of(&it.scope).is_some_and(|(resource, _)| resource == refused.resource));
+        let expected: BTreeSet<_> = there.filter_map(|it| it.principal).collect();
+        let mut add = |hypothesis, side, signal: &str, says: &str| {
+            seen.push(SignalSeen {
+                hypothesis,
+                side,
+                signal: signal.to_owned(),
+                says: says.to_owned(),
+                ambiguous: None,
+                source: Source::RefusedPrincipals,
+                count: refused.count,
+                at: refused.resource.name().to_owned(),
+                last: refused.last,
+            });
+        };
+        if expected.contains(&refused.principal) {
+            let says = "the resource refused the identity that is declared for it";
+            add(Hypothesis::H2, Side::For, "declared-identity-refused", says);
+            add(Hypothesis::H1, Side::Against, "declared-identity-refused", says);
+        } else if own.contains(&refused.principal) && !expected.is_empty() {
+            let says = "the resource refused another identity of the app than the one declared for it";
+            add(Hypothesis::H1, Side::For, "other-identity-refused", says);
+        }
+    }
+    seen
+}
+
+#[cfg(test)]
+mod tests;

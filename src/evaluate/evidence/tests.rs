@@ -1,0 +1,209 @@
+use super::*;
+use crate::{
+    evaluate::{
+        Access,
+        fixtures::{SHARED, SYSTEM, minutes_ago, now},
+    },
+    model::{
+        FailureClass, Scope,
+        evidence::{FiveMinutes, Recovery, Refused, Signalled, Summary},
+    },
+    policy::{
+        Identity, Origin,
+        fixtures::{host_account, kv, queue},
+    },
+};
+
+fn at<T>(value: T) -> Reading<T> {
+    Reading::Present { value, at: now() }
+}
+
+/// Nothing was found anywhere.
+fn silence() -> Evidence {
+    let nothing = || Reading::Absent { at: now() };
+    Evidence {
+        workspace: Scope::parse(
+            "/subscriptions/1/resourceGroups/rg/providers/Microsoft.OperationalInsights/workspaces/w",
+        )
+        .unwrap(),
+        role_name: "func-orders".to_owned(),
+        window: SignedDuration::from_hours(2),
+        dependencies: nothing(),
+        credentials: nothing(),
+        invocations: nothing(),
+        host: nothing(),
+        series: Reading::Absent { at: now() },
+        recovery: Reading::Absent { at: now() },
+        refused: Reading::Absent { at: now() },
+    }
+}
+
+fn saying(signals: &[(&str, u64)]) -> Reading<Summary> {
+    let told = |(signal, count): &(&str, u64)| Signalled {
+        signal: (*signal).to_owned(),
+        count: *count,
+        at: "kv.vault.azure.net".to_owned(),
+        last: minutes_ago(2),
+    };
+    at(Summary {
+        count: 1,
+        first: minutes_ago(9),
+        last: minutes_ago(2),
+        top: Vec::new(),
+        more: 0,
+        signals: signals.iter().map(told).collect(),
+        samples: Vec::new(),
+    })
+}
+
+/// Steps of five minutes: calls, refusals, calls without an answer.
+fn series(figures: &[(u64, u64, u64)]) -> Reading<Vec<FiveMinutes>> {
+    let steps = figures.iter().zip(0_i64..).map(|((calls, auth, network), step)| FiveMinutes {
+        begin: minutes_ago(100 - 5 * step),
+        calls: *calls,
+        auth_failures: *auth,
+        network_failures: *network,
+    });
+    at(steps.collect())
+}
+
+fn needing(who: &str, scope: Scope) -> Evaluated {
+    Evaluated {
+        origins: vec![Origin::Platform("hostStorage")],
+        identity: Identity::System,
+        principal: who.parse().ok(),
+        scope,
+        role: "any".to_owned(),
+        role_id: None,
+        access: Access::NoPrincipal,
+    }
+}
+
+fn said(seen: &[SignalSeen]) -> Vec<(Hypothesis, Side, &str)> {
+    seen.iter().map(|it| (it.hypothesis, it.side, it.signal.as_str())).collect()
+}
+
+fn of(evidence: &Evidence) -> Vec<SignalSeen> {
+    signals(evidence, &[], &BTreeSet::new())
+}
+
+#[test]
+fn a_row_of_the_catalog_speaks_for_and_against_what_it_says() {
+    let dependencies = saying(&[("vault-firewall", 7), ("vault-challenge", 900), ("no-such-signal", 1)]);
+    let host = saying(&[("refused-403", 2)]);
+    let seen = of(&Evidence { dependencies, host, ..silence() });
+    assert_eq!(
+        said(&seen),
+        [
+            (Hypothesis::H6, Side::For, "vault-firewall"),
+            (Hypothesis::H2, Side::Against, "vault-firewall"),
+            (Hypothesis::H4, Side::Against, "vault-firewall"),
+            (Hypothesis::H2, Side::For, "refused-403"),
+            (Hypothesis::H6, Side::Against, "refused-403"),
+        ]
+    );
+    assert_eq!(
+        (seen[0].count, seen[0].source, seen[0].at.as_str()),
+        (7, Source::DependencyFailures, "kv.vault.azure.net")
+    );
+    assert!(seen[0].ambiguous.is_none() && seen[3].ambiguous.is_some());
+    assert_eq!(seen[3].source, Source::HostTraces);
+}
+
+#[test]
+fn what_is_silent_or_could_not_be_read_says_nothing() {
+    assert_eq!(of(&silence()), []);
+    let failure = || Failure::new(FailureClass::Denied, "InsufficientAccessError", "no");
+    let unread = Evidence {
+        dependencies: Reading::Unreadable(failure()),
+        series: Reading::Unreadable(failure()),
+        refused: Reading::Unreadable(failure()),
+        recovery: Reading::Unreadable(failure()),
+        ..silence()
+    };
+    assert_eq!(of(&unread), []);
+    assert_eq!(availability(&silence(), now()), Availability::Silent);
+    assert_eq!(availability(&unread, now()), Availability::Unreadable(failure()));
+}
+
+#[test]
+fn telemetry_is_late_when_its_newest_is_older_than_it_takes_to_arrive() {
+    let of = |newest| {
+        let recovery = at(Recovery { calls: 3, auth_failures: 0, newest });
+        availability(&Evidence { recovery, ..silence() }, now())
+    };
+    assert_eq!(of(minutes_ago(15)), Availability::Available);
+    assert_eq!(of(minutes_ago(16)), Availability::Late { newest: minutes_ago(16) });
+}
+
+#[test]
+fn only_calls_that_succeed_are_recovery() {
+    let of = |calls, auth_failures, newest| {
+        let recovery = at(Recovery { calls, auth_failures, newest });
+        recovered(&Evidence { recovery, ..silence() }, now())
+    };
+    assert_eq!(of(120, 0, minutes_ago(2)), Recovered::Yes { calls: 120 });
+    assert_eq!(of(120, 1, minutes_ago(2)), Recovered::Refused { auth_failures: 1 });
+    assert_eq!(of(0, 3, minutes_ago(2)), Recovered::Refused { auth_failures: 3 });
+    assert_eq!(of(0, 0, minutes_ago(2)), Recovered::NoTraffic);
+    assert_eq!(of(120, 0, minutes_ago(19)), Recovered::NoTraffic, "what came since may not have arrived");
+    assert_eq!(recovered(&silence(), now()), Recovered::NoTraffic);
+    let failure = Failure::new(FailureClass::Transient, "PartialError", "in part only");
+    let unread = Evidence { recovery: Reading::Unreadable(failure.clone()), ..silence() };
+    assert_eq!(recovered(&unread, now()), Recovered::Unreadable(failure));
+}
+
+#[test]
+fn one_kind_of_failure_dominates_only_by_far() {
+    let of = |figures: &[(u64, u64, u64)]| {
+        let seen = of(&Evidence { series: series(figures), ..silence() });
+        seen.into_iter().filter(|it| it.hypothesis == Hypothesis::H6).map(|it| (it.side, it.count)).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&[(9, 1, 188), (9, 5, 0)]), [(Side::For, 188)]);
+    assert_eq!(of(&[(9, 182, 1)]), [(Side::Against, 182)]);
+    assert_eq!(of(&[(9, 10, 30)]), []);
+    assert_eq!(of(&[(9, 30, 10)]), []);
+    assert_eq!(of(&[(9, 0, 0)]), []);
+    assert_eq!(of(&[(1, u64::MAX, 0), (1, u64::MAX, 0)]), [(Side::Against, u64::MAX)]);
+}
+
+#[test]
+fn refusals_fall_as_in_the_playbook_and_not_where_the_traffic_does() {
+    let falls = |figures: &[(u64, u64, u64)]| {
+        let seen = of(&Evidence { series: series(figures), ..silence() });
+        seen.iter().any(|it| it.hypothesis == Hypothesis::H3 && it.side == Side::For && it.ambiguous.is_some())
+    };
+    assert!(falls(&[(99, 88, 0), (99, 95, 0), (99, 61, 0), (99, 19, 0), (99, 2, 0), (99, 0, 0)]));
+    assert!(!falls(&[(99, 88, 0), (99, 95, 0), (99, 94, 0), (99, 93, 0)]), "they stay");
+    assert!(!falls(&[(99, 95, 0), (99, 19, 0), (99, 40, 0)]), "they come back");
+    assert!(!falls(&[(99, 95, 0), (99, 19, 0), (0, 0, 0)]), "nothing is called any more");
+    assert!(!falls(&[(99, 95, 0), (99, 2, 0)]), "two steps are no trend");
+    assert!(!falls(&[(99, 0, 0), (99, 0, 0), (99, 0, 0)]), "there were none");
+}
+
+#[test]
+fn the_refused_principal_decides_between_a_wrong_identity_and_a_missing_role() {
+    let refused = |who: &str, resource: Scope| Refused {
+        resource,
+        principal: who.parse().unwrap(),
+        count: 5,
+        last: minutes_ago(3),
+        said: String::new(),
+    };
+    let of = |refused: Refused, requirements: &[Evaluated]| {
+        let own = [SYSTEM, SHARED].map(|who| who.parse().unwrap()).into();
+        let seen = signals(&Evidence { refused: at(vec![refused]), ..silence() }, requirements, &own);
+        assert!(seen.iter().all(|it| it.ambiguous.is_none() && it.source == Source::RefusedPrincipals));
+        seen.iter().map(|it| (it.hypothesis, it.side)).collect::<Vec<_>>()
+    };
+    let inside = host_account().child("blobServices/default/containers/in");
+    let needs = [needing(SHARED, inside), needing(SYSTEM, kv()), needing(SYSTEM, queue())];
+    assert_eq!(
+        of(refused(SHARED, host_account()), &needs),
+        [(Hypothesis::H2, Side::For), (Hypothesis::H1, Side::Against)]
+    );
+    assert_eq!(of(refused(SYSTEM, host_account()), &needs), [(Hypothesis::H1, Side::For)], "it is to be the other one");
+    let stranger = "05e70000-0000-4000-8000-00000000dead";
+    assert_eq!(of(refused(stranger, host_account()), &needs), [], "another app may be refused there");
+    assert_eq!(of(refused(SYSTEM, host_account()), &needs[1..]), [], "nobody is declared for it");
+}

@@ -1,0 +1,228 @@
+//! Whether the app can reach what it uses: each firewall against the network that the app calls from.
+//!
+//! `Blocked` is said only of what is certain; the address that a call comes from, names and routes are not looked at, and
+//! where one of them decides nothing is said (`docs/network.md`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Access, Evaluated, Finding};
+use crate::{
+    api::NetworkCheck,
+    catalog::services,
+    model::{
+        NetworkQuestion, Observed, Reading, Scope, Site,
+        network::{Firewall, NetworkSeen, Outbound, PublicAccess, Rules},
+    },
+    policy::{Origin, Policy},
+};
+
+/// A resource that the app calls, and whether its firewall lets the app in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// What in the policy uses it.
+    pub origins: Vec<Origin>,
+    /// The resource.
+    pub resource: Scope,
+    /// The answer.
+    pub reach: Reach,
+}
+
+/// Whether a firewall lets the app in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// It does, as far as firewalls go.
+    Open,
+    /// It certainly does not.
+    Blocked(Barrier),
+    /// Cannot be told.
+    Undecided(Doubt),
+}
+
+/// Why an app does not get in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Barrier {
+    /// Public access is off, and no private endpoint is approved.
+    NoWayIn,
+    /// Public access is off; there are private endpoints, and the app is in no network.
+    PrivateOnly,
+    /// Only some networks are let in, and the app is in none.
+    AppOutside,
+    /// Only some subnets are let in, and the app's is another.
+    OtherSubnets(Scope),
+    /// The app's subnet is let in, and has no service endpoint by which its calls would be known.
+    NoServiceEndpoint(Scope),
+}
+
+/// What leaves it open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// Something was not read, or could not be.
+    NotRead,
+    /// There are private endpoints, and whether the app's network finds one is a matter of names and routes.
+    PrivateEndpoint,
+    /// Some addresses are let in, and which the app calls from is not compared.
+    Addresses,
+    /// A perimeter decides, or a setting that is not known here.
+    Perimeter,
+    /// The app calls from a network that is not looked at.
+    AnotherNetwork,
+    /// The app's subnet is let in, and whether it has the service endpoint could not be read.
+    Subnet(Scope),
+}
+
+/// What would have to be asked to say more.
+#[must_use]
+pub fn network_questions(policy: &Policy, observed: &Observed) -> BTreeSet<NetworkQuestion> {
+    let Some(site) = observed.target.present() else { return BTreeSet::new() };
+    let answers = used(policy).into_iter().filter_map(|(resource, used)| {
+        let (_, question) = answer(&resource, used.endpoint, site, &observed.network);
+        question
+    });
+    answers.collect()
+}
+
+/// The answer for everything that the app calls; what is certainly wrong goes to `findings`.
+pub(super) fn compare(
+    policy: &Policy,
+    observed: &Observed,
+    site: Option<&Site>,
+    requirements: &[Evaluated],
+    findings: &mut Vec<Finding>,
+) -> Vec<Reached> {
+    let Some(site) = site else { return Vec::new() };
+    let gone = |resource: &Scope| {
+        let mut without = requirements.iter().filter(|one| one.access == Access::NoResource);
+        without.any(|one| resource.reaches(&one.scope))
+    };
+    let mut all = Vec::new();
+    for (resource, Used { endpoint, origins }) in used(policy).into_iter().filter(|(resource, _)| !gone(resource)) {
+        if let Some(Reading::Present { value: Firewall { out_of_service: Some(state), is_whole: true, .. }, .. }) =
+            observed.network.firewalls.get(&resource)
+        {
+            let (origins, resource, state) = (origins.clone(), resource.clone(), state.clone());
+            findings.push(Finding::ResourceNotReady { origins, resource, state });
+        }
+        let (reach, _) = answer(&resource, endpoint, site, &observed.network);
+        if let Reach::Blocked(by) = &reach {
+            let (origins, resource, by) = (origins.clone(), resource.clone(), by.clone());
+            findings.push(Finding::NetworkBlocked { origins, resource, by });
+        }
+        all.push(Reached { origins, resource, reach });
+    }
+    all
+}
+
+struct Used {
+    /// What a subnet's endpoint for the service is called.
+    endpoint: &'static str,
+    origins: Vec<Origin>,
+}
+
+/// What the app itself calls, of the services whose firewalls are compared. A declared grant does not say that it calls
+/// anything there, and what the platform does for the app may come from elsewhere.
+fn used(policy: &Policy) -> BTreeMap<Scope, Used> {
+    let mut used: BTreeMap<Scope, Used> = BTreeMap::new();
+    if policy.network == NetworkCheck::Ignore {
+        return used;
+    }
+    let is_the_apps = |origin: &&Origin| match origin {
+        Origin::Binding(_) => true,
+        Origin::Platform(field) => *field == "hostStorage",
+        Origin::Grant(_) | Origin::Vault(_) => false,
+    };
+    let by_requirements = policy.requirements.iter().flat_map(|requirement| {
+        requirement.origins.iter().filter(is_the_apps).map(|origin| (&requirement.scope, origin))
+    });
+    let by_vaults = policy.vaults.iter().map(|vault| (&vault.vault, &vault.origin));
+    for (scope, origin) in by_requirements.chain(by_vaults) {
+        let Some((resource, _)) = services::resource_of(scope) else { continue };
+        let service = resource.resource_type().and_then(|kind| services::of_type(&kind));
+        let Some(endpoint) = service.and_then(|service| service.endpoint.as_deref()) else { continue };
+        let known = used.entry(resource).or_insert(Used { endpoint, origins: Vec::new() });
+        if !known.origins.contains(origin) {
+            known.origins.push(origin.clone());
+        }
+    }
+    used
+}
+
+/// The answer for one resource, and what to ask next.
+fn answer(resource: &Scope, endpoint: &str, site: &Site, seen: &NetworkSeen) -> (Reach, Option<NetworkQuestion>) {
+    let unread = Reach::Undecided(Doubt::NotRead);
+    let firewall = match seen.firewalls.get(resource) {
+        None => return (unread, Some(NetworkQuestion::Listed(resource.clone()))),
+        Some(Reading::Present { value, .. }) => value,
+        // One that does not exist has its own finding.
+        Some(Reading::Absent { .. } | Reading::Unreadable(_)) => return (unread, None),
+    };
+    let (outbound, is_certain) = match &seen.outbound {
+        None => (&site.outbound, false),
+        Some(Reading::Present { value, .. }) => (value, firewall.is_whole),
+        Some(Reading::Absent { .. } | Reading::Unreadable(_)) => return (unread, None),
+    };
+    let reach = reach(firewall, outbound, endpoint, seen);
+    let would_tell = matches!(reach, Reach::Blocked(_)) || firewall.out_of_service.is_some();
+    if would_tell && !is_certain {
+        return (unread, Some(NetworkQuestion::Confirm(resource.clone())));
+    }
+    let question = match &reach {
+        Reach::Undecided(Doubt::NotRead) if firewall.rules == Rules::NotAsked => {
+            Some(NetworkQuestion::Rules(resource.clone()))
+        }
+        Reach::Undecided(Doubt::Subnet(subnet)) if !seen.subnets.contains_key(subnet) => {
+            Some(NetworkQuestion::Subnet(subnet.clone()))
+        }
+        Reach::Open | Reach::Blocked(_) | Reach::Undecided(_) => None,
+    };
+    (reach, question)
+}
+
+fn reach(firewall: &Firewall, outbound: &Outbound, endpoint: &str, seen: &NetworkSeen) -> Reach {
+    let Firewall { public, rules, has_private_endpoint, keys_off: _, out_of_service: _, is_whole: _ } = firewall;
+    match public {
+        PublicAccess::Elsewhere => return Reach::Undecided(Doubt::Perimeter),
+        PublicAccess::Off => {
+            return match (has_private_endpoint, outbound) {
+                (false, _) => Reach::Blocked(Barrier::NoWayIn),
+                (true, Outbound::Shared) => Reach::Blocked(Barrier::PrivateOnly),
+                (true, Outbound::Subnet(_) | Outbound::Elsewhere) => Reach::Undecided(Doubt::PrivateEndpoint),
+            };
+        }
+        PublicAccess::ByRules => {}
+    }
+    let (subnets, others) = match rules {
+        Rules::NotAsked | Rules::Unknown => return Reach::Undecided(Doubt::NotRead),
+        Rules::Open => return Reach::Open,
+        Rules::Closed { subnets, others } => (subnets, *others),
+    };
+    let barrier = match outbound {
+        Outbound::Elsewhere => return Reach::Undecided(Doubt::AnotherNetwork),
+        Outbound::Shared if others => return Reach::Undecided(Doubt::Addresses),
+        // It reaches no private endpoint, so whether there are any does not matter.
+        Outbound::Shared => return Reach::Blocked(Barrier::AppOutside),
+        Outbound::Subnet(own) if subnets.contains(own) => match seen.subnets.get(own) {
+            Some(Reading::Present { value, .. }) if has_endpoint(&value.endpoints, endpoint) => return Reach::Open,
+            Some(Reading::Present { .. }) => Barrier::NoServiceEndpoint(own.clone()),
+            Some(Reading::Absent { .. } | Reading::Unreadable(_)) | None => {
+                return Reach::Undecided(Doubt::Subnet(own.clone()));
+            }
+        },
+        Outbound::Subnet(own) => Barrier::OtherSubnets(own.clone()),
+    };
+    if others {
+        Reach::Undecided(Doubt::Addresses)
+    } else if *has_private_endpoint {
+        Reach::Undecided(Doubt::PrivateEndpoint)
+    } else {
+        Reach::Blocked(barrier)
+    }
+}
+
+/// `Microsoft.Storage.Global` serves what `Microsoft.Storage` does, for accounts of other regions as well.
+fn has_endpoint(endpoints: &BTreeSet<String>, name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    endpoints.contains(&name) || endpoints.contains(&format!("{name}.global"))
+}
+
+#[cfg(test)]
+mod tests;

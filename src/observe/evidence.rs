@@ -1,0 +1,109 @@
+//! What telemetry tells of an app. Asked about while something is wrong with it, and shared for minutes: queries cost more
+//! than reads, and what they tell is minutes old.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Surveys, reading};
+use crate::{
+    azure::{Azure, WorkspaceId},
+    catalog::{queries::Parameters, services},
+    clock::Clock,
+    model::{Observed, Reading, Scope, Source, evidence::Evidence},
+    policy::{EvidenceSource, Policy},
+};
+
+/// How long an answer is used, and how long nobody asks again who was refused.
+pub(super) const EVIDENCE_KEEP: SignedDuration = SignedDuration::from_mins(5);
+
+/// The types of resources whose own logs name whom they refused.
+const LOGGED: [&str; 2] = ["Microsoft.Storage/storageAccounts", "Microsoft.KeyVault/vaults"];
+
+/// Adds what telemetry tells, where the policy says where it is.
+pub async fn ask_evidence(azure: &Azure, surveys: &Surveys, policy: &Policy, observed: &mut Observed) {
+    if let Some(source) = &policy.evidence {
+        observed.evidence = Some(surveys.evidence(azure, policy, source).await);
+    }
+}
+
+impl Surveys {
+    async fn evidence(&self, azure: &Azure, policy: &Policy, source: &EvidenceSource) -> Reading<Arc<Evidence>> {
+        let read = async || match azure.workspace(&source.workspace).await {
+            Ok(Some(workspace)) => {
+                let value = Arc::new(Box::pin(gather(azure, self.clock, policy, source, workspace)).await);
+                Reading::Present { value, at: self.clock.now() }
+            }
+            Ok(None) => Reading::Absent { at: self.clock.now() },
+            Err(failure) => Reading::Unreadable(failure),
+        };
+        let key = (policy.target.clone(), source.clone());
+        self.evidence.get(&key, Timestamp::MIN, |_| None, read).await
+    }
+}
+
+async fn gather(
+    azure: &Azure,
+    clock: Clock,
+    policy: &Policy,
+    source: &EvidenceSource,
+    workspace: WorkspaceId,
+) -> Evidence {
+    let EvidenceSource { workspace: id, role_name, window } = source;
+    let logged = logged_resources(policy);
+    let resources: Vec<&Scope> = logged.iter().collect();
+    let asked = &Parameters { role_name, app: &policy.target, resources: &resources, window: *window };
+    let summary = async |source| reading(clock, azure.summary(workspace, source, asked).await);
+
+    let recovery = reading(clock, azure.recovery(workspace, asked).await);
+    // Who was refused, or not answered in time, is not to ask six times more.
+    let (host, refused) = match &recovery {
+        Reading::Unreadable(failure) => (Reading::Unreadable(failure.clone()), Reading::Unreadable(failure.clone())),
+        Reading::Present { .. } | Reading::Absent { .. } => {
+            let refused = async {
+                if resources.is_empty() { Ok(None) } else { azure.refused_principals(workspace, asked).await }
+            };
+            let (host, refused) = tokio::join!(summary(Source::HostTraces), refused);
+            (host, reading(clock, refused))
+        }
+    };
+    // An app that has sent nothing has sent no failure either.
+    let (dependencies, credentials, invocations, series) = match &recovery {
+        Reading::Present { .. } => {
+            let series = azure.failure_series(workspace, asked);
+            let (dependencies, credentials, invocations, series) = tokio::join!(
+                summary(Source::DependencyFailures),
+                summary(Source::CredentialTraces),
+                summary(Source::Invocations),
+                series
+            );
+            (dependencies, credentials, invocations, reading(clock, series))
+        }
+        Reading::Absent { at } => {
+            let nothing = || Reading::Absent { at: *at };
+            (nothing(), nothing(), nothing(), Reading::Absent { at: *at })
+        }
+        Reading::Unreadable(failure) => {
+            let unread = || Reading::Unreadable(failure.clone());
+            (unread(), unread(), unread(), Reading::Unreadable(failure.clone()))
+        }
+    };
+    Evidence {
+        workspace: id.clone(),
+        role_name: role_name.clone(),
+        window: *window,
+        dependencies,
+        credentials,
+        invocations,
+        host,
+        series,
+        recovery,
+        refused,
+    }
+}
+
+/// What the policy declares that keeps such logs: it is read already, so that the boundary was asked.
+fn logged_resources(policy: &Policy) -> BTreeSet<Scope> {
+    let resources = policy.scopes().into_iter().filter_map(|scope| services::resource_of(scope));
+    resources.map(|(resource, _)| resource).filter(|it| LOGGED.iter().any(|kind| it.is_type(kind))).collect()
+}

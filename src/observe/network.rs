@@ -1,0 +1,196 @@
+//! Firewalls and what surrounds them: lists that all policies share, and looks at one thing by itself.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Surveys, reading, shared::Readings};
+use crate::{
+    azure::{Azure, RuleSet},
+    clock::Clock,
+    model::{
+        Failure, FailureClass, NetworkQuestion, Observed, Reading, Scope,
+        network::{Firewall, Outbound, Rules, Subnet},
+    },
+};
+
+/// How long what was read counts for a policy that is in order. Firewalls change seldom, and a thousand policies in order
+/// may take a hundred reads together in a sweep.
+const KEEP: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long the rules of a namespace count for such a policy, and how many namespaces are looked at for them in ten
+/// minutes: no list shows rules, so that each takes a read of its own. A thousand namespaces are seen in 17 hours.
+const KEEP_RULES: SignedDuration = SignedDuration::from_hours(24);
+const RULES_AT_ONCE: usize = 10;
+const RULES_WITHIN: SignedDuration = SignedDuration::from_mins(10);
+
+/// The firewalls of a type in a subscription.
+type Listed = Reading<Arc<BTreeMap<Scope, Firewall>>>;
+
+/// What was read of networks.
+#[derive(Debug)]
+pub(super) struct NetworkReadings {
+    clock: Clock,
+    /// By subscription and type.
+    listed: Readings<(String, String), Listed>,
+    rules: Readings<Scope, Reading<RuleSet>>,
+    subnets: Readings<Scope, Reading<Subnet>>,
+    firewalls: Readings<Scope, Reading<Firewall>>,
+    outbound: Readings<Scope, Reading<Outbound>>,
+    /// Since when rules are counted, and whose were read.
+    counted: Mutex<(Timestamp, BTreeSet<Scope>)>,
+    /// Nothing read before this moment counts, by subscription: somebody asked for another look.
+    not_before: Mutex<BTreeMap<String, Timestamp>>,
+}
+
+impl NetworkReadings {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            listed: Readings::new(clock, KEEP),
+            rules: Readings::new(clock, KEEP),
+            subnets: Readings::new(clock, KEEP),
+            firewalls: Readings::new(clock, KEEP),
+            outbound: Readings::new(clock, KEEP),
+            counted: Mutex::new((Timestamp::MIN, BTreeSet::new())),
+            not_before: Mutex::default(),
+        }
+    }
+
+    /// Makes the next looks at networks of that subscription new ones.
+    pub(super) fn outdate(&self, subscription: &str) {
+        let mut all = self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(subscription.to_owned(), self.clock.now());
+    }
+
+    fn not_before(&self, subscription: &str) -> Timestamp {
+        let all = self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(subscription).copied().unwrap_or(Timestamp::MIN)
+    }
+
+    /// What a list shows of a firewall. What it leaves out, we may not see, or is not there.
+    async fn listed(&self, azure: &Azure, resource: &Scope, not_before: Timestamp) -> Reading<Firewall> {
+        let kind = resource.resource_type().unwrap_or_default();
+        let key = (resource.subscription().unwrap_or_default().to_owned(), kind.to_ascii_lowercase());
+        let read = async || match azure.firewalls(&key.0, &kind).await {
+            Ok(all) => Reading::Present { value: Arc::new(all.into_iter().collect()), at: self.clock.now() },
+            Err(failure) => Reading::Unreadable(failure),
+        };
+        match self.listed.get(&key, not_before, passing, read).await {
+            Reading::Present { value, at } => match value.get(resource) {
+                Some(firewall) => Reading::Present { value: firewall.clone(), at },
+                None => super::not_listed(),
+            },
+            Reading::Absent { at } => Reading::Absent { at },
+            Reading::Unreadable(failure) => Reading::Unreadable(failure),
+        }
+    }
+
+    /// The rules of a namespace. For a policy in order whatever is known, when it is not their turn.
+    async fn rules(&self, azure: &Azure, namespace: &Scope, not_before: Timestamp, open: bool) -> Reading<RuleSet> {
+        if !open {
+            let known = self.rules.known(namespace).await.filter(|(_, value)| passing(value).is_none());
+            match known {
+                Some((began, value)) if began >= not_before && self.clock.now().duration_since(began) < KEEP_RULES => {
+                    return value;
+                }
+                Some((_, value)) if !self.may_read_rules(namespace) => return value,
+                None if !self.may_read_rules(namespace) => {
+                    let text = "it is not the turn of this namespace's rules yet";
+                    return Reading::Unreadable(Failure::new(FailureClass::Throttled, "AwaitsTurn", text));
+                }
+                Some(_) | None => {}
+            }
+        }
+        let read = async || reading(self.clock, azure.rule_set(namespace).await.map(Some));
+        self.rules.get(namespace, not_before, passing, read).await
+    }
+
+    async fn subnet(&self, azure: &Azure, id: &Scope, not_before: Timestamp) -> Reading<Subnet> {
+        let read = async || reading(self.clock, azure.subnet(id).await);
+        self.subnets.get(id, not_before, passing, read).await
+    }
+
+    fn may_read_rules(&self, namespace: &Scope) -> bool {
+        let now = self.clock.now();
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, read) = &mut *counted;
+        if now.duration_since(*since) >= RULES_WITHIN {
+            *since = now;
+            read.clear();
+        }
+        if read.len() < RULES_AT_ONCE {
+            read.insert(namespace.clone());
+        }
+        read.contains(namespace)
+    }
+}
+
+/// A failure that passes. A refusal counts as long as an answer, or each pass would ask again.
+fn passing<T>(reading: &Reading<T>) -> Option<&Failure> {
+    let passes = |failure: &&Failure| matches!(failure.class, FailureClass::Transient | FailureClass::Throttled);
+    reading.unreadable().filter(passes)
+}
+
+/// Adds what was asked of the network between an app and what it uses. `open`: something is wrong with the policy, and what
+/// is read may not be older than the survey.
+pub async fn ask_network(
+    azure: &Azure,
+    surveys: &Surveys,
+    target: &Scope,
+    observed: &mut Observed,
+    questions: &BTreeSet<NetworkQuestion>,
+    open: bool,
+) {
+    let networks = &surveys.network;
+    for question in questions {
+        let about = question.about();
+        let subscription = about.subscription().unwrap_or_default();
+        let mut not_before = networks.not_before(subscription);
+        // What is told to be wrong is as young as the survey. A list only says where to look.
+        let is_young = match question {
+            NetworkQuestion::Listed(_) => false,
+            NetworkQuestion::Rules(_) | NetworkQuestion::Subnet(_) => open,
+            NetworkQuestion::Confirm(_) => true,
+        };
+        if is_young {
+            not_before = not_before.max(surveys.of(azure, subscription, None).await.began);
+        }
+        match question {
+            NetworkQuestion::Listed(resource) => {
+                let firewall = networks.listed(azure, resource, not_before).await;
+                observed.network.firewalls.insert(resource.clone(), firewall);
+            }
+            NetworkQuestion::Rules(namespace) => {
+                let answer = networks.rules(azure, namespace, not_before, open).await;
+                let Some(Reading::Present { value: firewall, .. }) = observed.network.firewalls.get_mut(namespace)
+                else {
+                    continue;
+                };
+                match answer {
+                    Reading::Present { value, .. } => value.put_into(firewall),
+                    Reading::Absent { .. } | Reading::Unreadable(_) => {
+                        firewall.rules = Rules::Unknown;
+                    }
+                }
+            }
+            NetworkQuestion::Subnet(id) => {
+                observed.network.subnets.insert(id.clone(), networks.subnet(azure, id, not_before).await);
+            }
+            NetworkQuestion::Confirm(resource) => {
+                let read = async || reading(networks.clock, azure.firewall(resource).await);
+                let firewall = networks.firewalls.get(resource, not_before, passing, read).await;
+                observed.network.firewalls.insert(resource.clone(), firewall);
+                let read = async || reading(networks.clock, azure.outbound(target).await);
+                let outbound = networks.outbound.get(target, not_before, passing, read).await;
+                observed.network.outbound = Some(outbound);
+                for (id, subnet) in &mut observed.network.subnets {
+                    *subnet = networks.subnet(azure, id, not_before).await;
+                }
+            }
+        }
+    }
+}

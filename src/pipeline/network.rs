@@ -1,0 +1,42 @@
+//! Whether the app can reach what it uses: asked question by question, inside of the boundary only.
+
+use super::Pipeline;
+use crate::{
+    api::FunctionIdentityPolicyStatus,
+    evaluate,
+    model::Observed,
+    observe,
+    policy::{Policy, Verdict},
+};
+
+/// A list, the rules of a namespace, a subnet, what would be said to be blocked by itself, and a subnet that this names.
+const ROUNDS: usize = 5;
+
+impl Pipeline {
+    /// Adds to what was observed what is known of the network.
+    pub(super) async fn look_at_network(
+        &self,
+        policy: &Policy,
+        status: Option<&FunctionIdentityPolicyStatus>,
+        verdict: &Verdict,
+        observed: &mut Observed,
+    ) {
+        for _ in 0..ROUNDS {
+            let mut questions = evaluate::network_questions(policy, observed);
+            // A boundary may end inside of a resource, and the app's subnet may lie outside of it.
+            questions.retain(|question| verdict.may_tell(question.about()));
+            if questions.is_empty() {
+                return;
+            }
+            let open = status.is_some_and(is_open);
+            observe::ask_network(&self.azure, &self.surveys, &policy.target, observed, &questions, open).await;
+        }
+    }
+}
+
+/// Whether the last pass found something wrong, advice aside. Then what is known has to be young; while all is well it may
+/// be old.
+fn is_open(status: &FunctionIdentityPolicyStatus) -> bool {
+    let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
+    ready.is_some_and(|ready| !matches!(ready.reason.as_str(), "Compliant" | "CompliantWithFindings"))
+}

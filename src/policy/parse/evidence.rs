@@ -1,0 +1,29 @@
+//! Where the app's telemetry is.
+
+use jiff::SignedDuration;
+
+use super::Parser;
+use crate::{api, catalog::queries::WINDOW, model::Scope, policy::declared::EvidenceSource};
+
+const WORKSPACE: &str = "Microsoft.OperationalInsights/workspaces";
+
+impl Parser {
+    pub(super) fn evidence(&mut self, target: Option<&Scope>, evidence: &api::Evidence) -> Option<EvidenceSource> {
+        let api::Evidence { workspace, role_name, window } = evidence;
+        let workspace = self.resource("spec.evidence.workspace", workspace, &[WORKSPACE]);
+        let problem = match window.parse::<SignedDuration>() {
+            Ok(window) if window < WINDOW.0 => Some("is too short: the minimum is 15m"),
+            Ok(window) if window > WINDOW.1 => Some("is too long: the maximum is 24h"),
+            Ok(_) => None,
+            Err(_) => Some("is not a duration such as `2h` or `90m`"),
+        };
+        if let Some(problem) = problem {
+            self.fault("spec.evidence.window", format!("`{window}` {problem}"));
+        }
+        let role_name = if role_name.is_empty() { target?.name() } else { role_name };
+        Some(EvidenceSource { workspace: workspace?, role_name: role_name.to_owned(), window: window.parse().ok()? })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! Telemetry is asked about while something is wrong with an app, and not more often than it changes.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rolecall::{
+    api::FunctionIdentityPolicy,
+    clock::Clock,
+    evaluate::{Evaluation, Hypothesis, Side},
+    pipeline::{Intent, Pipeline},
+    report::{self, PassResult},
+    sandbox::arm::{ArmSim, Fault},
+};
+use serde_json::{Value, json};
+
+use crate::azure::{boundaries, example, pipeline, policy};
+
+const GROUP: &str = "/subscriptions/11111111-aaaa-4bbb-8ccc-000000000001/resourceGroups/rg-functions-prod";
+const WORKSPACE: &str = "Microsoft.OperationalInsights/workspaces/law-prod";
+
+/// The example, in which a role is missing, with a workspace that the app writes to.
+fn incident() -> (ArmSim, Pipeline, Clock) {
+    let (arm, clock) = example();
+    let id = format!("{GROUP}/providers/{WORKSPACE}");
+    arm.insert(json!({ "id": id, "properties": { "customerId": "ed145307-2f28-4969-924d-f13401b78747" } }));
+    let time = (clock.now() - Duration::from_secs(600)).to_string();
+    let row = |more: Value| {
+        let mut row = json!({ "TimeGenerated": time, "AppRoleName": "func-orders" });
+        row.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        row
+    };
+    let refused = json!({ "Target": "storderuploads.blob.core.windows.net", "ResultCode": "403", "Success": false,
+        "Data": "AuthorizationPermissionMismatch", "ItemCount": 40 });
+    arm.log("law-prod", "AppDependencies", row(refused));
+    let pipeline = pipeline(&arm, clock);
+    (arm, pipeline, clock)
+}
+
+fn watched() -> FunctionIdentityPolicy {
+    let mut policy = policy();
+    policy.spec.resources.insert("law".to_owned(), WORKSPACE.to_owned());
+    policy.spec.evidence = Some(serde_json::from_value(json!({ "workspace": "law" })).unwrap());
+    policy
+}
+
+async fn look(pipeline: &Pipeline, policy: &FunctionIdentityPolicy) -> Evaluation {
+    let report = pipeline.pass(policy, &boundaries(), None, Intent::Look).await;
+    match report.finding {
+        PassResult::Evaluated(pass) => pass.evaluation,
+        _ => panic!("the policy is evaluated"),
+    }
+}
+
+/// How many queries were sent, and how often the workspace was looked at.
+fn asked(arm: &ArmSim) -> (usize, usize) {
+    let journal = arm.journal();
+    let ending = |end: &str| journal.iter().filter(|request| request.path.ends_with(end)).count();
+    (ending("/query"), ending("/law-prod"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_wrong_is_asked_about_once_in_five_minutes() {
+    let (arm, pipeline, _) = incident();
+    let evaluation = look(&pipeline, &watched()).await;
+    let evidence = evaluation.evidence.as_ref().and_then(|it| it.present()).expect("it was read");
+    let dependencies = evidence.dependencies.present().expect("calls were refused");
+    assert_eq!((dependencies.count, dependencies.top[0].result.as_str()), (40, "403"));
+    let says = |hypothesis, side| {
+        let mut seen = evaluation.signals.iter();
+        seen.any(|it| (it.hypothesis, it.side, it.signal.as_str()) == (hypothesis, side, "storage-permission"))
+    };
+    assert!(says(Hypothesis::H2, Side::For) && says(Hypothesis::H6, Side::Against));
+    // The figures, four tables of the app and its host, and the logs of its storage and vaults.
+    assert_eq!(asked(&arm), (7, 1));
+
+    look(&pipeline, &watched()).await;
+    assert_eq!(asked(&arm), (7, 1), "nothing new can be known");
+    tokio::time::advance(Duration::from_secs(301)).await;
+    look(&pipeline, &watched()).await;
+    assert_eq!(asked(&arm), (14, 2));
+}
+
+#[tokio::test]
+async fn nobody_asks_who_is_not_told_to_or_where_all_is_well() {
+    let (arm, pipeline, clock) = incident();
+    let evaluation = look(&pipeline, &policy()).await;
+    assert!(evaluation.evidence.is_none() && evaluation.signals.is_empty() && !evaluation.ask_evidence);
+    assert_eq!(asked(&arm), (0, 0));
+
+    let (arm, pipeline, _) = (arm.clone(), self::pipeline(&arm, clock), clock);
+    let mut well = watched();
+    well.spec.bindings.retain(|binding| binding.name != "uploads");
+    let evaluation = look(&pipeline, &well).await;
+    assert!(evaluation.evidence.is_none() && !evaluation.ask_evidence, "{:?}", evaluation.findings);
+    assert_eq!(asked(&arm), (0, 0));
+}
+
+#[tokio::test]
+async fn a_workspace_that_refuses_is_asked_once_and_changes_nothing_else() {
+    let (_, pipeline, _) = incident();
+    let read = look(&pipeline, &watched()).await;
+    let (arm, pipeline, _) = incident();
+    let refusal =
+        json!({ "path": "/query", "times": 99, "answer": { "status": 403, "code": "InsufficientAccessError" } });
+    arm.add_fault(serde_json::from_value::<Fault>(refusal).unwrap());
+    let evaluation = look(&pipeline, &watched()).await;
+    let evidence = evaluation.evidence.as_ref().and_then(|it| it.present()).expect("the workspace is there");
+    let failure = evidence.refused.unreadable().expect("nobody asked any more");
+    assert_eq!(failure.code, "InsufficientAccessError");
+    assert_eq!(asked(&arm), (1, 1), "who is refused once does not ask six times more");
+    assert!(evaluation.signals.is_empty());
+    assert_eq!(evaluation.standing(), read.standing());
+    assert_eq!(evaluation.decision, read.decision);
+}
+
+#[tokio::test]
+async fn a_workspace_without_the_app_says_nothing_and_is_not_asked_for_more() {
+    let (arm, clock) = example();
+    let id = format!("{GROUP}/providers/{WORKSPACE}");
+    let pipeline = pipeline(&arm, clock);
+    let gone = look(&pipeline, &watched()).await;
+    assert!(matches!(gone.evidence, Some(rolecall::model::Reading::Absent { .. })) && gone.signals.is_empty());
+    arm.insert(json!({ "id": id, "properties": { "customerId": "ed145307-2f28-4969-924d-f13401b78747" } }));
+    let silent = look(&self::pipeline(&arm, clock), &watched()).await;
+    let evidence = silent.evidence.as_ref().and_then(|it| it.present()).expect("the workspace is there");
+    assert!(evidence.dependencies.present().is_none() && evidence.dependencies.unreadable().is_none());
+    assert_eq!(evidence.host.unreadable().map(|failure| failure.code.as_str()), Some("BadArgumentError"));
+    assert_eq!(asked(&arm).0, 3, "the figures, and two logs that are not the app's own telemetry");
+    assert!(silent.signals.is_empty());
+    let now: Timestamp = clock.now();
+    assert_eq!(rolecall::evaluate::availability(evidence, now), rolecall::evaluate::Availability::Silent);
+}
+
+#[tokio::test]
+async fn a_workspace_outside_of_the_boundary_is_not_looked_at() {
+    let (arm, pipeline, _) = incident();
+    let mut outside = watched();
+    let elsewhere = GROUP.replace("rg-functions-prod", "rg-of-others");
+    outside.spec.resources.insert("law".to_owned(), format!("{elsewhere}/providers/{WORKSPACE}"));
+    let report = pipeline.pass(&outside, &boundaries(), None, Intent::Look).await;
+    assert!(matches!(report.finding, PassResult::OutsideBoundary(_)));
+    assert_eq!(asked(&arm), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn explain_puts_telemetry_beside_the_hypotheses_and_prints_the_query() {
+    let (arm, pipeline, _) = incident();
+    let report = pipeline.pass(&watched(), &boundaries(), None, Intent::Explain).await;
+    let text = report::explanation(&report);
+    let told = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let after = |start: &str| told.split_once(start).unwrap_or_else(|| panic!("no `{start}` in {text}")).1;
+    assert!(after("H2 ACT ON THIS").contains("for telemetry: "), "{text}");
+    assert!(after("H6 ").contains("against telemetry: "), "{text}");
+    assert!(after(" Telemetry ").starts_with("40 calls were refused"), "{text}");
+    assert!(after("in workspace `law-prod`:").contains("AppDependencies"), "{text}");
+    insta::with_settings!({ snapshot_path => "snapshots/cli", prepend_module_to_snapshot => false, omit_expression => true },
+        { insta::assert_snapshot!("explain-with-telemetry", text) });
+    let json = report::explanation_json(&report);
+    assert_eq!(json["hypotheses"][1]["telemetry"][0]["signal"], "storage-permission");
+
+    // Nothing is told where the workspace does not answer, and the verdicts are the same.
+    let refused = json!({ "method": "POST", "path": "/query", "times": 100, "answer": { "status": 403 } });
+    arm.add_fault(serde_json::from_value::<Fault>(refused).unwrap());
+    tokio::time::advance(Duration::from_secs(301)).await;
+    let silent = report::explanation(&pipeline.pass(&watched(), &boundaries(), None, Intent::Explain).await);
+    assert!(silent.contains("not available:") && silent.contains("ACT ON THIS") && !silent.contains("telemetry:"));
+}
