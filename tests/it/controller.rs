@@ -11,4 +11,5 @@ mod ownership;
 mod passes;
 mod rivals;
 mod run;
+mod vaults;
 mod wire;
