@@ -113,6 +113,32 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{AccessEntry, Vault, VaultMode, VaultOperation};
+
+    #[test]
+    fn an_access_policy_is_given_with_all_that_its_principal_has() {
+        let vault = "/subscriptions/1/resourceGroups/rg-(prod)/providers/Microsoft.KeyVault/vaults/kv-orders";
+        let vault = Scope::parse(vault).expect("an id");
+        let principal = "52525252-0000-4000-8000-000000000052".parse().expect("a GUID");
+        let list = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+        let had = [("keys", list(&["wrapKey"])), ("storage", list(&["all"])), ("secrets", list(&["Set"]))];
+        let own = AccessEntry {
+            object: principal,
+            tenant: Some("a".to_owned()),
+            compound: false,
+            permissions: had.into_iter().map(|(on, words)| (on.to_owned(), words)).collect(),
+        };
+        let (mode, tenant) = (VaultMode::AccessPolicy, Some("a".to_owned()));
+        let seen = Box::new(Vault { id: vault.clone(), mode, tenant, entries: Some(vec![own]) });
+        let missing = [VaultOperation { on: "secrets", name: "get" }].into();
+        let entry = VaultEntry { vault, tenant: "a".to_owned(), principal, missing, seen };
+        assert_eq!(
+            vault_command(&entry),
+            "az keyvault set-policy --subscription 1 --resource-group 'rg-(prod)' --name kv-orders --object-id \
+             52525252-0000-4000-8000-000000000052 --key-permissions wrapKey --secret-permissions Set get \
+             --storage-permissions all"
+        );
+    }
 
     #[test]
     fn a_word_is_quoted_when_a_shell_would_read_it_otherwise() {

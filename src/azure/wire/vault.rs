@@ -54,3 +54,34 @@ pub(in crate::azure) fn vault(document: &Value) -> Result<Vault, Failure> {
     let tenant = properties.tenant_id.map(|id| id.to_ascii_lowercase());
     Ok(Vault { id: Scope::lenient(&id), mode, tenant, entries })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn permissions_stay_as_they_were_written_whatever_they_are_on() {
+        let permissions = |permissions: Value| {
+            let object = "52525252-0000-4000-8000-000000000052";
+            let entry = json!({ "tenantId": "A", "objectId": object, "permissions": permissions });
+            let document = json!({ "id": "/v", "properties": { "tenantId": "a", "accessPolicies": [entry] } });
+            let vault = vault(&document).expect("it can be read");
+            assert!(
+                vault.counts(&vault.entries.as_ref().expect("shown")[0]),
+                "directories are compared without casing"
+            );
+            let mut entries = vault.entries.expect("shown");
+            entries.remove(0).permissions
+        };
+        let read =
+            permissions(json!({ "secrets": ["Get", "list"], "storage": ["all"], "keys": null, "certificates": [] }));
+        let told: Vec<_> = read.iter().map(|(on, words)| (on.as_str(), words.iter().collect::<Vec<_>>())).collect();
+        assert_eq!(
+            format!("{told:?}"),
+            r#"[("certificates", []), ("secrets", ["Get", "list"]), ("storage", ["all"])]"#
+        );
+        assert!(permissions(Value::Null).is_empty());
+    }
+}
