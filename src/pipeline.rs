@@ -299,7 +299,8 @@ impl Pipeline {
         // Whoever asks why is told what telemetry says, also where the configuration is in order.
         let is_wanted = intent == Intent::Explain && policy.evidence.is_some();
         if evaluation.ask_evidence || is_wanted {
-            observe::ask_evidence(&self.azure, &self.surveys, policy, &mut observed).await;
+            let may_tell = |scope: &Scope| verdict.may_tell(scope);
+            observe::ask_evidence(&self.azure, &self.surveys, policy, &mut observed, may_tell).await;
             evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
         }
         // Advice, so only where nothing graver is to be told.

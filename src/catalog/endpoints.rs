@@ -66,7 +66,8 @@ impl Expected<'_> {
             return self.cloud == PUBLIC && self.resource.name().eq_ignore_ascii_case(host);
         }
         let form = if self.member == Member::FullyQualifiedNamespace {
-            scheme.is_none() && port.is_none() && *path == Path::None
+            // A URI is taken as well: `serviceBusEndpoint` of Resource Manager ends in `:443/`.
+            matches!(scheme, None | Some("https" | "sb")) && port.is_none_or(|port| port == 443) && *path == Path::None
         } else {
             let path_fits = *path == Path::None || (*path == Path::Events && self.member == Member::TopicEndpointUri);
             *scheme == Some("https") && port.is_none_or(|port| port == 443) && path_fits
@@ -179,6 +180,7 @@ mod tests {
             (ACCOUNT, M::ServiceUri, "AzureCloud", "https://stone.queue.core.windows.net"),
             (ACCOUNT, M::AccountName, "AzureCloud", "stone"),
             (BUS, M::FullyQualifiedNamespace, "AzureUSGovernment", "SB-one.servicebus.usgovcloudapi.net"),
+            (BUS, M::FullyQualifiedNamespace, "AzureCloud", "https://sb-one.servicebus.windows.net:443/"),
             (TOPIC, M::TopicEndpointUri, "AzureCloud", "https://one.westeurope-1.eventgrid.azure.net/api/events"),
             (COSMOS, M::AccountEndpoint, "AzureCloud", "https://one.documents.azure.com:443/"),
             (OPENAI, M::Endpoint, "AzureCloud", "https://chosen.openai.azure.com/"),
@@ -203,7 +205,6 @@ mod tests {
             (ACCOUNT, M::BlobServiceUri, "AzureCloud", "https://stone.z07.queue.storage.azure.net"),
             (ACCOUNT, M::AccountName, "AzureCloud", "sttwo"),
             (ACCOUNT, M::AccountName, "AzureChinaCloud", "stone"),
-            (BUS, M::FullyQualifiedNamespace, "AzureCloud", "https://sb-one.servicebus.windows.net"),
             (BUS, M::FullyQualifiedNamespace, "AzureCloud", "sb-one.servicebus.windows.net:5671"),
             (BUS, M::FullyQualifiedNamespace, "AzureCloud", "sb-one"),
             (TOPIC, M::TopicEndpointUri, "AzureCloud", "https://two.westeurope-1.eventgrid.azure.net/api/events"),

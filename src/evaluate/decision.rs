@@ -3,7 +3,7 @@
 use super::{Access, Effect, Evaluated, Finding, Reach, Reached};
 use crate::{
     api::{Settings, SystemIdentity},
-    policy::Policy,
+    policy::{Connection, Origin, Policy},
 };
 
 /// One of the playbook's six explanations.
@@ -134,7 +134,11 @@ impl Decision {
             .iter()
             .any(|finding| finding.hypothesis() == Some(Hypothesis::H1) && finding.effect() == Effect::Unknown);
         let unseen = no_identity_known || undecided_identity || unreadable("settings");
-        let h1 = verdict(confirmed(Hypothesis::H1), unseen, uses_identities);
+        // An identity that is in its place may still not be the one that the app's connections use.
+        let is_used = |origin: &Origin| matches!(origin, Origin::Binding(_) | Origin::Platform(_));
+        let connects = policy.requirements.iter().any(|one| one.origins.iter().any(is_used));
+        let uninspected = policy.settings == Settings::Never && connects;
+        let h1 = verdict(confirmed(Hypothesis::H1), unseen || uninspected, uses_identities);
         let wrong = |about: fn(&Finding) -> bool| findings.iter().any(about);
         let enabled = verdict(wrong(is_about_being), no_identity_known, uses_identities);
         let attached = verdict(wrong(is_about_attachment), unseen, uses_identities);
@@ -145,7 +149,8 @@ impl Decision {
             .iter()
             .any(|finding| finding.hypothesis() == Some(Hypothesis::H5) && finding.effect() == Effect::Unknown);
         let unread = undecided_address || unreadable("settings") || !target_known;
-        let inspected = policy.settings == Settings::Inspect && !policy.connections.is_empty();
+        let inspected =
+            policy.settings == Settings::Inspect && policy.connections.iter().any(Connection::names_a_place);
         let h5 = verdict(confirmed(Hypothesis::H5), unread, inspected);
         // Firewalls that are open, and things that are there, do not refute it: names, routes and time-outs are not seen.
         let undecided_reach = reached.iter().any(|one| matches!(one.reach, Reach::Undecided(_)));

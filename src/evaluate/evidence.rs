@@ -191,7 +191,8 @@ fn dominance(evidence: &Evidence) -> Option<SignalSeen> {
 
 /// Whether refusals become fewer step by step since there were most.
 fn falling(evidence: &Evidence) -> Option<SignalSeen> {
-    let steps = evidence.series.present()?;
+    // The last one is not over, and what belongs to it still arrives.
+    let (_, steps) = evidence.series.present()?.split_last()?;
     let most = steps.iter().map(|step| step.auth_failures).max().filter(|most| *most > 0)?;
     let peak = steps.iter().rposition(|step| step.auth_failures == most)?;
     let since = &steps[peak..];

@@ -1,5 +1,5 @@
-//! Whether what the policy names is there at all. A grant at a resource, or inside of it, shows that it is; one from above
-//! covers a name with a typing error as well.
+//! Whether what the policy names is there at all. A grant at a resource, or inside of it, says that it was there when the
+//! grant was made, and is taken for enough; one from above covers a name with a typing error as well.
 
 use std::collections::BTreeSet;
 

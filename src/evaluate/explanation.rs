@@ -113,6 +113,9 @@ fn needed(hypothesis: Hypothesis, verdict: Verdict, policy: &Policy, evaluation:
             let about = |finding: &Finding| finding.hypothesis().is_none_or(|it| it == hypothesis);
             let mut needed: Vec<_> =
                 evaluation.findings.iter().filter(|finding| about(finding)).filter_map(missing).collect();
+            if hypothesis == Hypothesis::H1 && policy.settings == Settings::Never {
+                needed.push(Needed::Settings);
+            }
             if needed.is_empty() {
                 // An earlier link is broken, so that nobody could look further.
                 needed.push(Needed::Undecided("an earlier link of the chain is open or broken".to_owned()));

@@ -200,9 +200,10 @@ impl Look<'_> {
             |member: Member| Some(ConnectionProblem::Undecided { setting: member.of(name), is_address: false });
         let credential = setting(Member::Credential);
         match credential {
-            // Another tenant's application is asked for, which is none of the declared identities.
-            Some(Setting::Credential(Credential::Federated)) => return None,
-            Some(Setting::Reference) => return undecided(Member::Credential),
+            // An application is asked for, which is none of the declared identities.
+            Some(Setting::Credential(Credential::Federated) | Setting::Reference) => {
+                return undecided(Member::Credential);
+            }
             _ => {}
         }
         let declared = connection.identity.clone();
@@ -224,6 +225,12 @@ impl Look<'_> {
                 Some(false) => wrong(self.client(Member::ClientId.of(name), *client)),
                 None => None,
             },
+            // By that word the client makes a credential of its own, which reads no `AZURE_CLIENT_ID`
+            // (`ClientFactory.CreateCredential` of Azure/azure-sdk-for-net, Microsoft.Extensions.Azure).
+            _ if credential == Some(&Setting::Credential(Credential::ManagedIdentity)) => {
+                let is_right = declared == Identity::System;
+                if is_right { None } else { wrong(Used::Default { enabled: self.site.system.is_enabled() }) }
+            }
             (None, _) | (Some(_), None) => match self.settings.get(DEFAULT_CLIENT) {
                 Some(Setting::Client(client)) => match self.is_meant(&declared, *client) {
                     Some(false) => wrong(self.client(DEFAULT_CLIENT.to_owned(), *client)),

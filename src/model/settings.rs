@@ -17,6 +17,11 @@ use super::{ClientId, Scope};
 /// Source: `GetWebJobsConnectionStringSection` of Azure/azure-functions-dotnet-worker.
 const PREFIX: &str = "AzureWebJobs";
 
+/// The section of the configuration in which connection strings are looked for before the settings themselves.
+///
+/// Source: `GetConnectionStringOrSetting` beside it.
+const STRINGS: &str = "ConnectionStrings__";
+
 /// The client id that the host takes for every connection which names none.
 pub const DEFAULT_CLIENT: &str = "AZURE_CLIENT_ID";
 
@@ -178,7 +183,8 @@ impl AppSettings {
         self.0.get(&key(name))
     }
 
-    /// The name under which the host finds a connection: the longer one first. None when it finds no setting of it.
+    /// The name under which the host finds a connection: the longer one first, and a connection string of either in the
+    /// section of its own before the settings. None when it finds no setting of it.
     #[must_use]
     pub fn resolve(&self, connection: &str) -> Option<String> {
         let has = |name: &String| {
@@ -186,7 +192,11 @@ impl AppSettings {
             let in_group = |known: &String| known.strip_prefix(&own).is_some_and(|rest| rest.starts_with("__"));
             self.0.contains_key(&own) || self.0.keys().any(in_group)
         };
-        [format!("{PREFIX}{connection}"), connection.to_owned()].into_iter().find(has)
+        let names = [format!("{PREFIX}{connection}"), connection.to_owned()];
+        names.into_iter().find_map(|name| {
+            let string = format!("{STRINGS}{name}");
+            if self.0.contains_key(&key(&string)) { Some(string) } else { Some(name).filter(has) }
+        })
     }
 }
 

@@ -21,23 +21,37 @@ pub(super) const EVIDENCE_KEEP: SignedDuration = SignedDuration::from_mins(5);
 const LOGGED: [&str; 2] = ["Microsoft.Storage/storageAccounts", "Microsoft.KeyVault/vaults"];
 
 /// Adds what telemetry tells, where the policy says where it is.
-pub async fn ask_evidence(azure: &Azure, surveys: &Surveys, policy: &Policy, observed: &mut Observed) {
+pub async fn ask_evidence(
+    azure: &Azure,
+    surveys: &Surveys,
+    policy: &Policy,
+    observed: &mut Observed,
+    may_tell: impl Fn(&Scope) -> bool,
+) {
     if let Some(source) = &policy.evidence {
-        observed.evidence = Some(surveys.evidence(azure, policy, source).await);
+        // A boundary may end inside of a resource, whose log tells of all of it.
+        let logged: BTreeSet<_> = logged_resources(policy).into_iter().filter(may_tell).collect();
+        observed.evidence = Some(surveys.evidence(azure, policy, source, logged).await);
     }
 }
 
 impl Surveys {
-    async fn evidence(&self, azure: &Azure, policy: &Policy, source: &EvidenceSource) -> Reading<Arc<Evidence>> {
+    async fn evidence(
+        &self,
+        azure: &Azure,
+        policy: &Policy,
+        source: &EvidenceSource,
+        logged: BTreeSet<Scope>,
+    ) -> Reading<Arc<Evidence>> {
         let read = async || match azure.workspace(&source.workspace).await {
             Ok(Some(workspace)) => {
-                let value = Arc::new(Box::pin(gather(azure, self.clock, policy, source, workspace)).await);
+                let value = Arc::new(Box::pin(gather(azure, self.clock, policy, source, workspace, &logged)).await);
                 Reading::Present { value, at: self.clock.now() }
             }
             Ok(None) => Reading::Absent { at: self.clock.now() },
             Err(failure) => Reading::Unreadable(failure),
         };
-        let key = (policy.target.clone(), source.clone());
+        let key = (policy.target.clone(), source.clone(), logged.clone());
         self.evidence.get(&key, Timestamp::MIN, |_| None, read).await
     }
 }
@@ -48,9 +62,9 @@ async fn gather(
     policy: &Policy,
     source: &EvidenceSource,
     workspace: WorkspaceId,
+    logged: &BTreeSet<Scope>,
 ) -> Evidence {
     let EvidenceSource { workspace: id, role_name, window } = source;
-    let logged = logged_resources(policy);
     let resources: Vec<&Scope> = logged.iter().collect();
     let asked = &Parameters { role_name, app: &policy.target, resources: &resources, window: *window };
     let summary = async |source| reading(clock, azure.summary(workspace, source, asked).await);
@@ -102,7 +116,7 @@ async fn gather(
     }
 }
 
-/// What the policy declares that keeps such logs: it is read already, so that the boundary was asked.
+/// What the policy declares, or declares something in, that keeps such logs.
 fn logged_resources(policy: &Policy) -> BTreeSet<Scope> {
     let resources = policy.scopes().into_iter().filter_map(|scope| services::resource_of(scope));
     resources.map(|(resource, _)| resource).filter(|it| LOGGED.iter().any(|kind| it.is_type(kind))).collect()

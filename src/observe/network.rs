@@ -153,7 +153,9 @@ pub async fn ask_network(
         // What is told to be wrong is as young as the survey. A list only says where to look.
         let is_young = match question {
             NetworkQuestion::Listed(_) => false,
-            NetworkQuestion::Rules(_) | NetworkQuestion::Subnet(_) => open,
+            NetworkQuestion::Rules(_) => open,
+            // Asked after the app was confirmed, it decides what is told.
+            NetworkQuestion::Subnet(_) => open || observed.network.outbound.is_some(),
             NetworkQuestion::Confirm(_) => true,
         };
         if is_young {

@@ -57,8 +57,8 @@ pub struct Surveys {
     /// The resources of a type, by subscription and type.
     listed: Readings<(String, String), Reading<Arc<BTreeSet<Scope>>>>,
     exist: Readings<Scope, Reading<()>>,
-    /// By app and workspace.
-    pub(super) evidence: Readings<(Scope, EvidenceSource), Reading<Arc<Evidence>>>,
+    /// By app, workspace and the resources whose own logs are read.
+    pub(super) evidence: Readings<(Scope, EvidenceSource, BTreeSet<Scope>), Reading<Arc<Evidence>>>,
     pub(super) network: NetworkReadings,
     /// Nothing read before this moment counts, per subscription, and there for everybody or for one app: our last write.
     not_before: Mutex<BTreeMap<(String, Option<Scope>), Timestamp>>,

@@ -182,6 +182,14 @@ pub struct Connection {
     pub identity: Identity,
 }
 
+impl Connection {
+    /// Whether its settings say where it leads. Telemetry's do not.
+    #[must_use]
+    pub fn names_a_place(&self) -> bool {
+        self.row.form != binding::Form::Telemetry
+    }
+}
+
 /// Something declared whose rights Azure Resource Manager cannot show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unchecked {

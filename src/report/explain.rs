@@ -180,7 +180,7 @@ fn chain_words(link: LinkOfChain) -> &'static str {
 fn question_words(question: Question) -> &'static str {
     match question {
         Question::IdentityEnabled => "are the identities enabled, and there?",
-        Question::PrincipalAttached => "are the right principals attached, and used?",
+        Question::PrincipalAttached => "are the right principals attached?",
         Question::RolePresent => "do they hold what they need, at the right scope?",
         Question::Propagated => "has every grant had the time to act?",
         Question::VaultModeAligned => "do the vaults decide by the declared model?",

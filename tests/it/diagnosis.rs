@@ -66,8 +66,8 @@ pub(crate) async fn page() -> String {
          it: whether a hypothesis is confirmed (**yes**), refuted (no), open because a reading is missing, or not examined (–);\n\
          the cause to act on now; and the severity by the playbook's table. A row without verdicts was not looked at: its\n\
          policy lies outside of its boundary.\n\n\
-         A test plays every scenario again with each of its readings refused, empty without a word, or broken off, and wants no\n\
-         verdict turned into its contrary.\n\n\
+         A test plays every scenario again with each reading of apps, identities, vaults and role assignments refused, empty\n\
+         without a word, or broken off, and wants no verdict turned into its contrary.\n\n\
          The hypotheses: H1 an identity is missing or the wrong one, H2 a role is missing at the right scope, H3 the grant may\n\
          not act yet, H4 a vault decides by another permission model, or a refusal is remembered, H5 the wrong audience,\n\
          H6 not a matter of identities and roles.\n\n\

@@ -6,7 +6,7 @@ use super::super::{Access, Barrier, ConnectionProblem, Evaluated, Evaluation, Fi
 use crate::{
     api::SystemIdentity,
     model::{Observed, Reading, Scope, Site, VaultMode, cosmos::account_of},
-    policy::{Identity, Policy},
+    policy::{Identity, Origin, Policy},
 };
 
 /// A fact.
@@ -223,11 +223,11 @@ fn of_barrier(barrier: &Barrier) -> (&'static str, String) {
 /// The connections of which nothing is wrong or open.
 fn right_addresses(policy: &Policy, observed: &Observed, evaluation: &Evaluation) -> Vec<Fact> {
     let at = read_at(observed.settings.as_ref());
-    let is_told = |name: &str| {
-        let mut told = evaluation.findings.iter();
-        told.any(|finding| matches!(finding, Finding::Connection { connection, .. } if connection == name))
+    let is_told = |origins: &[Origin]| {
+        let told = evaluation.findings.iter().filter(|finding| matches!(finding, Finding::Connection { .. }));
+        told.flat_map(Finding::origins).any(|origin| origins.contains(origin))
     };
-    let right = policy.connections.iter().filter(|one| at.is_some() && !is_told(&one.name));
+    let right = policy.connections.iter().filter(|one| at.is_some() && one.names_a_place() && !is_told(&one.origins));
     let field = |name: &str| format!("app settings of `{name}`");
     once(right.map(|one| fact(&policy.target, &field(&one.name), "name the declared resource", at)))
 }

@@ -239,18 +239,31 @@ fn an_identity_is_the_declared_one_or_it_is_said_whose_it_is() {
         assert_eq!(told(policy, &seen(policy, &settings)), [expected], "{settings:?}");
     }
     let right: [(&Policy, Texts); 6] = [
+        // The client that this word makes reads no default.
+        (&system, vec![credential.clone(), setting("AZURE_CLIENT_ID", &own_client)]),
         (&system, vec![]),
         (&system, vec![credential.clone()]),
         (&user, vec![credential.clone(), client(&own_client)]),
         (&user, vec![credential.clone(), resource(shared().as_str())]),
         (&user, vec![setting("AZURE_CLIENT_ID", &own_client)]),
-        // Whose application that is, no document of ours says.
-        (&user, vec![setting("Orders__credential", "managedidentityasfederatedidentity"), client(STRANGER)]),
     ];
     for (policy, further) in right {
         let settings = [vec![place.clone()], further].concat();
         assert_eq!(codes(policy, &settings), Vec::<&str>::new(), "{settings:?}");
     }
+    let by_default = [place.clone(), credential, setting("AZURE_CLIENT_ID", &own_client)];
+    assert_eq!(codes(&user, &by_default), ["connection-wrong-identity"], "it asks as the system-assigned identity");
+    // Whose application that is, no document of ours says.
+    let application = [place, setting("Orders__credential", "managedidentityasfederatedidentity"), client(STRANGER)];
+    assert_eq!(codes(&user, &application), ["connection-undecided"]);
+}
+
+#[test]
+fn a_connection_string_in_the_section_of_its_own_outweighs_every_setting() {
+    let policy = policy(|_| {});
+    let settings =
+        [right(&policy), vec![setting("ConnectionStrings__Orders", "Endpoint=sb://x;SharedAccessKey=hush")]].concat();
+    assert_eq!(codes(&policy, &settings), ["connection-uses-secret"]);
 }
 
 #[test]

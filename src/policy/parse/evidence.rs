@@ -20,8 +20,9 @@ impl Parser {
         if let Some(problem) = problem {
             self.fault("spec.evidence.window", format!("`{window}` {problem}"));
         }
-        let role_name = if role_name.is_empty() { target?.name() } else { role_name };
-        Some(EvidenceSource { workspace: workspace?, role_name: role_name.to_owned(), window: window.parse().ok()? })
+        // Of a slot the host makes one name with its app's.
+        let role_name = if role_name.is_empty() { target?.app_name().replace('/', "-") } else { role_name.clone() };
+        Some(EvidenceSource { workspace: workspace?, role_name, window: window.parse().ok()? })
     }
 }
 

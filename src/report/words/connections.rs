@@ -33,7 +33,7 @@ pub(super) fn problem(connection: &str, problem: &ConnectionProblem) -> String {
         }
         ConnectionProblem::Undecided { setting, is_address } => {
             let what = if *is_address { "where it leads" } else { "which identity is used" };
-            format!("`{setting}` is a reference, whose value is not read, so {what} cannot be told")
+            format!("`{setting}` is a reference or stands for an application, so {what} cannot be told")
         }
     }
 }

@@ -31,6 +31,7 @@ fn every_default_is_filled_in_as_written() {
         "vaults": [],
         "roleSet": "Least",
         "settings": "Never",
+        "network": "Check",
         "remediation": { "allow": [], "maxChanges": 10 },
         "prune": "Never",
         "deletionPolicy": "Retain",
