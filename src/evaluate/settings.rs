@@ -199,12 +199,9 @@ impl Look<'_> {
         let undecided =
             |member: Member| Some(ConnectionProblem::Undecided { setting: member.of(name), is_address: false });
         let credential = setting(Member::Credential);
-        match credential {
-            // An application is asked for, which is none of the declared identities.
-            Some(Setting::Credential(Credential::Federated) | Setting::Reference) => {
-                return undecided(Member::Credential);
-            }
-            _ => {}
+        // An application is asked for, which is none of the declared identities.
+        if matches!(credential, Some(Setting::Credential(Credential::Federated) | Setting::Reference)) {
+            return undecided(Member::Credential);
         }
         let declared = connection.identity.clone();
         let wrong = |used: Used| Some(ConnectionProblem::WrongIdentity { declared: declared.clone(), used });
