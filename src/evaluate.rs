@@ -25,7 +25,7 @@ use std::{cell::RefCell, collections::BTreeSet, sync::Arc};
 use jiff::Timestamp;
 
 pub use access::{Access, DecidingGrant};
-pub use decision::{Answer, Decision, Hypothesis, HypothesisVerdict, Node, Question, Verdict};
+pub use decision::{Answer, Decision, HypothesisVerdict, Node, Question, Verdict};
 pub use evidence::{Availability, Recovered, Side, SignalSeen, availability, recovered, signals};
 pub use excess::{Excess, excess};
 pub use explanation::{Case, Explanation, Fact, Link, LinkOfChain, Needed, explain};
@@ -37,6 +37,7 @@ pub use settings::{ConnectionProblem, Used};
 pub use severity::Severity;
 pub use unneeded::{Kept, unneeded};
 
+pub use crate::model::Hypothesis;
 use crate::{
     model::{Evidence, Failure, FailureClass, Observed, PrincipalId, Reading, RoleId, Scope, Site},
     policy::{Identity, Origin, Policy},

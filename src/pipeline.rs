@@ -281,36 +281,37 @@ impl Pipeline {
         verdict: &Verdict,
         intent: Intent,
     ) -> (Observed, Evaluation) {
-        let mut evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
+        let compare = |observed: &Observed| evaluate::evaluate(policy, observed, self.clock.now());
+        let mut evaluation = compare(&observed);
         if !evaluation.ask_groups.is_empty() {
             observe::ask_groups(&self.azure, &self.surveys, &mut observed, &evaluation.ask_groups).await;
-            evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
+            evaluation = compare(&observed);
         }
         // A boundary may end inside of a resource, and then says nothing of the whole.
         evaluation.ask_resources.retain(|resource| verdict.may_tell(resource));
         if !evaluation.ask_resources.is_empty() {
             observe::ask_resources(&self.azure, &self.surveys, &mut observed, &evaluation.ask_resources).await;
-            evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
+            evaluation = compare(&observed);
         }
         if evaluation.ask_references {
             observe::ask_references(&self.azure, self.clock, policy, &mut observed).await;
-            evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
+            evaluation = compare(&observed);
         }
         // Whoever asks why is told what telemetry says, also where the configuration is in order.
         let is_wanted = intent == Intent::Explain && policy.evidence.is_some();
         if evaluation.ask_evidence || is_wanted {
             let may_tell = |scope: &Scope| verdict.may_tell(scope);
             observe::ask_evidence(&self.azure, &self.surveys, policy, &mut observed, may_tell).await;
-            evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
+            evaluation = compare(&observed);
         }
         // Advice, so only where nothing graver is to be told.
         if !evaluation.ask_ends.is_empty() && evaluation.standing() <= Standing::CompliantWithFindings {
             observe::ask_ends(&self.azure, &self.surveys, &mut observed, &evaluation.ask_ends).await;
-            evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
+            evaluation = compare(&observed);
             // Whether a group's grant takes the place of one that ends.
             if !evaluation.ask_groups.is_empty() {
                 observe::ask_groups(&self.azure, &self.surveys, &mut observed, &evaluation.ask_groups).await;
-                evaluation = evaluate::evaluate(policy, &observed, self.clock.now());
+                evaluation = compare(&observed);
             }
         }
         (observed, evaluation)

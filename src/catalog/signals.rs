@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use super::services;
+use crate::model::Hypothesis;
 
 /// A kind of telemetry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -20,23 +21,6 @@ pub enum Table {
     HostLogs,
     /// What a called resource itself logs.
     ResourceLogs,
-}
-
-/// One of the playbook's six explanations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-pub enum Explanation {
-    /// Identity not enabled, or the wrong one.
-    H1,
-    /// Required role missing at the right scope.
-    H2,
-    /// Propagation.
-    H3,
-    /// Key Vault permission model.
-    H4,
-    /// Wrong audience or scope.
-    H5,
-    /// Not authorization at all.
-    H6,
 }
 
 /// A row of the table.
@@ -62,10 +46,10 @@ pub struct Signal {
     general: bool,
     /// What it speaks for. Nothing, where it is a symptom of all of them, or of none.
     #[serde(rename = "for")]
-    pub supports: Vec<Explanation>,
+    pub supports: Vec<Hypothesis>,
     /// What it speaks against.
     #[serde(default, rename = "against")]
-    pub opposes: Vec<Explanation>,
+    pub opposes: Vec<Hypothesis>,
     /// What else the same words may come from. Then it decides nothing by itself.
     pub ambiguous: Option<String>,
     /// Who says so.

@@ -3,25 +3,9 @@
 use super::{Access, Effect, Evaluated, Finding, Reach, Reached};
 use crate::{
     api::{Settings, SystemIdentity},
+    model::Hypothesis,
     policy::{Connection, Origin, Policy},
 };
-
-/// One of the playbook's six explanations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-pub enum Hypothesis {
-    /// Identity not enabled, or the wrong one.
-    H1,
-    /// Required role missing at the right scope.
-    H2,
-    /// Propagation.
-    H3,
-    /// Key Vault permission model.
-    H4,
-    /// Wrong audience or scope.
-    H5,
-    /// Not authorization at all.
-    H6,
-}
 
 /// What is thought of a hypothesis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]

@@ -6,10 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Evaluated, Hypothesis};
 use crate::{
-    catalog::{
-        services,
-        signals::{self, Explanation},
-    },
+    catalog::{services, signals},
     model::{Failure, Observed, PrincipalId, Reading, Site, Source, evidence::Evidence},
 };
 
@@ -143,8 +140,8 @@ fn told(evidence: &Evidence) -> Vec<SignalSeen> {
             let Some(row) = signals::signal(&told.signal) else { continue };
             let sides = [(Side::For, &row.supports), (Side::Against, &row.opposes)];
             let of_sides = sides.into_iter().flat_map(|(side, which)| which.iter().map(move |one| (side, *one)));
-            seen.extend(of_sides.map(|(side, explanation)| SignalSeen {
-                hypothesis: hypothesis(explanation),
+            seen.extend(of_sides.map(|(side, hypothesis)| SignalSeen {
+                hypothesis,
                 side,
                 signal: row.id.clone(),
                 says: row.says.clone(),
@@ -157,17 +154,6 @@ fn told(evidence: &Evidence) -> Vec<SignalSeen> {
         }
     }
     seen
-}
-
-fn hypothesis(explanation: Explanation) -> Hypothesis {
-    match explanation {
-        Explanation::H1 => Hypothesis::H1,
-        Explanation::H2 => Hypothesis::H2,
-        Explanation::H3 => Hypothesis::H3,
-        Explanation::H4 => Hypothesis::H4,
-        Explanation::H5 => Hypothesis::H5,
-        Explanation::H6 => Hypothesis::H6,
-    }
 }
 
 /// Whether calls without an answer outnumber refusals, or the other way round.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     ExitCode, Pass, PassResult, Report, az,
-    text::{line, paragraph, summary, text},
+    text::{line, name, paragraph, summary, text},
     words,
 };
 use crate::{
@@ -86,9 +86,7 @@ fn head(out: &mut String, report: &Report, pass: &Pass) {
             ExitCode::Error | ExitCode::Drift => "something is wrong that explains no refusal".to_owned(),
         },
     };
-    let name =
-        if report.namespace.is_empty() { report.name.clone() } else { format!("{}/{}", report.namespace, report.name) };
-    paragraph(out, &format!("{name}  {severity}"), &verdict);
+    paragraph(out, &format!("{}  {severity}", name(report)), &verdict);
     line(out, &format!("  app  {}", pass.policy.target));
     line(out, &format!("  seen {}", words::moment(report.at)));
 }

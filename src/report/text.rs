@@ -19,9 +19,7 @@ pub fn text(report: &Report, code: ExitCode, with_plan: bool) -> String {
         ExitCode::Undetermined => "UNKNOWN",
         ExitCode::Error => "ERROR",
     };
-    let name =
-        if report.namespace.is_empty() { report.name.clone() } else { format!("{}/{}", report.namespace, report.name) };
-    line(&mut out, &format!("{verdict:<8} {name}  {}", headline(report)));
+    line(&mut out, &format!("{verdict:<8} {}  {}", name(report), headline(report)));
     match &report.finding {
         PassResult::Invalid(error) => {
             for violation in &error.violations {
@@ -38,6 +36,11 @@ pub fn text(report: &Report, code: ExitCode, with_plan: bool) -> String {
         PassResult::Evaluated(pass) => evaluated(&mut out, pass, with_plan),
     }
     out
+}
+
+/// How the policy is called; one from a file may be in no namespace.
+pub(super) fn name(report: &Report) -> String {
+    if report.namespace.is_empty() { report.name.clone() } else { format!("{}/{}", report.namespace, report.name) }
 }
 
 /// What a step does, in one line.

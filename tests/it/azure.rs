@@ -21,16 +21,20 @@ pub fn example() -> (ArmSim, Clock) {
     (ArmSim::new(world, clock), clock)
 }
 
-pub fn client(arm: &ArmSim) -> Azure {
-    let config = AzureConfig {
+/// The public cloud, played by the simulator.
+pub fn config(arm: &ArmSim) -> AzureConfig {
+    AzureConfig {
         cloud: CLOUDS[0],
         arm_endpoint: None,
         logs_endpoint: None,
         credential: Arc::new(StaticToken::new("a-token-for-tests")),
         transport: Some(Transport::new(arm.transport())),
         limits: Limits::default(),
-    };
-    Azure::new(config).expect("the public cloud's endpoint is a URL")
+    }
+}
+
+pub fn client(arm: &ArmSim) -> Azure {
+    Azure::new(config(arm)).expect("the public cloud's endpoint is a URL")
 }
 
 pub fn pipeline(arm: &ArmSim, clock: Clock) -> Pipeline {

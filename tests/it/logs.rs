@@ -1,17 +1,18 @@
 //! The real client asks the logs of a simulated workspace.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use azure_core::http::Transport;
 use jiff::SignedDuration;
 use rolecall::{
-    azure::{Azure, AzureConfig, Limits, StaticToken, WorkspaceId},
-    catalog::{clouds::CLOUDS, queries::Parameters},
+    azure::{Azure, AzureConfig, Limits, WorkspaceId},
+    catalog::queries::Parameters,
     clock::Clock,
     model::{Failure, FailureClass, Scope, Source},
     sandbox::arm::{ArmSim, Fault, Permission, World},
 };
 use serde_json::json;
+
+use crate::azure::config;
 
 const GROUP: &str = "/subscriptions/11111111-aaaa-4bbb-8ccc-000000000001/resourceGroups/rg";
 const CUSTOMER: &str = "ed145307-2f28-4969-924d-f13401b78747";
@@ -70,17 +71,6 @@ fn vault() -> Scope {
 
 fn store() -> Scope {
     scope("Microsoft.Storage/storageAccounts/st")
-}
-
-fn config(arm: &ArmSim) -> AzureConfig {
-    AzureConfig {
-        cloud: CLOUDS[0],
-        arm_endpoint: None,
-        logs_endpoint: None,
-        credential: Arc::new(StaticToken::new("a-token-for-tests")),
-        transport: Some(Transport::new(arm.transport())),
-        limits: Limits::default(),
-    }
 }
 
 async fn client(arm: &ArmSim) -> (Azure, WorkspaceId) {

@@ -1,12 +1,11 @@
 //! The settings of an app, read where the policy says so: one request, no secret of it anywhere, and what a refusal or
 //! another cloud makes of it.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use azure_core::http::Transport;
 use rolecall::{
     api::{FunctionIdentityPolicy, Mode, Settings},
-    azure::{Azure, AzureConfig, Limits, StaticToken},
+    azure::{Azure, AzureConfig},
     catalog::clouds::CLOUDS,
     clock::Clock,
     evaluate::Finding,
@@ -19,7 +18,7 @@ use rolecall::{
 use serde_json::{Value, json};
 
 use crate::{
-    azure::{boundaries, client, file, pipeline, policy},
+    azure::{boundaries, client, config, file, pipeline, policy},
     faults::Log,
 };
 
@@ -145,14 +144,7 @@ async fn reader_alone_does_not_see_them() {
 #[tokio::test(start_paused = true)]
 async fn what_is_right_in_one_cloud_is_wrong_in_another() {
     let (arm, clock) = estate(Some(&right()));
-    let config = AzureConfig {
-        cloud: CLOUDS[1],
-        logs_endpoint: None,
-        arm_endpoint: None,
-        credential: Arc::new(StaticToken::new("a-token-for-tests")),
-        transport: Some(Transport::new(arm.transport())),
-        limits: Limits::default(),
-    };
+    let config = AzureConfig { cloud: CLOUDS[1], ..config(&arm) };
     let azure = Azure::new(config).expect("an endpoint");
     let pipeline = Pipeline::new(azure, Surveys::new(clock, Duration::from_secs(60)), clock);
     // The bus, two services of the uploads, and the host's account.

@@ -235,7 +235,7 @@ fn a_vault_that_asks_for_a_token_accuses_nobody() {
 
 #[test]
 fn a_firewall_is_no_missing_role_and_a_missing_role_no_firewall() {
-    use Explanation::{H2, H6};
+    use Hypothesis::{H2, H6};
     for (id, supports, opposes) in [
         ("vault-firewall", H6, H2),
         ("namespace-firewall", H6, H2),

@@ -1,7 +1,10 @@
 //! What a finding means: its code, its effect on the whole, the hypothesis that it speaks for, its place in the chain.
 
 use super::Finding;
-use crate::evaluate::{decision::Hypothesis, excess::Excess, settings::ConnectionProblem};
+use crate::{
+    evaluate::{excess::Excess, settings::ConnectionProblem},
+    model::Hypothesis,
+};
 
 /// What a finding means for the policy as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
