@@ -163,7 +163,12 @@ pub async fn ask_network(
         }
         match question {
             NetworkQuestion::Listed(resource) => {
-                let firewall = networks.listed(azure, resource, not_before).await;
+                let mut firewall = networks.listed(azure, resource, not_before).await;
+                if firewall.present().is_none() {
+                    // A refusal or a gap is asked about again with every survey, not kept as long as an answer.
+                    not_before = not_before.max(surveys.of(azure, subscription, None).await.began);
+                    firewall = networks.listed(azure, resource, not_before).await;
+                }
                 observed.network.firewalls.insert(resource.clone(), firewall);
             }
             NetworkQuestion::Rules(namespace) => {

@@ -189,11 +189,23 @@ fn stays_inside(ledger: &mut Ledger, call: &Call) {
 
 /// The latest document of that id which a process heard of, and the call that told it: read by itself, or from a list.
 fn heard_document(ledger: &Ledger, process: u32, id: &str) -> Option<Value> {
+    heard_documents(ledger, process, id, Timestamp::MIN).next()
+}
+
+/// Every document of that id which a process heard of since then, the latest first.
+fn heard_documents<'a>(
+    ledger: &'a Ledger,
+    process: u32,
+    id: &'a str,
+    since: Timestamp,
+) -> impl Iterator<Item = Value> + 'a {
     let collection = id.rsplit_once('/').map(|(types, _)| types).unwrap_or_default();
     let listed = collection.rsplit_once("/providers/").map(|(_, types)| types).unwrap_or_default();
     let subscription: String = id.split('/').take(3).collect::<Vec<_>>().join("/");
     let list = format!("{subscription}/providers/{listed}");
-    ledger.of_process(process).filter(|call| !call.mutating && call.heard_status() == Some(200)).find_map(|call| {
+    let read = ledger.of_process(process).filter(|call| !call.mutating && call.heard_status() == Some(200));
+    let read = read.filter(move |call| call.heard_at.is_some_and(|heard| heard >= since));
+    read.filter_map(move |call| {
         if call.key == id {
             return call.answer(200);
         }

@@ -45,6 +45,10 @@ fn settled(mut document: Value) -> Value {
     if properties.get("description").is_some_and(|it| text(it).starts_with("Granted by Rolecall")) {
         properties.insert("description".to_owned(), json!("Granted by Rolecall"));
     }
+    // And so is the place of an entry among the others.
+    if let Some(entries) = properties.get_mut("accessPolicies").and_then(Value::as_array_mut) {
+        entries.sort_by_key(|entry| text(&entry["objectId"]).to_owned());
+    }
     document
 }
 

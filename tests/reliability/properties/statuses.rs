@@ -13,7 +13,7 @@ use super::{
         stage::Key,
     },
     grants::{evidence_age, whole_lists},
-    heard_document,
+    heard_document, heard_documents,
 };
 
 /// What each finding confirms: the playbook's table, once more.
@@ -163,9 +163,11 @@ fn unfounded(ledger: &Ledger, now: Timestamp, call: &Call, key: &Key, pass: &Pas
     }
     let age = evidence_age(ledger, call.process, now);
     let not_before = oldest_evidence(policy, pass.began);
-    let lists = whole_lists(ledger, call.process, pass.began - age);
+    let since = pass.began - age;
+    let lists = whole_lists(ledger, call.process, since);
     let mut lists = lists.iter().filter(|(_, begun, _)| not_before.is_none_or(|earliest| begun.at >= earliest));
-    let shown = |grants: &Vec<Assignment>| shows_everything(ledger, call.process, policy, grants, now, compliant);
+    let shown =
+        |grants: &Vec<Assignment>| shows_everything(ledger, call.process, policy, grants, (since, now), compliant);
     if compliant {
         let needless = facts::needs(policy).is_empty() && shown(&Vec::new());
         let confirmed = needless || lists.any(|(grants, _, _)| shown(grants));
@@ -192,13 +194,14 @@ fn oldest_evidence(policy: &Value, began: Timestamp) -> Option<Timestamp> {
     edited.then(|| began - SignedDuration::from_secs(10))
 }
 
-/// Whether these grants, and the latest documents that the process heard of, show all that the policy declares.
+/// Whether these grants, and the latest documents that the process heard of, show all that the policy declares. A vault
+/// may have been heard of twice since `since`, for its entries and for its firewall; each time counts.
 fn shows_everything(
     ledger: &Ledger,
     process: u32,
     policy: &Value,
     grants: &[Assignment],
-    now: Timestamp,
+    (since, now): (Timestamp, Timestamp),
     acting: bool,
 ) -> bool {
     let Some(site) = heard_document(ledger, process, &facts::target(policy)) else { return false };
@@ -211,7 +214,7 @@ fn shows_everything(
     };
     let entries = facts::vault_needs(policy).iter().all(|need| {
         let principal = facts::principal(&need.who, Some(&site), document(&need.who).as_ref());
-        heard_document(ledger, process, &need.vault).is_some_and(|vault| {
+        heard_documents(ledger, process, &need.vault, since).any(|vault| {
             let own = facts::entries(&vault).into_iter().filter(|entry| Some(&entry.object) == principal.as_ref());
             !facts::uses_roles(&vault) && own.into_iter().any(|entry| entry.lets(need, &vault))
         })
