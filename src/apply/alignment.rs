@@ -14,44 +14,52 @@ use crate::{
 };
 
 /// The vault, the identities that are declared, each grant that somebody gets in by, its role and the deny assignments
-/// must be what the plan was made for.
+/// must be what the plan was made for. What changes most easily is read last: the grants, and the vault once more.
 pub(super) async fn confirm(azure: &Azure, switch: &SwitchVaultMode) -> Result<Option<Outcome>, Failure> {
-    let name = switch.vault.name();
+    if let Some(outcome) = confirm_vault(azure, switch).await? {
+        return Ok(Some(outcome));
+    }
     let moved = |what: String| Ok(Some(Outcome::Moved(what)));
-    let Some(vault) = azure.vault(&switch.vault).await? else { return moved(format!("vault {name} is gone")) };
-    if vault.mode == VaultMode::Rbac {
-        return Ok(Some(Outcome::AlreadyDone));
-    }
-    if let Some(what) = switch.differs(&vault) {
-        return moved(format!("{what} at vault {name} has changed"));
-    }
-    for (identity, principal) in &switch.own {
-        if principal_of(azure, identity, &switch.target).await? != Some(*principal) {
-            return moved(format!("{identity} is no longer {principal}"));
-        }
-    }
     let grounds = &switch.grounds;
-    if let Some(gone) = gone(azure, switch).await?.into_iter().next() {
-        return moved(format!("role assignment {} is gone, or has changed", gone.id.name()));
-    }
     for role in &grounds.roles {
         if azure.role(&switch.vault, role.id).await?.as_ref() != Some(role) {
             return moved(format!("role `{}` has changed", role.name));
         }
     }
     let subscription = switch.vault.subscription().unwrap_or_default();
-    let through_groups = grounds.grants.iter().filter(|relied| relied.grant.principal != relied.by);
-    for by in through_groups.clone().map(|relied| relied.by).collect::<BTreeSet<_>>() {
+    let through_groups = || grounds.grants.iter().filter(|relied| relied.grant.principal != relied.by);
+    for by in through_groups().map(|relied| relied.by).collect::<BTreeSet<_>>() {
         let reaching = azure.grants_assigned_to(subscription, by).await?;
-        let mut own = through_groups.clone().filter(|relied| relied.by == by);
+        let mut own = through_groups().filter(|relied| relied.by == by);
         if !own.all(|relied| reaching.iter().any(|grant| grant.id == relied.grant.id)) {
             return moved(format!("{by} is no longer in a group that it needs"));
         }
     }
     let over = |deny: &DenyAssignment| deny.scope.reaches(&switch.vault);
     let denies: Vec<_> = azure.denies_around(&switch.vault).await?.into_iter().filter(over).collect();
-    let same = denies.len() == grounds.denies.len() && denies.iter().all(|deny| grounds.denies.contains(deny));
-    Ok((!same).then(|| Outcome::Moved(format!("the deny assignments over vault {name} have changed"))))
+    if denies.len() != grounds.denies.len() || !denies.iter().all(|deny| grounds.denies.contains(deny)) {
+        return moved(format!("the deny assignments over vault {} have changed", switch.vault.name()));
+    }
+    for (identity, principal) in &switch.own {
+        if principal_of(azure, identity, &switch.target).await? != Some(*principal) {
+            return moved(format!("{identity} is no longer {principal}"));
+        }
+    }
+    if let Some(gone) = gone(azure, switch).await?.into_iter().next() {
+        return moved(format!("role assignment {} is gone, or has changed", gone.id.name()));
+    }
+    confirm_vault(azure, switch).await
+}
+
+async fn confirm_vault(azure: &Azure, switch: &SwitchVaultMode) -> Result<Option<Outcome>, Failure> {
+    let name = switch.vault.name();
+    let Some(vault) = azure.vault(&switch.vault).await? else {
+        return Ok(Some(Outcome::Moved(format!("vault {name} is gone"))));
+    };
+    if vault.mode == VaultMode::Rbac {
+        return Ok(Some(Outcome::AlreadyDone));
+    }
+    Ok(switch.differs(&vault).map(|what| Outcome::Moved(format!("{what} of vault {name} changed"))))
 }
 
 /// Switches, looks whether it did, and takes it back when a grant that a declared identity needs went meanwhile.

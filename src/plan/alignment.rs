@@ -46,9 +46,7 @@ impl SwitchVaultMode {
     pub fn differs(&self, vault: &Vault) -> Option<&'static str> {
         let entries =
             |vault: &Vault| vault.entries.as_ref().map(|all| all.iter().cloned().collect::<BTreeSet<AccessEntry>>());
-        if vault.mode != self.seen.mode {
-            Some("the mode")
-        } else if vault.tenant != self.seen.tenant {
+        if vault.tenant != self.seen.tenant {
             Some("the directory")
         } else if entries(vault).is_none() || entries(vault) != entries(&self.seen) {
             Some("the access policies")

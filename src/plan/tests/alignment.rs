@@ -299,11 +299,11 @@ fn each_doubt_and_each_want_of_leave_holds_it() {
         assert_eq!(reason(&aligned(&policy, &world, &waiving(&[]))), HoldReason::EvidenceIncomplete);
     }
     let world = with(&policy, &[]);
-    let word = |authority: Authority| reason(&planned(&policy, &world, &authority)).word();
+    let held_for = |authority: Authority| reason(&planned(&policy, &world, &authority)).word();
     let only = |boundaries| Authority::Boundaries { boundaries, namespaces: [].into() };
-    assert_eq!(word(Authority::Caller), "OutsideBoundary");
-    assert_eq!(word(only(boundaries("Never", &[], &[SWITCH]))), "OutsideBoundary");
-    assert_eq!(word(only(boundaries("WhenSafe", &[], &[ChangeKind::GrantRole]))), "OutsideBoundary");
+    assert_eq!(held_for(Authority::Caller), "OutsideBoundary");
+    assert_eq!(held_for(only(boundaries("Never", &[], &[SWITCH]))), "OutsideBoundary");
+    assert_eq!(held_for(only(boundaries("WhenSafe", &[], &[ChangeKind::GrantRole]))), "OutsideBoundary");
     let unasked = enforcing(|spec| vault(spec, "RBAC", "shared", &["get"]));
     assert_eq!(reason(&planned(&unasked, &world, &waiving(&[]))), HoldReason::NotAllowed(SWITCH));
     let capped = Policy { max_changes: 0, ..declaring() };

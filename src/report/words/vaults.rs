@@ -13,7 +13,7 @@ pub(super) fn mismatch(vault: &Scope, expected: VaultMode, actual: VaultMode) ->
 }
 
 pub(super) fn disputed(vault: &Scope, by: &[String], elsewhere: bool) -> String {
-    format!("{} declares the other mode of vault `{}`", policies(by, elsewhere), vault.name())
+    format!("the other mode of vault `{}` is declared by {}", vault.name(), policies(by, elsewhere))
 }
 
 pub(super) fn no_entry(

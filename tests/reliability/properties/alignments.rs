@@ -84,10 +84,10 @@ fn takes_back(ledger: &Ledger, call: &Call, policy: &Value) -> Vec<(&'static str
         other.number < call.number && other.policy == call.policy && other.service == Service::Azure && other.mutating
     });
     // Several tries are one.
-    let last = own.find(|other| other.body != call.body);
-    let is_own = last.is_some_and(|last| last.key == call.key && last.heard_status() == Some(200));
+    let switch = own.find(|other| other.body != call.body);
+    let is_own = switch.is_some_and(|last| last.key == call.key && last.heard_status() == Some(200));
     let list = format!("{}/providers/microsoft.authorization/roleassignments", call.key);
-    let since = last.map_or(0, |last| last.number);
+    let since = switch.map_or(0, |switch| switch.number);
     let mut look = ledger.of_process(call.process).filter(|other| other.number > since && other.number < call.number);
     let page = look.find(|other| other.key == list).and_then(|other| other.answer(200));
     let grants = page.map(|page| facts::assignments(page["value"].as_array().into_iter().flatten()));
