@@ -115,8 +115,7 @@ const TRIES: u32 = 3;
 
 /// Sends what is planned, and what must follow at once. The second closes a gap that the first may have made, so it is sent
 /// also when the first failed in passing: an identity that was taken off by a request whose answer got lost is an outage
-/// too, and putting on what is on changes nothing. It is sent again after a passing failure, but never when another
-/// operator may act.
+/// too, and putting on what is on changes nothing.
 async fn send(azure: &Azure, step: &Step, may_write: &impl Fn() -> bool) -> Result<Outcome, Failure> {
     let first = azure.write(&step.request).await;
     let Some(then) = &step.then else { return first.map(|()| Outcome::Applied) };
