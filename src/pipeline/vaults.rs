@@ -7,7 +7,7 @@ use crate::{
     evaluate::{self, Evaluation, Finding},
     model::{Observed, Scope, VaultMode},
     observe, plan,
-    policy::{Policy, Verdict},
+    policy::{Policy, VaultRequirement, Verdict},
 };
 
 /// Adds that others declare the other mode of a vault. Those of another namespace are not named.
@@ -15,7 +15,7 @@ pub(super) fn add_disputes(policy: &Policy, leave: &impl Leave, evaluation: &mut
     if policy.vaults.is_empty() {
         return;
     }
-    let Some(others) = live::sharers(leave, policy) else { return };
+    let Some(others) = live::sharers(leave, policy, differs) else { return };
     for required in &policy.vaults {
         let against: Vec<&Policy> =
             others.iter().filter(|other| declares_other(other, required.mode, &required.vault)).collect();
@@ -35,9 +35,13 @@ pub(super) fn add_disputes(policy: &Policy, leave: &impl Leave, evaluation: &mut
 
 /// The same, asked just before a write to the vault.
 pub(super) fn is_disputed(leave: &impl Leave, policy: &Policy, vault: &Scope) -> bool {
-    let Some(others) = live::sharers(leave, policy) else { return false };
+    let Some(others) = live::sharers(leave, policy, differs) else { return false };
     let mut own = policy.vaults.iter().filter(|required| required.vault == *vault);
     own.any(|required| others.iter().any(|other| declares_other(other, required.mode, vault)))
+}
+
+fn differs(own: &VaultRequirement, mode: VaultMode) -> bool {
+    own.mode != mode
 }
 
 fn declares_other(other: &Policy, mode: VaultMode, vault: &Scope) -> bool {
@@ -66,7 +70,7 @@ impl Pipeline {
             return;
         }
         // On a command line nobody knows them, and nothing is written.
-        let sharers = live::sharers(leave, policy).unwrap_or_default();
+        let sharers = live::sharers(leave, policy, |_, _| true).unwrap_or_default();
         for vault in wanted {
             let claims = observe::claims(&self.azure, &self.surveys, policy, observed, &sharers).await;
             let mut ask = BTreeSet::new();
