@@ -230,7 +230,7 @@ fn boundaries_are_bounded_and_speak_of_subscriptions() {
         (
             "a waiver for ever",
             |spec| {
-                spec["vaults"] = json!([{ "resource": VAULT, "waive": [{ "objectId": OBJECT, "reason": "a job" }] }])
+                spec["vaults"] = json!([{ "resource": VAULT, "waive": [{ "objectId": OBJECT, "reason": "a job" }] }]);
             },
             "spec.vaults[0].waive[0].until: Required value",
         ),
