@@ -328,7 +328,11 @@ async fn a_dry_run_says_what_would_be_sent_and_which_right_lacks() {
     let said = format!("the write would be refused: we lack `Microsoft.KeyVault/vaults/write` at {}", vault());
     assert_eq!(bench.act().await.outcomes(), [said]);
     bench.arm.set_caller_permissions(Some(vec![rights(&["*/read", "Microsoft.KeyVault/vaults/write"], &[])]));
-    assert_eq!((bench.act().await.outcomes(), bench.writes()), (vec![REHEARSED], Vec::new()));
+    let seen = bench.act().await;
+    assert_eq!((seen.outcomes(), bench.writes()), (vec![REHEARSED], Vec::new()));
+    let command = "az keyvault update --subscription 11111111-aaaa-4bbb-8ccc-000000000001 --resource-group \
+                   rg-functions-prod --name kv-orders --enable-rbac-authorization true";
+    assert_eq!(seen.status.plan.expect("a plan").steps[0].az, command);
 }
 
 #[tokio::test(start_paused = true)]

@@ -252,7 +252,7 @@ fn lacking(run: &Run, policy: &Value) -> Vec<(String, bool)> {
         let may = facts::asks_for(policy, "SwitchVaultMode")
             && rules.allow_switch(namespace, &id, &kept_out, now)
             && max_changes(policy) > 0
-            && is_served_by_roles(run, policy, &id, &grants);
+            && run.kube.list("FunctionIdentityPolicy").iter().all(|one| is_at_peace(run, one, &id, &grants));
         lacking.push((format!("roles at {id}"), may));
     }
     for need in facts::vault_needs(policy) {
@@ -273,14 +273,23 @@ fn lacking(run: &Run, policy: &Value) -> Vec<(String, bool)> {
         // One that may be a group's leaves it open; one with an application may be what `add` would change.
         let free = !others.iter().any(|entry| entry.lets(&need, &vault))
             && own.iter().all(|entry| entry.application.is_empty());
-        let may = free && may("AddVaultPolicyEntry", None, &[&need.vault]);
+        let may = free
+            && may("AddVaultPolicyEntry", None, &[&need.vault])
+            && run
+                .kube
+                .list("FunctionIdentityPolicy")
+                .iter()
+                .all(|one| !facts::role_vault_needs(one).iter().any(|other| other.vault == need.vault));
         lacking.push((format!("{} {} at {}", need.word, need.on, need.vault), may));
     }
     lacking
 }
 
-/// Whether all that the policy declares of a vault is met by roles.
-fn is_served_by_roles(run: &Run, policy: &Value, vault: &str, grants: &[Assignment]) -> bool {
+/// Whether nothing that the policy declares of a vault stands against its switch to roles.
+fn is_at_peace(run: &Run, policy: &Value, vault: &str, grants: &[Assignment]) -> bool {
+    if facts::vault_needs(policy).iter().any(|need| need.vault == vault) {
+        return false;
+    }
     let site = run.arm.document(&facts::target(policy));
     facts::needs(policy).iter().filter(|need| need.scope == vault).all(|need| {
         let identity = match &need.who {
