@@ -296,23 +296,30 @@ impl Plan {
         })
     }
 
-    /// Until when a vault's switch waits for grants to act, if nothing else is to be done.
+    /// From when on a vault may be switched whose grants have to act first; of several the earliest.
+    #[must_use]
+    pub fn switches_from(&self) -> Option<Timestamp> {
+        self.held.iter().filter_map(waiting_switch).min()
+    }
+
+    /// Until when a vault's switch waits for grants to act, if nothing else is to be done before.
     #[must_use]
     pub fn waits_to_switch(&self) -> Option<Timestamp> {
-        match self.held.first() {
-            Some(Held { kind: Some(ChangeKind::SwitchVaultMode), reason: HoldReason::Propagating(until), .. })
-                if self.steps.is_empty() && self.may_write() =>
-            {
-                Some(*until)
-            }
-            _ => None,
-        }
+        let first = self.held.first().filter(|_| self.steps.is_empty() && self.may_write());
+        first.and_then(waiting_switch)
     }
 
     /// Whether the steps may be sent.
     #[must_use]
     pub fn may_write(&self) -> bool {
         self.mode == Mode::Enforce
+    }
+}
+
+fn waiting_switch(held: &Held) -> Option<Timestamp> {
+    match held {
+        Held { kind: Some(ChangeKind::SwitchVaultMode), reason: HoldReason::Propagating(until), .. } => Some(*until),
+        _ => None,
     }
 }
 

@@ -75,7 +75,8 @@ fn room_at(pass: &Pass, now: Timestamp) -> Option<Duration> {
         HoldReason::WriteBudget(until) => Duration::try_from(until.duration_since(now)).ok().map(|left| left + SECOND),
         _ => None,
     });
-    waits.min()
+    let until = pass.plan.switches_from().and_then(|until| Duration::try_from(until.duration_since(now)).ok());
+    waits.chain(until.map(|left| left + SECOND)).min()
 }
 
 /// Until a subscription that was seen for the first time is looked at again: the age at which a survey is made anew.
