@@ -31,8 +31,8 @@ use jiff::Timestamp;
 
 pub use access::{Access, DecidingGrant};
 pub use alignment::{Alignment, Consumer, Fate, Gap, Grounds, Relied, align};
-pub use decision::{Answer, Decision, HypothesisVerdict, Node, Question, Verdict};
-pub use evidence::{Availability, Recovered, Side, SignalSeen, availability, recovered, signals};
+pub use decision::{Answer, Decision, HypothesisVerdict, Node, Question, Verdict, question_of};
+pub use evidence::{Availability, RECOVERS_WITHIN, Recovered, Side, SignalSeen, availability, recovered, signals};
 pub use excess::{Excess, excess};
 pub use explanation::{Case, Explanation, Fact, Link, LinkOfChain, Needed, explain};
 pub use finding::{Effect, Finding, NearMiss};

@@ -1,5 +1,8 @@
 //! The status object: conditions as kstatus reads them, findings and plan, bounded.
 
+mod decision;
+mod recovery;
+
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
@@ -18,12 +21,12 @@ const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
 const HEARTBEAT: SignedDuration = SignedDuration::from_hours(1);
 /// The longest list in status; the schema rests on it.
 const LONGEST: usize = 32;
-/// The room for findings, steps and holds, as JSON. With the conditions and at most 4 KiB of what is unchecked that is less
-/// than 64 KiB: an object is stored
-/// whole in etcd at every change and sent whole to everyone who watches.
-const FINDINGS_ROOM: usize = 14 * 1024;
-const STEPS_ROOM: usize = 24 * 1024;
-const HELD_ROOM: usize = 14 * 1024;
+/// The room for findings, steps and holds, as JSON. With the conditions, at most 10 KiB of the decision and 4 KiB of what
+/// is unchecked that is less than 64 KiB: an object is stored whole in etcd at every change and sent whole to everyone who
+/// watches.
+const FINDINGS_ROOM: usize = 12 * 1024;
+const STEPS_ROOM: usize = 20 * 1024;
+const HELD_ROOM: usize = 10 * 1024;
 /// The most entries of `unchecked`.
 const MOST_UNCHECKED: usize = 16;
 /// The longest message of a condition that still reads well in `kubectl describe`.
@@ -55,6 +58,7 @@ pub fn status(
         PassResult::Invalid(_) | PassResult::Duplicate(_) | PassResult::OutsideBoundary(_) => None,
     };
     let (findings, truncated) = within(FINDINGS_ROOM, pass.iter().flat_map(|pass| findings(pass)));
+    let decided = previous.and_then(|status| status.decision.as_ref());
     let untold = pass.map_or(0, |pass| u32::try_from(pass.evaluation.untold).unwrap_or(u32::MAX));
     let truncated = truncated.saturating_add(untold);
     let mut status = FunctionIdentityPolicyStatus {
@@ -69,6 +73,7 @@ pub fn status(
             .map(|cause: Hypothesis| format!("{cause:?}"))
             .unwrap_or_default(),
         severity: pass.and_then(|pass| pass.evaluation.severity).map(|it| it.word().to_owned()).unwrap_or_default(),
+        decision: pass.map(|pass| decision::decision(decided, pass, now)),
         findings,
         truncated,
         unchecked: pass.map(|pass| unchecked(pass.policy.not_checked())).unwrap_or_default(),
@@ -135,7 +140,7 @@ pub fn event(
         answer && is_stalled(previous) == stalled && about(previous) == about(current)
     });
     if same {
-        return None;
+        return recovery::event(previous, current);
     }
     let drifted = current.conditions.iter().any(|condition| condition.type_ == "Drifted" && condition.status == "True");
     let kind = if now.status == "False" || stalled || drifted { "Warning" } else { "Normal" };
@@ -187,6 +192,10 @@ fn rows(
         None => ("Unknown", "Undetermined"),
     };
     rows.push(Row { kind: "Drifted", status, reason: reason.to_owned(), message: drift_message(report) });
+    if let PassResult::Evaluated(pass) = &report.finding {
+        let known = previous.map(|status| status.conditions.as_slice()).unwrap_or_default();
+        rows.extend(recovery::row(known, pass, now));
+    }
     rows
 }
 
