@@ -9,7 +9,10 @@ mod needs;
 mod policy;
 mod status;
 
-pub use boundary::{BoundaryRole, BoundaryScope, IdentityBoundary, IdentityBoundarySpec, NamespaceSelection};
+pub use boundary::{
+    BoundaryRole, BoundaryScope, BoundaryVault, IdentityBoundary, IdentityBoundarySpec, NamespaceSelection,
+    VaultSwitch, Waiver,
+};
 pub use evidence::Evidence;
 pub use needs::{
     Binding, DeclaredGrant, HostStorage, Leases, Platform, PlatformResource, RoleSet, StorageAuth, VaultAccess,

@@ -1,5 +1,6 @@
 //! Sends the steps of a plan. Each is confirmed by a targeted read just before its write; failures are data.
 
+mod alignment;
 mod confirm;
 mod locks;
 
@@ -9,10 +10,10 @@ use crate::{
     azure::Azure,
     model::{
         Failure, FailureClass, Grant, PrincipalKind,
-        condition::{Assignment, Request},
+        condition::{Assignment, Request as Asked},
         grant_name,
     },
-    plan::{Change, Execution, GrantRole, HoldReason, Outcome, Plan, RevokeRole, Step, StepOutcome},
+    plan::{Change, Execution, GrantRole, HoldReason, Outcome, Plan, Request, RevokeRole, Step, StepOutcome},
 };
 
 /// Leave to write. Only whoever holds one can apply; a dry run has its own.
@@ -38,7 +39,7 @@ pub async fn apply(
     let mut execution = Execution::default();
     for step in &plan.steps {
         // From the look before the write to its answer.
-        let _writing = locks.lock(&step.request.path.to_ascii_lowercase()).await;
+        let _writing = locks.lock(&step.written().to_ascii_lowercase()).await;
         let mut sent = false;
         // All of a plan rests on one survey. When another step's look has found that wrong, as with an identity that was
         // made anew, nothing is taken away on its word.
@@ -72,8 +73,8 @@ async fn attempt(
         Permit::Write => {
             let mut turns = vec![azure.await_write_turn(&step.request).await?];
             // Nothing is taken off that could not be put back at once.
-            if let Some(then) = &step.then {
-                turns.push(azure.await_write_turn(then).await?);
+            for other in step.then.iter().chain(&step.undo) {
+                turns.push(azure.await_write_turn(other).await?);
             }
             azure.confirming().with_turns(turns)
         }
@@ -83,6 +84,7 @@ async fn attempt(
         Change::Identity(change) => confirm::identity(azure, change).await?,
         Change::Grant(grant) => confirm::grant(azure, grant, plan).await?,
         Change::AddEntry(add) => confirm::vault_entry(azure, add, plan).await?,
+        Change::Switch(switch) => alignment::confirm(azure, switch).await?,
         Change::Revoke(revoke) => confirm::revocation(azure, revoke).await?,
         Change::Reattach(reattach) => confirm::reattach(azure, reattach).await?,
         // Both rest on a reading of this very pass, and do no harm when the world has moved on.
@@ -98,6 +100,7 @@ async fn attempt(
     *sent = true;
     match &step.change {
         Change::Grant(grant) => create_grant(azure, step, grant).await,
+        Change::Switch(switch) => alignment::make(azure, step, switch, may_write).await,
         Change::Identity(_)
         | Change::AddEntry(_)
         | Change::Revoke(_)
@@ -112,14 +115,18 @@ const TRIES: u32 = 3;
 
 /// Sends what is planned, and what must follow at once. The second closes a gap that the first may have made, so it is sent
 /// also when the first failed in passing: an identity that was taken off by a request whose answer got lost is an outage
-/// too, and putting on what is on changes nothing. It is sent again after a passing failure, but never when another
-/// operator may act.
+/// too, and putting on what is on changes nothing.
 async fn send(azure: &Azure, step: &Step, may_write: &impl Fn() -> bool) -> Result<Outcome, Failure> {
     let first = azure.write(&step.request).await;
     let Some(then) = &step.then else { return first.map(|()| Outcome::Applied) };
     if first.as_ref().is_err_and(|failure| failure.class != FailureClass::Transient) {
         return first.map(|()| Outcome::Applied);
     }
+    first.and(follow(azure, then, may_write).await).map(|()| Outcome::Applied)
+}
+
+/// Sends what must follow, again after a passing failure, but never when another operator may act.
+async fn follow(azure: &Azure, then: &Request, may_write: &impl Fn() -> bool) -> Result<(), Failure> {
     let mut result = Ok(());
     for tried in 0..TRIES {
         // The first try has its turn. Others wait for theirs before the permit, which is for the write alone.
@@ -141,28 +148,30 @@ async fn send(azure: &Azure, step: &Step, may_write: &impl Fn() -> bool) -> Resu
             break;
         }
     }
-    first.and(result).map(|()| Outcome::Applied)
+    result
 }
 
 /// What we must be allowed to do, and where, for Azure to accept the step.
-fn needed_rights(step: &Step) -> Vec<Request<'_>> {
-    let right = |resource, action| Request { data: false, action, resource, assignment: None };
+fn needed_rights(step: &Step) -> Vec<Asked<'_>> {
+    let right = |resource, action| Asked { data: false, action, resource, assignment: None };
     let assign = |id| right(id, "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action");
     match &step.change {
         Change::Grant(grant) => {
             let kind = PrincipalKind::ServicePrincipal;
             let assignment = Some(Assignment { role: grant.role.id, principal: grant.principal, kind });
-            vec![Request { assignment, ..right(&grant.scope, "Microsoft.Authorization/roleAssignments/write") }]
+            vec![Asked { assignment, ..right(&grant.scope, "Microsoft.Authorization/roleAssignments/write") }]
         }
         Change::Revoke(RevokeRole { grant, .. }) => {
             let Grant { role, principal, principal_kind: kind, scope, .. } = grant;
             let assignment = Some(Assignment { role: *role, principal: *principal, kind: *kind });
-            vec![Request { assignment, ..right(scope, "Microsoft.Authorization/roleAssignments/delete") }]
+            vec![Asked { assignment, ..right(scope, "Microsoft.Authorization/roleAssignments/delete") }]
         }
         Change::Reattach(reattach) => {
             vec![right(&reattach.target, "Microsoft.Web/sites/write"), assign(&reattach.identity)]
         }
         Change::AddEntry(add) => vec![right(&add.entry.vault, "Microsoft.KeyVault/vaults/accessPolicies/write")],
+        // Two pages of the documentation differ on whether `roleAssignments/write` is needed as well.
+        Change::Switch(switch) => vec![right(&switch.vault, "Microsoft.KeyVault/vaults/write")],
         Change::Restart(target) => vec![right(target, "Microsoft.Web/sites/restart/action")],
         // The action has no documented name; whoever may write the app may refresh it.
         Change::Refresh { target, .. } => vec![right(target, "Microsoft.Web/sites/write")],

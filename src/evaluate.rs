@@ -2,6 +2,7 @@
 
 mod access;
 mod aftermath;
+mod alignment;
 mod cosmos;
 mod decision;
 mod evidence;
@@ -20,11 +21,16 @@ mod together;
 mod unneeded;
 mod vault;
 
-use std::{cell::RefCell, collections::BTreeSet, sync::Arc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
 pub use access::{Access, DecidingGrant};
+pub use alignment::{Alignment, Consumer, Fate, Gap, Grounds, Relied, align};
 pub use decision::{Answer, Decision, HypothesisVerdict, Node, Question, Verdict, question_of};
 pub use evidence::{Availability, RECOVERS_WITHIN, Recovered, Side, SignalSeen, availability, recovered, signals};
 pub use excess::{Excess, excess};
@@ -74,6 +80,8 @@ pub struct Evaluation {
     pub signals: Vec<SignalSeen>,
     /// What the app calls, and whether firewalls let it in, where anybody asked.
     pub reached: Vec<Reached>,
+    /// What switching a vault to role assignments would do, by vault, where that was asked.
+    pub alignments: BTreeMap<Scope, Result<Alignment, Failure>>,
     /// How many further findings there are that are not told, advisory all of them.
     pub untold: usize,
 }
@@ -134,6 +142,7 @@ impl Evaluation {
             evidence: None,
             signals: Vec::new(),
             reached: Vec::new(),
+            alignments: BTreeMap::new(),
             untold: 0,
         }
     }
@@ -235,6 +244,7 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
         evidence,
         signals,
         reached,
+        alignments: BTreeMap::new(),
         untold: 0,
     };
     let is_asked = policy.evidence.is_some() && observed.evidence.is_none();

@@ -9,6 +9,7 @@ mod leave;
 mod live;
 mod memory;
 mod network;
+mod vaults;
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
@@ -182,7 +183,8 @@ impl Pipeline {
         // Whoever asks why is told what telemetry says, also where the configuration is in order.
         let wants_evidence = intent == Intent::Explain || previous.recovery.is_due(self.clock.now());
         // On the heap: few policies ask more than once, and the future of every pass would carry the room for it.
-        let (observed, mut evaluation) = Box::pin(self.evaluate(&policy, observed, &may_look, wants_evidence)).await;
+        let (mut observed, mut evaluation) =
+            Box::pin(self.evaluate(&policy, observed, &may_look, wants_evidence)).await;
         let verdict = leave.authority().verdict(&policy);
         // Lost while we were reading: what was read is not ours to tell.
         let outside = verdict.unreadable(&policy);
@@ -191,9 +193,11 @@ impl Pipeline {
         }
         // Lists are of whole subscriptions; what lies outside of the boundary is not told.
         evaluation.withhold(|scope| verdict.may_tell(scope));
-        let mut live = None;
+        vaults::add_disputes(&policy, leave, &mut evaluation);
+        Box::pin(self.align(&policy, &verdict, leave, &mut observed, &mut evaluation)).await;
+        let takes_away = policy.prune == Prune::Owned || !evaluation.alignments.is_empty();
+        let live = takes_away.then(|| Live::of(leave, None)).flatten();
         if policy.prune == Prune::Owned {
-            live = Live::of(leave, None);
             let unneeded = self.unneeded(&policy, &observed, &verdict, live.as_ref()).await;
             evaluation.findings.extend(
                 unneeded.unwrap_or_else(|failure| {

@@ -1,6 +1,7 @@
 //! Chooses the changes that an evaluation calls for, and says of every other one why it is held. A plan leaves no
 //! choice to `apply`: each step carries the exact request.
 
+mod alignment;
 mod circumstances;
 mod execution;
 mod farewell;
@@ -11,14 +12,16 @@ mod step;
 mod vault;
 mod wish;
 
+pub use alignment::{SwitchVaultMode, may_switch};
 pub use circumstances::Circumstances;
 pub use execution::{Execution, Outcome, StepOutcome};
 pub use farewell::Farewell;
-pub use held::{Held, HoldReason};
+pub use held::{Break, Held, HoldReason};
 pub use request::{IDENTITY_API, Method, ROLE_ASSIGNMENT_API, Request};
 pub use step::{AddVaultPolicyEntry, Change, GrantRole, IdentityChange, Reattach, RevokeRole, Step};
 pub use vault::VaultEntry;
 
+use jiff::Timestamp;
 use least::least;
 use wish::{Wish, WishedChange, waiting, wishes};
 
@@ -57,7 +60,7 @@ pub fn plan(
     let (mode, limit) = applicable_mode(policy, verdict, circumstances);
     let mut held = Vec::new();
     let mut accepted = Vec::new();
-    let asked = wishes(policy, evaluation, circumstances, role).into_iter().map(|wish| {
+    let asked = wishes((policy, verdict), evaluation, circumstances, role).into_iter().map(|wish| {
         let wish = wish?;
         let reason = refuse(policy, verdict, (mode, limit.as_ref()), &wish)
             .or_else(|| circumstances.stops(wish.written(policy)).cloned().map(HoldReason::BreakerOpen))
@@ -115,6 +118,7 @@ fn lacks_evidence(evaluation: &Evaluation, circumstances: &Circumstances, wish: 
         | WishedChange::Attach(_)
         | WishedChange::Grant(_)
         | WishedChange::AddEntry(_)
+        | WishedChange::Switch(_)
         | WishedChange::Reattach(_)
         | WishedChange::Restart
         | WishedChange::Refresh(_) => evaluation.site.is_none().then_some(HoldReason::EvidenceIncomplete),
@@ -157,6 +161,7 @@ fn too_much(
         | WishedChange::Attach(_)
         | WishedChange::Grant(_)
         | WishedChange::AddEntry(_)
+        | WishedChange::Switch(_)
         | WishedChange::Revoke(_)
         | WishedChange::Reattach(_) => None,
     }
@@ -185,6 +190,7 @@ fn refuse(
         WishedChange::Attach(identity) => verdict.permits_change(mode, wish.kind, &[&policy.target, identity]),
         WishedChange::Grant(grant) => verdict.permits_grant(mode, &grant.role, &grant.scope),
         WishedChange::AddEntry(add) => verdict.permits_change(mode, wish.kind, &[&add.entry.vault]),
+        WishedChange::Switch(switch) => alignment::permits(verdict, mode, switch),
         WishedChange::Revoke(revoke) => verdict.permits_change(mode, wish.kind, &[&revoke.grant.scope]),
         WishedChange::Reattach(reattach) => permits_reattach(verdict, mode, reattach),
         WishedChange::Restart | WishedChange::Refresh(_) => verdict.permits_change(mode, wish.kind, &[&policy.target]),
@@ -209,6 +215,7 @@ pub fn refuse_step(policy: &Policy, verdict: &Verdict, planned: Mode, step: &Ste
             enable.into_iter().chain(attach).try_for_each(|(kind, scopes)| verdict.permits_change(mode, kind, &scopes))
         }
         Change::AddEntry(add) => verdict.permits_change(mode, ChangeKind::AddVaultPolicyEntry, &[&add.entry.vault]),
+        Change::Switch(switch) => alignment::permits(verdict, mode, switch),
         Change::Revoke(revoke) => verdict.permits_change(mode, ChangeKind::RevokeRole, &[&revoke.grant.scope]),
         Change::Reattach(reattach) => permits_reattach(verdict, mode, reattach),
         Change::Restart(target) => verdict.permits_change(mode, ChangeKind::RestartHost, &[target]),
@@ -241,6 +248,7 @@ fn steps(policy: &Policy, site: Option<&Site>, accepted: Vec<Wish>) -> Vec<Step>
             WishedChange::Attach(id) => attach.push(id),
             WishedChange::Grant(grant) => grants.push(Change::Grant(*grant)),
             WishedChange::AddEntry(add) => grants.push(Change::AddEntry(*add)),
+            WishedChange::Switch(switch) => others.push(Change::Switch(*switch)),
             WishedChange::Revoke(revoke) => others.push(Change::Revoke(*revoke)),
             WishedChange::Reattach(reattach) => others.push(Change::Reattach(*reattach)),
             WishedChange::Restart => others.push(Change::Restart(policy.target.clone())),
@@ -269,6 +277,7 @@ impl Plan {
             Change::Grant(grant) => grant_name(&grant.scope, grant.principal, grant.role.id).to_string() == name,
             Change::Identity(_)
             | Change::AddEntry(_)
+            | Change::Switch(_)
             | Change::Revoke(_)
             | Change::Reattach(_)
             | Change::Restart(_)
@@ -287,10 +296,30 @@ impl Plan {
         })
     }
 
+    /// From when on a vault may be switched whose grants have to act first; of several the earliest.
+    #[must_use]
+    pub fn switches_from(&self) -> Option<Timestamp> {
+        self.held.iter().filter_map(waiting_switch).min()
+    }
+
+    /// Until when a vault's switch waits for grants to act, if nothing else is to be done before.
+    #[must_use]
+    pub fn waits_to_switch(&self) -> Option<Timestamp> {
+        let first = self.held.first().filter(|_| self.steps.is_empty() && self.may_write());
+        first.and_then(waiting_switch)
+    }
+
     /// Whether the steps may be sent.
     #[must_use]
     pub fn may_write(&self) -> bool {
         self.mode == Mode::Enforce
+    }
+}
+
+fn waiting_switch(held: &Held) -> Option<Timestamp> {
+    match held {
+        Held { kind: Some(ChangeKind::SwitchVaultMode), reason: HoldReason::Propagating(until), .. } => Some(*until),
+        _ => None,
     }
 }
 

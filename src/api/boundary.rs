@@ -41,9 +41,14 @@ pub struct IdentityBoundarySpec {
     pub roles: Vec<BoundaryRole>,
     /// The kinds of change that may be made. Empty: none.
     #[serde(default)]
-    #[schemars(length(max = 8))]
+    #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub changes: Vec<ChangeKind>,
+    /// What may become of key vaults that several teams share. A vault that is not listed keeps its mode.
+    #[serde(default)]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["resource".into()]))]
+    pub vaults: Vec<BoundaryVault>,
 }
 
 /// Namespaces by name or by label.
@@ -82,4 +87,52 @@ pub struct BoundaryRole {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 256))]
     pub name: String,
+}
+
+/// A key vault, and whether its permission model may be switched.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct BoundaryVault {
+    /// The vault's id: `/subscriptions/…/providers/Microsoft.KeyVault/vaults/…`.
+    #[schemars(schema_with = "fragments::vault_id")]
+    pub resource: String,
+    /// Whether policies that list the change `SwitchVaultMode` may have it decide by role assignments.
+    #[serde(default = "VaultSwitch::safe")]
+    #[schemars(default = "VaultSwitch::safe")]
+    pub switch: VaultSwitch,
+    /// Whoever may lose what an access policy of the vault lets them do. What a policy declares is never lost for it.
+    #[serde(default)]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["objectId".into()]))]
+    pub waive: Vec<Waiver>,
+}
+
+/// Whether a vault's permission model may be switched.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VaultSwitch {
+    /// Never.
+    Never,
+    /// From access policies to role assignments, when it is certain that nobody loses access by it who is not waived.
+    WhenSafe,
+}
+
+impl VaultSwitch {
+    fn safe() -> Self {
+        Self::Never
+    }
+}
+
+/// Somebody who may lose access.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Waiver {
+    /// The object id in the vault's access policies.
+    #[schemars(length(max = 36), regex(pattern = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"))]
+    pub object_id: String,
+    /// Why, for the reader.
+    #[schemars(length(min = 1, max = 256))]
+    pub reason: String,
+    /// The last day on which it counts, in UTC: `2027-01-31`.
+    #[schemars(length(max = 10), regex(pattern = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"))]
+    pub until: String,
 }

@@ -35,6 +35,16 @@ pub(super) fn connection(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "maxLength": 128, "pattern": "^[A-Za-z0-9_.:-]*$" })
 }
 
+/// The id of a key vault.
+pub(super) fn vault_id(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 300,
+        "pattern":
+            r"^/subscriptions/[^/?#%\s]+/resource[Gg]roups/[^/?#%\s]+/providers/[Mm]icrosoft\.[Kk]ey[Vv]ault/vaults/[^/?#%\s]+$",
+    })
+}
+
 /// A type of binding that the catalog knows.
 pub(super) fn binding_type(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "enum": binding::types().collect::<Vec<_>>() })

@@ -361,7 +361,7 @@ pub struct UserIdentityRef {
 pub struct Remediation {
     /// The kinds of change that are allowed. Empty: none.
     #[serde(default)]
-    #[schemars(length(max = 8))]
+    #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub allow: Vec<ChangeKind>,
     /// How many changes one pass may make; the rest is held until the next pass. `0` allows none.
@@ -402,4 +402,7 @@ pub enum ChangeKind {
     /// Detach a user-assigned identity that was made anew and attach it again at once, so that the app gets its new
     /// principal. Needs `AttachUserIdentity` too. Restarts the app.
     ReattachUserIdentity,
+    /// Have a key vault that is declared to decide by role assignments do so, once everybody whom its access policies let
+    /// in is certain to get in by roles. Needs the boundary's `vaults[].switch: WhenSafe` too.
+    SwitchVaultMode,
 }

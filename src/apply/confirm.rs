@@ -92,7 +92,11 @@ pub(super) async fn vault_entry(
 }
 
 /// Whose principal it is now.
-async fn principal_of(azure: &Azure, identity: &Identity, target: &Scope) -> Result<Option<PrincipalId>, Failure> {
+pub(super) async fn principal_of(
+    azure: &Azure,
+    identity: &Identity,
+    target: &Scope,
+) -> Result<Option<PrincipalId>, Failure> {
     Ok(match identity {
         Identity::System => azure.site(target).await?.and_then(|site| site.system.principal()),
         Identity::User(id) => azure.user_identity(id).await?.and_then(|identity| identity.principal),

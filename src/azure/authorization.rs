@@ -53,6 +53,13 @@ impl Azure {
         grants(&bridge.entries(pages).await?)
     }
 
+    /// Every role assignment at, above and below a scope.
+    pub async fn grants_around(&self, scope: &Scope) -> Result<Vec<Grant>, Failure> {
+        let (client, bridge) = Bridge::client(&self.arm);
+        let pages = client.role_assignments_client().list_for_scope(unslashed(scope)).into_stream();
+        grants(&bridge.entries(pages).await?)
+    }
+
     /// One role assignment; none when there is none of that name.
     pub async fn grant(&self, scope: &Scope, name: &str) -> Result<Option<Grant>, Failure> {
         let (client, _) = Bridge::client(&self.arm);
@@ -98,6 +105,12 @@ impl Azure {
         let (client, bridge) = Bridge::client(&self.arm);
         let pages = client.deny_assignments_client().list(subscription).into_stream();
         bridge.entries(pages).await?.iter().map(wire::deny).collect()
+    }
+
+    /// Every deny assignment at, above and below a scope.
+    pub async fn denies_around(&self, scope: &Scope) -> Result<Vec<DenyAssignment>, Failure> {
+        let path = format!("{scope}/providers/Microsoft.Authorization/denyAssignments");
+        self.arm.list(&path, "2022-04-01").await?.iter().map(wire::deny).collect()
     }
 
     /// What the caller itself may do at a resource group or resource.

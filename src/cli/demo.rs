@@ -226,6 +226,12 @@ fn gist(path: &str, body: &Value) -> String {
         let (who, words) = (entry["objectId"].as_str().unwrap_or_default(), words.collect::<Vec<_>>().join(", "));
         return brief(&format!("{resource}: {words} for {who}"));
     }
+    if let Some(by_roles) = properties["enableRbacAuthorization"].as_bool() {
+        return brief(&format!(
+            "{resource}: decides by {}",
+            if by_roles { "role assignments" } else { "access policies" }
+        ));
+    }
     let text = match properties["roleDefinitionId"].as_str() {
         Some(id) => {
             let role = built_in_roles().iter().find(|role| id.ends_with(&role.id)).map_or(id, |role| &role.name);

@@ -32,11 +32,13 @@ pub(super) fn references(
 ) -> bool {
     let mut ask = false;
     for required in &policy.vaults {
-        let by_role = matches!(
-            observed.vaults.get(&required.vault),
-            Some(Reading::Present { value, .. }) if value.mode == VaultMode::Rbac
-        );
-        let Some(acts_from) = acts_from(required, requirements).filter(|_| by_role) else { continue };
+        let Some(Reading::Present { value: vault, .. }) = observed.vaults.get(&required.vault) else { continue };
+        // By a write of the vault access policies are added, and role assignments begin to decide.
+        let acts_from = match vault.mode {
+            VaultMode::Rbac => acts_from(required, requirements).map(|grants| vault.changed.max(Some(grants))),
+            VaultMode::AccessPolicy => is_let_in(required, findings).then_some(vault.changed),
+        };
+        let Some(acts_from) = acts_from.flatten() else { continue };
         let is_news = acts_from <= now && now.duration_since(acts_from) < RESOLVED_ANYWAY;
         if !is_news || !site.is_some_and(|site| resolves_by(site, &required.identity)) {
             continue;
@@ -76,11 +78,22 @@ fn acts_from(required: &VaultRequirement, requirements: &[Evaluated]) -> Option<
     latest
 }
 
+/// Whether the vault's access policies allow all that is declared.
+fn is_let_in(required: &VaultRequirement, findings: &[Finding]) -> bool {
+    let is_about_it = |finding: &Finding| match finding {
+        Finding::AccessPolicyMissing { origin, .. } | Finding::AccessPolicyUndecided { origin, .. } => {
+            *origin == required.origin
+        }
+        _ => false,
+    };
+    !required.access.is_empty() && !findings.iter().any(is_about_it)
+}
+
 /// Whether the app resolves its references as that identity.
 fn resolves_by(site: &Site, identity: &Identity) -> bool {
     match (identity, &site.reference_identity) {
-        (Identity::System, None) => true,
-        (Identity::User(id), Some(own)) => id == own,
+        (Identity::System, None) => site.system.principal().is_some(),
+        (Identity::User(id), Some(own)) => id == own && site.attached.contains_key(id),
         (Identity::System, Some(_)) | (Identity::User(_), None) => false,
     }
 }

@@ -200,6 +200,17 @@ pub enum Finding {
         /// The model seen.
         actual: VaultMode,
     },
+    /// Live policies declare different models of a vault.
+    VaultModeDisputed {
+        /// The entry of `vaults`.
+        origin: Origin,
+        /// The vault.
+        vault: Scope,
+        /// The others, by name, of the policy's own namespace.
+        by: Vec<String>,
+        /// Whether a policy of another namespace is among them.
+        elsewhere: bool,
+    },
     /// A vault decides by access policies, and none of them lets an identity do what is declared.
     AccessPolicyMissing {
         /// The entry of `vaults`.
@@ -341,6 +352,7 @@ impl Finding {
             Self::RoleUnknown { origin, .. }
             | Self::VaultNotFound { origin, .. }
             | Self::VaultModeMismatch { origin, .. }
+            | Self::VaultModeDisputed { origin, .. }
             | Self::AccessPolicyMissing { origin, .. }
             | Self::AccessPolicyUndecided { origin, .. }
             | Self::ReferencesDenied { origin, .. } => std::slice::from_ref(origin),

@@ -104,6 +104,7 @@ impl World {
                 permissions: [("secrets".to_owned(), ["get", "list"].map(str::to_owned).into())].into(),
             };
             let vault = Vault {
+                changed: None,
                 id: required.vault.clone(),
                 mode: required.mode,
                 tenant: Some(TENANT.to_owned()),

@@ -1,7 +1,7 @@
 //! Requests to Azure by what they do: the verb and the type, with every id taken out.
 
 /// Every operation that is sent. One that is missing here is counted as `other`.
-pub const OPERATIONS: [&str; 40] = [
+pub const OPERATIONS: [&str; 41] = [
     "GET Microsoft.Authorization/denyAssignments",
     "GET Microsoft.Authorization/permissions",
     "GET Microsoft.Authorization/roleAssignments",
@@ -20,6 +20,7 @@ pub const OPERATIONS: [&str; 40] = [
     "GET Microsoft.EventHub/namespaces/{name}/networkRuleSets/{name}",
     "GET Microsoft.KeyVault/vaults",
     "GET Microsoft.KeyVault/vaults/{name}",
+    "PATCH Microsoft.KeyVault/vaults/{name}",
     "PUT Microsoft.KeyVault/vaults/{name}/accessPolicies/{name}",
     "GET Microsoft.ManagedIdentity/userAssignedIdentities",
     "GET Microsoft.ManagedIdentity/userAssignedIdentities/{name}",

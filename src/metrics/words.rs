@@ -40,7 +40,7 @@ pub(super) const READY_REASONS: [&str; 30] = [
 ];
 
 /// The values of `code` of `rolecall_findings`; `truncated` for those that a status had no room for.
-pub(super) const FINDING_CODES: [&str; 38] = [
+pub(super) const FINDING_CODES: [&str; 39] = [
     "target-not-found",
     "unreadable",
     "system-identity-disabled",
@@ -60,6 +60,7 @@ pub(super) const FINDING_CODES: [&str; 38] = [
     "resource-not-ready",
     "vault-not-found",
     "vault-mode-mismatch",
+    "vault-mode-disputed",
     "access-policy-missing",
     "access-policy-undecided",
     "host-not-recycled",
@@ -82,7 +83,7 @@ pub(super) const FINDING_CODES: [&str; 38] = [
 ];
 
 /// The values of `reason` of `rolecall_held_changes`.
-pub(super) const HOLD_REASONS: [&str; 24] = [
+pub(super) const HOLD_REASONS: [&str; 26] = [
     "ModeReport",
     "Suspended",
     "BoundaryMode",
@@ -106,6 +107,8 @@ pub(super) const HOLD_REASONS: [&str; 24] = [
     "NotOurWrite",
     "AlreadyRefreshed",
     "LeaseUncertain",
+    "VaultModeDisputed",
+    "AccessWouldBreak",
     "other",
 ];
 

@@ -5,6 +5,8 @@ use std::{
     fmt,
 };
 
+use jiff::Timestamp;
+
 use super::{ClientId, PrincipalId, Scope, network::Outbound};
 
 /// A Function App and the identities on it.
@@ -91,6 +93,8 @@ pub struct Vault {
     pub tenant: Option<String>,
     /// Its access policies; none when the answer does not show them. They count only while the mode is theirs.
     pub entries: Option<Vec<AccessEntry>>,
+    /// When it was last written; none when Azure does not say.
+    pub changed: Option<Timestamp>,
 }
 
 /// An access policy of a vault: what one object of one directory may do.

@@ -5,10 +5,11 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{Leave, Live, Pipeline};
+use super::{Leave, Live, Pipeline, vaults};
 use crate::{
     api::{ChangeKind, FunctionIdentityPolicy},
     apply::{self, Permit},
+    model::Scope,
     plan::{self, Change, Execution, HoldReason, Outcome, Plan, Step},
     policy::Policy,
 };
@@ -30,12 +31,16 @@ impl Pipeline {
             if !leave.is_current(object) {
                 return Some(Outcome::Moved("the policy was changed or deleted".to_owned()));
             }
-            // A policy that came or changed since may need what is about to be taken away.
-            let claims_moved = matches!(step.change, Change::Revoke(_))
+            // A policy that came or changed since may need what is about to be taken away: a grant, or all access policies
+            // of a vault.
+            let claims_moved = matches!(step.change, Change::Revoke(_) | Change::Switch(_))
                 && live
                     .is_none_or(|live| Live::of(leave, live.leaving.clone()).is_none_or(|now| now.seen != live.seen));
             if claims_moved {
                 return Some(Outcome::Moved("the policies of the cluster have changed".to_owned()));
+            }
+            if written_vault(&step.change).is_some_and(|vault| vaults::is_disputed(leave, policy, vault)) {
+                return Some(Outcome::Held(HoldReason::VaultModeDisputed));
             }
             let held =
                 plan::refuse_step(policy, &leave.authority().verdict(policy), plan.mode, step).map(Outcome::Held);
@@ -48,8 +53,7 @@ impl Pipeline {
                 return Some(Outcome::Held(HoldReason::LeaseUncertain));
             }
             let now = self.clock.now();
-            let writes = 1 + usize::from(step.then.is_some());
-            if let Err(until) = self.budget.take(writes, now) {
+            if let Err(until) = self.budget.take(step.writes(), now) {
                 return Some(Outcome::Held(HoldReason::WriteBudget(until)));
             }
             sent.lock().unwrap_or_else(PoisonError::into_inner).insert(step.request.path.clone(), now);
@@ -90,6 +94,15 @@ impl Pipeline {
     }
 }
 
+/// The vault that a change is about.
+fn written_vault(change: &Change) -> Option<&Scope> {
+    match change {
+        Change::AddEntry(add) => Some(&add.entry.vault),
+        Change::Switch(switch) => Some(&switch.vault),
+        _ => None,
+    }
+}
+
 /// A label has to be a word of the program, so that it cannot be anything else.
 fn change_word(kind: ChangeKind) -> &'static str {
     match kind {
@@ -100,6 +113,7 @@ fn change_word(kind: ChangeKind) -> &'static str {
         ChangeKind::RevokeRole => "RevokeRole",
         ChangeKind::RestartHost => "RestartHost",
         ChangeKind::RefreshReferences => "RefreshReferences",
+        ChangeKind::SwitchVaultMode => "SwitchVaultMode",
         ChangeKind::ReattachUserIdentity => "ReattachUserIdentity",
     }
 }

@@ -2,7 +2,12 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use crate::{api::FunctionIdentityPolicy, pipeline::Leave, policy::Policy};
+use crate::{
+    api::FunctionIdentityPolicy,
+    model::VaultMode,
+    pipeline::Leave,
+    policy::{Policy, VaultRequirement},
+};
 
 /// The live policies, parsed, and what tells this moment from another.
 pub(super) struct Live {
@@ -46,6 +51,32 @@ pub(super) fn neighbours(leave: &impl Leave, own: &Policy) -> Option<Vec<Policy>
     let objects = leave.policies()?;
     // What an invalid policy needs is not known.
     objects.iter().filter(is_alive).filter(names_one).map(|object| Policy::parse(object).ok()).collect()
+}
+
+/// The live policies that declare a vault which `own` declares, too: those that may look at all that they speak of. One that
+/// may not cannot stand in the way of one that may. `matters`: whether a policy that says so of a vault's mode is asked for,
+/// by the name of the vault; nothing is parsed before that. None when the policies of the cluster are not known.
+pub(super) fn sharers(
+    leave: &impl Leave,
+    own: &Policy,
+    matters: impl Fn(&VaultRequirement, VaultMode) -> bool,
+) -> Option<Vec<Policy>> {
+    let is_asked_for = |object: &&Arc<FunctionIdentityPolicy>| {
+        object.spec.vaults.iter().any(|declared| {
+            let id = object.spec.resources.get(&declared.resource).and_then(|id| id.rsplit('/').next());
+            let same = |one: &&VaultRequirement| id.is_some_and(|id| id.eq_ignore_ascii_case(one.vault.name()));
+            own.vaults.iter().filter(same).any(|one| matters(one, declared.mode.into()))
+        })
+    };
+    let objects = leave.policies()?;
+    let alive = objects.iter().filter(|object| object.metadata.deletion_timestamp.is_none());
+    let others = alive.filter(is_asked_for).filter_map(|object| Policy::parse(object).ok());
+    let others: Vec<Policy> = others.filter(|other| other.full_name() != own.full_name()).collect();
+    if others.is_empty() {
+        return Some(others);
+    }
+    let authority = leave.authority();
+    Some(others.into_iter().filter(|other| authority.verdict(other).unreadable(other).is_empty()).collect())
 }
 
 /// Every subscription that a policy names, valid or not: nothing that it declares can lie elsewhere.

@@ -76,9 +76,12 @@ fn written_block(change: &Change) -> Option<&Scope> {
     match change {
         Change::Identity(change) => Some(&change.target),
         Change::Reattach(reattach) => Some(&reattach.target),
-        Change::Grant(_) | Change::AddEntry(_) | Change::Revoke(_) | Change::Restart(_) | Change::Refresh { .. } => {
-            None
-        }
+        Change::Grant(_)
+        | Change::AddEntry(_)
+        | Change::Switch(_)
+        | Change::Revoke(_)
+        | Change::Restart(_)
+        | Change::Refresh { .. } => None,
     }
 }
 

@@ -101,8 +101,16 @@ impl Execution {
             | Change::AddEntry(_)
             | Change::Restart(_)
             | Change::Refresh { .. } => true,
-            Change::Revoke(_) | Change::Reattach(_) => false,
+            // To a policy that declares access policies a switch takes them all away.
+            Change::Switch(_) | Change::Revoke(_) | Change::Reattach(_) => false,
         })
+    }
+
+    /// Whether the mode of a vault was switched, and seen to be.
+    #[must_use]
+    pub fn has_switched(&self) -> bool {
+        let is_switch = |entry: &StepOutcome| matches!(entry.step.change, Change::Switch(_));
+        self.outcomes.iter().any(|entry| is_switch(entry) && entry.outcome == Outcome::Applied)
     }
 
     /// The failures, in order.

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use crate::{
     api::{ChangeKind, Mode},
-    evaluate::Kept,
+    evaluate::{Gap, Kept},
+    model::PrincipalId,
     policy::Identity,
 };
 
@@ -73,6 +74,19 @@ pub enum HoldReason {
     WriteBudget(Timestamp),
     /// Another operator may begin to act before the write would be over.
     LeaseUncertain,
+    /// Live policies declare different modes of the vault: none of them acts on it.
+    VaultModeDisputed,
+    /// These would lose access to the vault.
+    AccessWouldBreak(Vec<Break>),
+}
+
+/// Somebody who would lose access to a vault.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Break {
+    /// Who; none for an identity that another policy declares and of which no principal is known.
+    pub object: Option<PrincipalId>,
+    /// Why.
+    pub gap: Gap,
 }
 
 impl HoldReason {
@@ -103,6 +117,8 @@ impl HoldReason {
             Self::NotOurWrite => "NotOurWrite",
             Self::AlreadyRefreshed => "AlreadyRefreshed",
             Self::LeaseUncertain => "LeaseUncertain",
+            Self::VaultModeDisputed => "VaultModeDisputed",
+            Self::AccessWouldBreak(_) => "AccessWouldBreak",
         }
     }
 }

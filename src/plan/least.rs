@@ -45,6 +45,7 @@ fn granted(wish: &Wish) -> Option<&GrantRole> {
         WishedChange::EnableSystem
         | WishedChange::Attach(_)
         | WishedChange::AddEntry(_)
+        | WishedChange::Switch(_)
         | WishedChange::Revoke(_)
         | WishedChange::Reattach(_)
         | WishedChange::Restart

@@ -13,8 +13,8 @@ pub const ROLE_ASSIGNMENT_API: &str = "2022-04-01";
 /// The api-version that identity blocks of sites are written with.
 pub const IDENTITY_API: &str = "2024-11-01";
 
-/// The api-version of access policies: those before it retire on 2027-02-27.
-const ACCESS_POLICY_API: &str = "2026-02-01";
+/// The api-version of vaults and their access policies: those before it retire on 2027-02-27.
+const VAULT_API: &str = "2026-02-01";
 
 /// The api-version with which the refresh of references is documented.
 const REFERENCES_API: &str = "2022-03-01";
@@ -86,8 +86,18 @@ pub(super) fn vault_entry(entry: &VaultEntry) -> Request {
     Request {
         method: Method::Put,
         path: format!("{vault}/accessPolicies/add"),
-        api_version: ACCESS_POLICY_API,
+        api_version: VAULT_API,
         body: json!({ "properties": { "accessPolicies": [entry] } }),
+    }
+}
+
+/// Nothing else of the vault is sent, so that nothing else is written over.
+pub(super) fn vault_mode(vault: &Scope, by_roles: bool) -> Request {
+    Request {
+        method: Method::Patch,
+        path: vault.to_string(),
+        api_version: VAULT_API,
+        body: json!({ "properties": { "enableRbacAuthorization": by_roles } }),
     }
 }
 

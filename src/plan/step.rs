@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
+    alignment::SwitchVaultMode,
     request::{self, Request},
     vault::VaultEntry,
 };
@@ -21,6 +22,8 @@ pub struct Step {
     pub request: Request,
     /// What must follow at once, unless that was refused: detaching alone would be an outage.
     pub then: Option<Request>,
+    /// What takes it back at once, when a look after it finds that it did harm.
+    pub undo: Option<Request>,
 }
 
 /// What a step changes.
@@ -32,6 +35,8 @@ pub enum Change {
     Grant(GrantRole),
     /// Adds an access policy to a vault.
     AddEntry(AddVaultPolicyEntry),
+    /// Has a vault decide by role assignments.
+    Switch(SwitchVaultMode),
     /// Deletes a role assignment that we made.
     Revoke(RevokeRole),
     /// Takes a user-assigned identity off the app and puts it back, so that the app gets its new principal.
@@ -152,20 +157,41 @@ impl Step {
             Change::Identity(_)
             | Change::Grant(_)
             | Change::AddEntry(_)
+            | Change::Switch(_)
             | Change::Revoke(_)
             | Change::Restart(_)
             | Change::Refresh { .. } => None,
+        };
+        let undo = match &change {
+            Change::Switch(switch) => Some(request::vault_mode(&switch.vault, false)),
+            _ => None,
         };
         let request = match &change {
             Change::Identity(identity) => request::identity(identity),
             Change::Grant(grant) => request::grant(grant),
             Change::AddEntry(add) => request::vault_entry(&add.entry),
+            Change::Switch(switch) => request::vault_mode(&switch.vault, true),
             Change::Revoke(revoke) => request::revoke(revoke),
             Change::Reattach(reattach) => request::detach(reattach),
             Change::Restart(target) => request::restart(target),
             Change::Refresh { target, .. } => request::refresh(target),
         };
-        Self { change, request, then }
+        Self { change, request, then, undo }
+    }
+
+    /// How many writes it may take.
+    #[must_use]
+    pub fn writes(&self) -> usize {
+        1 + usize::from(self.then.is_some()) + usize::from(self.undo.is_some())
+    }
+
+    /// What must not be written by two at once: a vault is one thing, whatever part of it is written.
+    #[must_use]
+    pub fn written(&self) -> &str {
+        match &self.change {
+            Change::AddEntry(add) => add.entry.vault.as_str(),
+            _ => &self.request.path,
+        }
     }
 
     /// The kinds of change in it.
@@ -174,6 +200,7 @@ impl Step {
         match &self.change {
             Change::Grant(_) => vec![ChangeKind::GrantRole],
             Change::AddEntry(_) => vec![ChangeKind::AddVaultPolicyEntry],
+            Change::Switch(_) => vec![ChangeKind::SwitchVaultMode],
             Change::Revoke(_) => vec![ChangeKind::RevokeRole],
             Change::Reattach(_) => vec![ChangeKind::ReattachUserIdentity],
             Change::Restart(_) => vec![ChangeKind::RestartHost],
@@ -192,6 +219,7 @@ impl Step {
         match &self.change {
             Change::Grant(grant) => subject_of(&grant.origins),
             Change::AddEntry(add) => subject_of(&add.origins),
+            Change::Switch(switch) => subject_of(&switch.origins),
             Change::Revoke(revoke) => super::grant_subject(&revoke.grant),
             Change::Reattach(reattach) => super::identity_subject(&Identity::User(reattach.identity.clone())),
             Change::Restart(_) => "target".to_owned(),

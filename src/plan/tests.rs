@@ -1,6 +1,7 @@
 //! What is done, what is held with which reason, and what is in a request.
 
 mod after_repairs;
+mod alignment;
 mod least;
 mod properties;
 mod vaults;

@@ -1,16 +1,15 @@
 //! What would help, finding by finding, before anybody asked whether it may be done.
 
-use std::collections::BTreeMap;
-
 use super::{
-    AddVaultPolicyEntry, Circumstances, GrantRole, Held, HoldReason, Reattach, RevokeRole, VaultEntry, grant_subject,
-    identity_subject,
+    AddVaultPolicyEntry, Circumstances, GrantRole, Held, HoldReason, Reattach, RevokeRole, VaultEntry,
+    alignment::{SwitchVaultMode, is_disputed, is_towards_roles, wish_switch},
+    grant_subject, identity_subject,
 };
 use crate::{
     api::ChangeKind,
     evaluate::{Access, ConnectionProblem, Evaluation, Finding, Kept},
     model::{Mark, Role, RoleId, Scope},
-    policy::{Identity, Origin, Policy, subject_of},
+    policy::{Identity, Origin, Policy, Verdict, subject_of},
 };
 
 /// A change that was chosen, before anything was asked about it.
@@ -24,6 +23,7 @@ pub(super) enum WishedChange {
     Attach(Scope),
     Grant(Box<GrantRole>),
     AddEntry(Box<AddVaultPolicyEntry>),
+    Switch(Box<SwitchVaultMode>),
     Revoke(Box<RevokeRole>),
     Reattach(Box<Reattach>),
     Restart,
@@ -32,13 +32,12 @@ pub(super) enum WishedChange {
 
 /// Every change that would help, in the order of the chain, and what no change of ours would help between them.
 pub(super) fn wishes(
-    policy: &Policy,
+    (policy, verdict): (&Policy, &Verdict),
     evaluation: &Evaluation,
     circumstances: &Circumstances,
     role: impl Fn(&Scope, &RoleId) -> Option<Role>,
 ) -> Vec<Result<Wish, Held>> {
     let mut wishes: Vec<Result<Wish, Held>> = Vec::new();
-    let mut granted: BTreeMap<_, usize> = BTreeMap::new();
     for finding in &evaluation.findings {
         let subject = finding.subject();
         match finding {
@@ -58,36 +57,15 @@ pub(super) fn wishes(
                     wishes.push(Ok(Wish { kind, change: WishedChange::Attach(identity.clone()) }));
                 }
             }
-            Finding::RoleMissing { origins, identity, principal, role_id, scope, held, .. } => {
-                let Some(role) = role(scope, role_id) else {
-                    wishes.push(Err(Held {
-                        kind: Some(ChangeKind::GrantRole),
-                        subject,
-                        reason: HoldReason::NoSafeChange("the role's definition could not be read"),
-                    }));
-                    continue;
-                };
-                // Two needs may be met by one role: one grant serves both, and says so.
-                let earlier = *granted.entry((*principal, *role_id, scope.clone())).or_insert(wishes.len());
-                if let Some(Ok(Wish { change: WishedChange::Grant(grant), .. })) = wishes.get_mut(earlier) {
-                    grant.serves(origins);
-                } else {
-                    let grant = GrantRole {
-                        origins: origins.clone(),
-                        identity: identity.clone(),
-                        principal: *principal,
-                        role,
-                        scope: scope.clone(),
-                        held: held.clone(),
-                        mark: Mark { installation: circumstances.installation.clone(), policy: policy.full_name() },
-                        target: policy.target.clone(),
-                    };
-                    let change = WishedChange::Grant(Box::new(grant));
-                    wishes.push(Ok(Wish { kind: ChangeKind::GrantRole, change }));
-                }
+            Finding::RoleMissing { .. } => wish_grant(policy, circumstances, &role, finding, &mut wishes),
+            Finding::VaultModeMismatch { origin, vault, expected, actual } if is_towards_roles(*expected, *actual) => {
+                let authority = (policy, verdict);
+                wish_switch(authority, evaluation, circumstances, &role, (origin, vault), &mut wishes);
             }
             Finding::AccessPolicyMissing { origin, identity, .. } => {
                 if let Some(entry) = VaultEntry::of(finding) {
+                    let disputed = entry.as_ref().is_ok_and(|entry| is_disputed(evaluation, &entry.vault));
+                    let entry = if disputed { Err(HoldReason::VaultModeDisputed) } else { entry };
                     wish_entry(policy, origin, identity, entry, &mut wishes);
                 }
             }
@@ -147,6 +125,7 @@ impl Wish {
             WishedChange::Attach(id) => identity_subject(&Identity::User(id.clone())),
             WishedChange::Grant(grant) => subject_of(&grant.origins),
             WishedChange::AddEntry(add) => subject_of(&add.origins),
+            WishedChange::Switch(switch) => subject_of(&switch.origins),
             WishedChange::Revoke(revoke) => grant_subject(&revoke.grant),
             WishedChange::Reattach(reattach) => identity_subject(&Identity::User(reattach.identity.clone())),
             WishedChange::Restart => "target".to_owned(),
@@ -160,6 +139,7 @@ impl Wish {
             WishedChange::EnableSystem | WishedChange::Attach(_) | WishedChange::Reattach(_) => true,
             WishedChange::Grant(_)
             | WishedChange::AddEntry(_)
+            | WishedChange::Switch(_)
             | WishedChange::Revoke(_)
             | WishedChange::Restart
             | WishedChange::Refresh(_) => false,
@@ -176,9 +156,49 @@ impl Wish {
             | WishedChange::Refresh(_) => &policy.target,
             WishedChange::Grant(grant) => &grant.scope,
             WishedChange::AddEntry(add) => &add.entry.vault,
+            WishedChange::Switch(switch) => &switch.vault,
             WishedChange::Revoke(revoke) => &revoke.grant.scope,
         }
     }
+}
+
+/// The grant that puts a missing role right. Two needs may be met by one role: one grant serves both, and says so.
+pub(super) fn wish_grant(
+    policy: &Policy,
+    circumstances: &Circumstances,
+    role: impl Fn(&Scope, &RoleId) -> Option<Role>,
+    finding: &Finding,
+    wishes: &mut Vec<Result<Wish, Held>>,
+) {
+    let Finding::RoleMissing { origins, identity, principal, role_id, scope, held, .. } = finding else { return };
+    let kind = ChangeKind::GrantRole;
+    let Some(role) = role(scope, role_id) else {
+        let reason = HoldReason::NoSafeChange("the role's definition could not be read");
+        wishes.push(Err(Held { kind: Some(kind), subject: finding.subject(), reason }));
+        return;
+    };
+    let same = wishes.iter_mut().find_map(|wish| match wish {
+        Ok(Wish { change: WishedChange::Grant(grant), .. }) => {
+            let known = (&grant.principal, &grant.role.id, &grant.scope);
+            (known == (principal, role_id, scope)).then_some(grant)
+        }
+        _ => None,
+    });
+    if let Some(grant) = same {
+        grant.serves(origins);
+        return;
+    }
+    let grant = GrantRole {
+        origins: origins.clone(),
+        identity: identity.clone(),
+        principal: *principal,
+        role,
+        scope: scope.clone(),
+        held: held.clone(),
+        mark: Mark { installation: circumstances.installation.clone(), policy: policy.full_name() },
+        target: policy.target.clone(),
+    };
+    wishes.push(Ok(Wish { kind, change: WishedChange::Grant(Box::new(grant)) }));
 }
 
 /// A principal has one entry in a vault, for whatever asks for it.
@@ -234,7 +254,7 @@ fn no_change_for(finding: &Finding, subject: String) -> Option<Held> {
         Finding::VaultNotFound { .. } => "the vault does not exist",
         Finding::NetworkBlocked { .. } => "network rules and integrations are never written",
         Finding::ResourceNotReady { .. } => "the resource serves nobody; what becomes of it is its owner's to say",
-        Finding::VaultModeMismatch { .. } => "a vault's mode is shared by all who use it and is not switched",
+        Finding::VaultModeMismatch { .. } => "a vault's mode is switched towards role assignments only",
         Finding::RoleUnknown { .. } => "no role of that name is known there",
         Finding::TargetNotFound { .. } => "the app does not exist",
         Finding::Connection { problem: ConnectionProblem::Undecided { .. }, .. } => {
@@ -259,6 +279,7 @@ fn no_change_for(finding: &Finding, subject: String) -> Option<Held> {
         | Finding::UnneededGrant { .. }
         // Advice. What others granted is theirs to take back, or to prolong.
         | Finding::GrantEnds { .. }
+        | Finding::VaultModeDisputed { .. }
         | Finding::ExcessiveGrant { .. } => return None,
     };
     Some(Held { kind: None, subject, reason: HoldReason::NoSafeChange(reason) })

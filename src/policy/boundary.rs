@@ -1,10 +1,13 @@
 //! What a policy may read and change. Absent a boundary, nothing: reading too would leak through status.
 
+mod vaults;
+
 use std::collections::BTreeMap;
 
+use self::vaults::Switchable;
 use super::declared::Policy;
 use crate::{
-    api::{ChangeKind, IdentityBoundary, Mode},
+    api::{self, ChangeKind, IdentityBoundary, Mode},
     catalog::{FORBIDDEN_ACTIONS, NAMED_ONLY_ACTIONS},
     model::{Role, RoleId, Scope, pattern},
 };
@@ -19,25 +22,26 @@ pub struct Boundary {
     scopes: Vec<Scope>,
     roles: Vec<RoleId>,
     changes: Vec<ChangeKind>,
+    switchable: Vec<Switchable>,
 }
 
 impl From<&IdentityBoundary> for Boundary {
     fn from(object: &IdentityBoundary) -> Self {
-        let spec = &object.spec;
+        let api::IdentityBoundarySpec { namespaces, max_mode, scopes, roles, changes, vaults } = &object.spec;
         Self {
             name: object.metadata.name.clone().unwrap_or_default(),
-            names: spec.namespaces.names.clone(),
-            labels: spec.namespaces.match_labels.clone(),
-            max_mode: spec.max_mode,
+            names: namespaces.names.clone(),
+            labels: namespaces.match_labels.clone(),
+            max_mode: *max_mode,
             // A boundary speaks of scopes at or below a subscription, so that no entry can mean everything.
-            scopes: spec
-                .scopes
+            scopes: scopes
                 .iter()
                 .filter_map(|scope| Scope::parse(&scope.id).ok())
                 .filter(|scope| scope.subscription().is_some_and(|id| !id.is_empty()))
                 .collect(),
-            roles: spec.roles.iter().filter_map(|role| role.id.parse().ok()).collect(),
-            changes: spec.changes.clone(),
+            roles: roles.iter().filter_map(|role| role.id.parse().ok()).collect(),
+            changes: changes.clone(),
+            switchable: Switchable::of(vaults),
         }
     }
 }
@@ -64,6 +68,21 @@ impl Boundary {
 
     fn covers(&self, scope: &Scope) -> bool {
         self.scopes.iter().any(|own| own.reaches(scope))
+    }
+
+    /// Why it does not allow the request whole, if so.
+    fn shortfall(&self, mode: Mode, change: ChangeKind, scopes: &[&Scope], role: Option<&Role>) -> Option<String> {
+        let Self { name, names: _, labels: _, max_mode, scopes: _, roles, changes, switchable: _ } = self;
+        if let Some(outside) = scopes.iter().find(|scope| !self.covers(scope)) {
+            Some(format!("boundary `{name}` does not reach `{outside}`"))
+        } else if *max_mode < mode {
+            Some(format!("boundary `{name}` allows no more than {max_mode:?}"))
+        } else if !changes.contains(&change) {
+            Some(format!("boundary `{name}` does not list the change {change:?}"))
+        } else {
+            let unlisted = role.filter(|role| !roles.contains(&role.id));
+            unlisted.map(|role| format!("boundary `{name}` does not list the role {} ({})", role.name, role.id))
+        }
     }
 }
 
@@ -175,30 +194,24 @@ impl Verdict {
     fn permits(&self, mode: Mode, change: ChangeKind, scopes: &[&Scope], role: Option<&Role>) -> Result<(), Refusal> {
         let Rights::Boundaries(boundaries) = &self.rights else { return Ok(()) };
         // One boundary must allow the request whole: two that each allow half of it allow nothing.
-        let shortfall = |boundary: &Boundary| {
-            let Boundary { name, names: _, labels: _, max_mode, scopes: _, roles, changes } = boundary;
-            if let Some(outside) = scopes.iter().find(|scope| !boundary.covers(scope)) {
-                Some(format!("boundary `{name}` does not reach `{outside}`"))
-            } else if *max_mode < mode {
-                Some(format!("boundary `{name}` allows no more than {max_mode:?}"))
-            } else if !changes.contains(&change) {
-                Some(format!("boundary `{name}` does not list the change {change:?}"))
-            } else {
-                let unlisted = role.filter(|role| !roles.contains(&role.id));
-                unlisted.map(|role| format!("boundary `{name}` does not list the role {} ({})", role.name, role.id))
-            }
-        };
         let mut reasons = Vec::new();
         for boundary in boundaries {
-            match shortfall(boundary) {
+            match boundary.shortfall(mode, change, scopes, role) {
                 None => return Ok(()),
                 Some(reason) => reasons.push(reason),
             }
         }
+        Err(Refusal::none_of(reasons))
+    }
+}
+
+impl Refusal {
+    /// No boundary allows it, each for its reason.
+    fn none_of(mut reasons: Vec<String>) -> Self {
         if reasons.is_empty() {
             reasons.push("no boundary selects this namespace".to_owned());
         }
-        Err(Refusal::Outside(reasons.join("; ")))
+        Self::Outside(reasons.join("; "))
     }
 }
 

@@ -13,6 +13,9 @@ pub(super) fn commands(step: &Step) -> String {
     match &step.change {
         Change::Grant(grant) => grant_command(grant),
         Change::AddEntry(add) => vault_command(&add.entry),
+        Change::Switch(switch) => {
+            format!("az keyvault update {} --enable-rbac-authorization true", vault(&switch.vault))
+        }
         Change::Identity(change) => identity_command(change),
         Change::Reattach(reattach) => {
             let app = app(&reattach.target);
@@ -65,19 +68,27 @@ fn grant_command(grant: &GrantRole) -> String {
 
 /// What the principal has already is named as well, as in the request: left out, it might be taken away.
 fn vault_command(entry: &VaultEntry) -> String {
-    let group = entry.vault.resource_group();
     let permissions = entry.permissions();
     let permissions = permissions.iter().map(|(on, words)| {
         let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();
         format!("--{}-permissions {}", on.trim_end_matches('s'), words.join(" "))
     });
     format!(
-        "az keyvault set-policy --subscription {} --resource-group {} --name {} --object-id {} {}",
-        entry.vault.subscription().unwrap_or_default(),
-        quoted(group.as_ref().map_or("", |group| group.name())),
-        quoted(entry.vault.name()),
+        "az keyvault set-policy {} --object-id {} {}",
+        vault(&entry.vault),
         entry.principal,
         permissions.collect::<Vec<_>>().join(" "),
+    )
+}
+
+/// Which vault a command is about.
+fn vault(vault: &Scope) -> String {
+    let group = vault.resource_group();
+    format!(
+        "--subscription {} --resource-group {} --name {}",
+        vault.subscription().unwrap_or_default(),
+        quoted(group.as_ref().map_or("", |group| group.name())),
+        quoted(vault.name()),
     )
 }
 
@@ -129,7 +140,7 @@ mod tests {
             permissions: had.into_iter().map(|(on, words)| (on.to_owned(), words)).collect(),
         };
         let (mode, tenant) = (VaultMode::AccessPolicy, Some("a".to_owned()));
-        let seen = Box::new(Vault { id: vault.clone(), mode, tenant, entries: Some(vec![own]) });
+        let seen = Box::new(Vault { id: vault.clone(), mode, tenant, entries: Some(vec![own]), changed: None });
         let missing = [VaultOperation { on: "secrets", name: "get" }].into();
         let entry = VaultEntry { vault, tenant: "a".to_owned(), principal, missing, seen };
         assert_eq!(

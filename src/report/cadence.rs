@@ -28,6 +28,10 @@ pub(super) fn next_pass(report: &Report, unsettled_since: Option<Timestamp>, now
         .map(|since| now.duration_since(since))
         .and_then(|lasted| Duration::try_from(lasted).ok())
         .unwrap_or_default();
+    let just_after = |until: Timestamp| {
+        let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+        interval.min(left + SECOND).max(AFTER_A_CHANGE)
+    };
     let wait = match report.situation() {
         // A rehearsal found that the drift is none any more.
         Situation::DriftReported | Situation::DriftGated if pass.execution.found_another_world() => {
@@ -40,11 +44,13 @@ pub(super) fn next_pass(report: &Report, unsettled_since: Option<Timestamp>, now
         // Time may bring it back, and nobody is helped by a look every few seconds.
         Situation::TargetNotFound => interval.min(5 * MINUTE),
         // Backing off, for a change that Azure accepts and does not show.
-        Situation::Remediating => lasted.clamp(AFTER_A_CHANGE, 5 * MINUTE),
-        Situation::Propagating(until) => {
-            let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
-            interval.min(left + SECOND).max(AFTER_A_CHANGE)
-        }
+        Situation::Remediating => match pass.plan.waits_to_switch() {
+            Some(until) => just_after(until),
+            // It was seen, however long it took until it could be made.
+            None if pass.execution.has_switched() => AFTER_A_CHANGE,
+            None => lasted.clamp(AFTER_A_CHANGE, 5 * MINUTE),
+        },
+        Situation::Propagating(until) => just_after(until),
         Situation::Undetermined(failure) => failure.as_ref().map_or(interval, |failure| after_failure(failure, lasted)),
         Situation::Retrying(failure) | Situation::Failing(failure) => after_failure(&failure, lasted),
         Situation::InvalidSpec | Situation::OutsideBoundary | Situation::DuplicateTarget => return None,
@@ -78,7 +84,8 @@ fn room_at(pass: &Pass, now: Timestamp) -> Option<Duration> {
         HoldReason::WriteBudget(until) => Duration::try_from(until.duration_since(now)).ok().map(|left| left + SECOND),
         _ => None,
     });
-    waits.min()
+    let until = pass.plan.switches_from().and_then(|until| Duration::try_from(until.duration_since(now)).ok());
+    waits.chain(until.map(|left| left + SECOND)).min()
 }
 
 /// Until a subscription that was seen for the first time is looked at again: the age at which a survey is made anew.

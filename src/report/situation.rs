@@ -187,6 +187,9 @@ impl Pass {
         if let Some(limit) = &self.plan.limit {
             return Situation::Held(limit.word());
         }
+        if self.plan.waits_to_switch().is_some() {
+            return Situation::Remediating;
+        }
         let outcomes = &self.execution.outcomes;
         if outcomes.is_empty() && self.plan.may_write() && !self.plan.steps.is_empty() {
             // Only looked at: the operator would act.

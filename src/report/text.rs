@@ -72,6 +72,10 @@ pub(super) fn summary(step: &Step) -> String {
                 add.entry.vault.name()
             )
         }
+        Change::Switch(switch) => format!(
+            "have vault `{}` decide by role assignments; its access policies stay, and count no more",
+            switch.vault.name()
+        ),
         Change::Revoke(revoke) => format!(
             "revoke `{}` from principal {} at {}",
             revoke.role,
@@ -93,6 +97,9 @@ fn headline(report: &Report) -> String {
         Situation::CompliantWithFindings => "compliant, with findings".to_owned(),
         Situation::DriftReported | Situation::DriftGated => "drift".to_owned(),
         Situation::Remediating => match &report.finding {
+            PassResult::Evaluated(pass) if pass.plan.waits_to_switch().is_some() => {
+                "drift, waiting for grants to act".to_owned()
+            }
             PassResult::Evaluated(pass) if pass.execution.outcomes.is_empty() => {
                 format!("drift, {} would repair it", steps(pass.plan.steps.len()))
             }

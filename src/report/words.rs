@@ -2,6 +2,7 @@
 
 mod connections;
 mod network;
+mod vaults;
 
 use jiff::Timestamp;
 
@@ -10,7 +11,7 @@ pub(super) use network::doubt;
 use crate::{
     catalog::{built_in, built_in_roles},
     evaluate::{Excess, Finding, Hypothesis, Kept, NearMiss},
-    model::{Scope, VaultMode, cosmos::account_of, spelling::did_you_mean},
+    model::{Scope, cosmos::account_of, spelling::did_you_mean},
     plan::{HoldReason, Outcome},
     policy::{Identity, Unchecked},
 };
@@ -76,16 +77,10 @@ pub(super) fn finding(finding: &Finding) -> String {
         Finding::NetworkBlocked { resource, by, .. } => network::blocked(resource, by),
         Finding::ResourceNotReady { resource, state, .. } => network::not_ready(resource, state),
         Finding::VaultNotFound { vault, .. } => format!("vault `{}` does not exist: {vault}", vault.name()),
-        Finding::VaultModeMismatch { vault, expected, actual, .. } => {
-            format!("vault `{}` decides by {}, while {} are declared", vault.name(), mode(*actual), mode(*expected))
-        }
+        Finding::VaultModeMismatch { vault, expected, actual, .. } => vaults::mismatch(vault, *expected, *actual),
+        Finding::VaultModeDisputed { vault, by, elsewhere, .. } => vaults::disputed(vault, by, *elsewhere),
         Finding::AccessPolicyMissing { identity, principal, vault, missing, .. } => {
-            let missing: Vec<_> = missing.iter().map(|word| format!("`{word}`")).collect();
-            format!(
-                "vault `{}` decides by access policies, and none lets {identity} (principal {principal}) {}",
-                vault.name(),
-                missing.join(" and ")
-            )
+            vaults::no_entry(vault, identity, *principal, missing)
         }
         Finding::AccessPolicyUndecided { identity, vault, because, .. } => {
             format!("whether {identity} may use what is declared of vault `{}` cannot be told: {because}", vault.name())
@@ -157,14 +152,16 @@ fn excessive(identity: &Identity, role: &str, scope: &Scope, excess: &Excess) ->
 
 fn why_kept(kept: &Kept) -> String {
     match kept {
-        Kept::Required { by, elsewhere } => {
-            let named = by.iter().map(|name| format!("`{name}`"));
-            let other = elsewhere.then(|| "a policy of another namespace".to_owned());
-            let all: Vec<_> = named.chain(other).collect();
-            format!("{} needs it", all.join(" and "))
-        }
+        Kept::Required { by, elsewhere } => format!("{} needs it", policies(by, *elsewhere)),
         Kept::Undecided(because) => (*because).to_owned(),
     }
+}
+
+/// Policies as those of a namespace may be told: others are not named.
+fn policies(named: &[String], elsewhere: bool) -> String {
+    let named = named.iter().map(|name| format!("`{name}`"));
+    let other = elsewhere.then(|| "a policy of another namespace".to_owned());
+    named.chain(other).collect::<Vec<_>>().join(" and ")
 }
 
 /// The first of some actions, without the provider, and how many more there are.
@@ -193,13 +190,6 @@ fn near_miss(near: &NearMiss) -> String {
         NearMiss::OtherPrincipal(principal) => {
             format!("; principal {principal}, which is none of the app's, holds that role there")
         }
-    }
-}
-
-fn mode(mode: VaultMode) -> &'static str {
-    match mode {
-        VaultMode::Rbac => "role assignments (RBAC)",
-        VaultMode::AccessPolicy => "access policies",
     }
 }
 
@@ -254,11 +244,15 @@ pub(super) fn hold(reason: &HoldReason) -> String {
             .to_owned()
         }
         HoldReason::AlreadyRefreshed => {
-            "the references were refreshed after the grant took effect; look at the vault's firewall".to_owned()
+            "the references were refreshed after access took effect; look at the vault's firewall".to_owned()
         }
         HoldReason::WriteBudget(until) => {
             format!("`--max-writes-per-hour` is used up; there is room again from {}", moment(*until))
         }
+        HoldReason::VaultModeDisputed => {
+            "live policies declare different modes of the vault; none of them acts on it until they agree".to_owned()
+        }
+        HoldReason::AccessWouldBreak(breaks) => vaults::breaks(breaks),
         HoldReason::LeaseUncertain => {
             "the operator's lease was not renewed in time for a write; another operator may take over".to_owned()
         }

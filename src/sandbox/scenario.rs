@@ -13,7 +13,7 @@ use super::arm::World;
 use crate::api::{FunctionIdentityPolicy, IdentityBoundary};
 
 /// The files, in the order in which they are told.
-const FILES: [(&str, &str); 36] = [
+const FILES: &[(&str, &str)] = &[
     ("healthy", include_str!("scenarios/healthy.yaml")),
     ("system-identity-disabled", include_str!("scenarios/system-identity-disabled.yaml")),
     ("wrong-user-identity", include_str!("scenarios/wrong-user-identity.yaml")),
@@ -27,6 +27,9 @@ const FILES: [(&str, &str); 36] = [
     ("identity-recreated", include_str!("scenarios/identity-recreated.yaml")),
     ("user-identity-recreated", include_str!("scenarios/user-identity-recreated.yaml")),
     ("vault-mode-changed", include_str!("scenarios/vault-mode-changed.yaml")),
+    ("vault-switched", include_str!("scenarios/vault-switched.yaml")),
+    ("vault-switch-held", include_str!("scenarios/vault-switch-held.yaml")),
+    ("vault-switched-by-waiver", include_str!("scenarios/vault-switched-by-waiver.yaml")),
     ("access-policy-removed", include_str!("scenarios/access-policy-removed.yaml")),
     ("client-id-missing", include_str!("scenarios/client-id-missing.yaml")),
     ("connection-string-shadows", include_str!("scenarios/connection-string-shadows.yaml")),

@@ -178,7 +178,8 @@ fn in_azure(run: &Run, ledger: &mut Ledger, deed: Deed, policy: &Value) -> Optio
             change(ledger, &target, &|arm| arm.edit(&target, |site| detach(&mut site["identity"], &id)));
         }
         Act::VaultEntryRemoved | Act::VaultEntryReplaced | Act::VaultEntryOfAnother | Act::VaultModeSwitched => {
-            let need = picked(facts::vault_needs(policy), deed)?;
+            let needs = facts::vault_needs(policy).into_iter().chain(facts::role_vault_needs(policy));
+            let need = picked(needs.collect(), deed)?;
             let identity = match &need.who {
                 Who::System => None,
                 Who::User(id) => arm.document(id),

@@ -359,8 +359,9 @@ impl Driver {
     }
 }
 
-/// Holds that end by themselves: after a look, and after a write, where there are writes.
-const PASSING_HOLDS: [(&str, bool); 2] = [("NoBaseline", false), ("AnotherIdentityWrite", true)];
+/// Holds that end by themselves: after a look, and after a write, where there are writes; a switch that waits for grants
+/// in time.
+const PASSING_HOLDS: [(&str, bool); 3] = [("NoBaseline", false), ("AnotherIdentityWrite", true), ("Propagating", true)];
 
 /// Whether the status is one that stays: not on the way to somewhere.
 fn is_resting(policy: &Value) -> bool {

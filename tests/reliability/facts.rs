@@ -13,6 +13,7 @@ const BLOB_OWNER: &str = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b";
 const QUEUE_CONTRIBUTOR: &str = "974c5e8b-45b9-4653-ba55-5f855dd0fb88";
 const QUEUE_READER: &str = "19e7f393-937e-4f77-808e-94535e297925";
 const QUEUE_PROCESSOR: &str = "8a0f0c08-91a1-4084-bc3d-661d67233fed";
+const SECRETS_OFFICER: &str = "b86a8fe4-44ce-4948-aee5-eccb2c155cd7";
 const SECRETS_USER: &str = "4633458b-17de-408a-b874-0445c86b69e6";
 
 /// Who needs something.
@@ -185,8 +186,17 @@ pub(super) struct VaultNeed {
 
 /// Everything that the policy declares of vaults that are to decide by access policies.
 pub(super) fn vault_needs(policy: &Value) -> Vec<VaultNeed> {
+    needs_of_vaults(policy, "AccessPolicy")
+}
+
+/// Everything that the policy declares of vaults that are to decide by roles.
+pub(super) fn role_vault_needs(policy: &Value) -> Vec<VaultNeed> {
+    needs_of_vaults(policy, "RBAC")
+}
+
+fn needs_of_vaults(policy: &Value, mode: &str) -> Vec<VaultNeed> {
     let mut needs = Vec::new();
-    for entry in list(&policy["spec"]["vaults"]).filter(|vault| vault["mode"] == "AccessPolicy") {
+    for entry in list(&policy["spec"]["vaults"]).filter(|vault| vault["mode"] == mode) {
         for (on, words) in entry["access"].as_object().into_iter().flatten() {
             needs.extend(list(words).map(|word| VaultNeed {
                 who: who(policy, &entry["identity"]),
@@ -241,6 +251,26 @@ impl Entry {
     }
 }
 
+/// Whom of those in a vault's access policies a switch to roles would keep out: who lacks a role that is certain to act.
+pub(super) fn kept_out(vault: &Value, grants: &[Assignment], now: Timestamp) -> Vec<String> {
+    let scope = lower(&vault["id"]);
+    let is_in = |entry: &Entry| {
+        entry.permissions.is_empty()
+            || (entry.application.is_empty()
+                && entry.tenant == lower(&vault["properties"]["tenantId"])
+                && entry.permissions.iter().all(|(on, word)| {
+                    let role = match (on.as_str(), word.as_str()) {
+                        ("secrets", "get" | "list") => SECRETS_USER,
+                        ("secrets", _) => SECRETS_OFFICER,
+                        _ => return false,
+                    };
+                    let need = Need { who: Who::System, role: role.to_owned(), scope: scope.clone() };
+                    grants.iter().any(|grant| grant.meets(&entry.object, &need) && grant.acts(&need, now))
+                }))
+    };
+    entries(vault).into_iter().filter(|entry| !is_in(entry)).map(|entry| entry.object).collect()
+}
+
 /// Whether a vault decides by roles. Otherwise by access policies.
 pub(super) fn uses_roles(vault: &Value) -> bool {
     vault["properties"]["enableRbacAuthorization"] == true
@@ -248,7 +278,9 @@ pub(super) fn uses_roles(vault: &Value) -> bool {
 
 /// Whether a role gives at least what another one does.
 fn gives(role: &str, wanted: &str) -> bool {
-    role == wanted || (role == BLOB_OWNER && wanted == BLOB_CONTRIBUTOR)
+    role == wanted
+        || (role == BLOB_OWNER && wanted == BLOB_CONTRIBUTOR)
+        || (role == SECRETS_OFFICER && wanted == SECRETS_USER)
 }
 
 /// Whether what holds at `scope` holds at `at`, both in lower case.
@@ -357,6 +389,23 @@ impl Rules {
     /// The scopes that a namespace may see.
     pub(super) fn scopes(&self, namespace: &str) -> Vec<String> {
         self.over(namespace).flat_map(|spec| list(&spec["scopes"])).map(|scope| lower(&scope["id"])).collect()
+    }
+
+    /// Whether one boundary lets a namespace's policies switch that vault although it keeps these out.
+    pub(super) fn allow_switch(&self, namespace: &str, vault: &str, kept_out: &[String], now: Timestamp) -> bool {
+        let today = now.strftime("%Y-%m-%d").to_string();
+        self.over(namespace).any(|spec| {
+            let entries = list(&spec["vaults"]).filter(|entry| lower(&entry["resource"]) == vault);
+            let mut entries = entries.filter(|entry| entry["switch"] == "WhenSafe");
+            let waives = |entry: &Value, object: &String| {
+                let mut waivers = list(&entry["waive"]);
+                waivers.any(|waiver| lower(&waiver["objectId"]) == *object && today.as_str() <= text(&waiver["until"]))
+            };
+            list(&spec["scopes"]).any(|scope| reaches(&lower(&scope["id"]), vault))
+                && reach_of(text(&spec["maxMode"])) >= 2
+                && list(&spec["changes"]).any(|own| own == "SwitchVaultMode")
+                && entries.any(|entry| kept_out.iter().all(|object| waives(entry, object)))
+        })
     }
 
     /// Whether one boundary lets a namespace's policies write that change at all these scopes.

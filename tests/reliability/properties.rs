@@ -1,6 +1,7 @@
 //! What must always hold (DESIGN, "What must always hold"), asked at every step of a run. Judged from the book and the
 //! documents with `facts` only, so that a mistake of the code that is tested is not made a second time here.
 
+mod alignments;
 mod end;
 mod grants;
 mod identities;
@@ -37,6 +38,7 @@ pub(super) fn at_sending(ledger: &mut Ledger, run: &Run, number: u32) {
                 Some(Write::Restart) => identities::at_restarting(ledger, &call),
                 Some(Write::Refresh) => asked_for(ledger, &call, "RefreshReferences"),
                 Some(Write::VaultEntry) => vaults::at_sending(ledger, &call),
+                Some(Write::VaultMode) => alignments::at_sending(ledger, &call),
                 None => {
                     // Nothing else of a vault is ever written.
                     let property = if call.key.contains("/microsoft.keyvault/") { "S4" } else { "S3" };
@@ -55,6 +57,7 @@ pub(super) fn at_effect(ledger: &mut Ledger, number: u32, status: u16, before: &
     grants::at_effect(ledger, &call, status, &old, &new);
     identities::at_effect(ledger, &call, status, &old, &new);
     vaults::at_effect(ledger, &call, &old, &new);
+    alignments::at_effect(ledger, &call, &old, &new);
     let changed: Vec<&String> = new
         .iter()
         .filter(|(id, document)| old.get(*id) != Some(document))
@@ -86,6 +89,7 @@ enum Write {
     Restart,
     Refresh,
     VaultEntry,
+    VaultMode,
 }
 
 fn kind(call: &Call) -> Option<Write> {
@@ -100,6 +104,7 @@ fn kind(call: &Call) -> Option<Write> {
         ("DELETE", ["microsoft.authorization", "roleassignments", _]) => Some(Write::Revocation),
         ("PATCH", ["microsoft.web", "sites", _]) => Some(Write::Identity),
         ("PUT", ["microsoft.keyvault", "vaults", _, "accesspolicies", "add"]) => Some(Write::VaultEntry),
+        ("PATCH", ["microsoft.keyvault", "vaults", _]) => Some(Write::VaultMode),
         ("POST", ["microsoft.web", "sites", _, "restart"]) => Some(Write::Restart),
         ("POST", ["microsoft.web", "sites", _, "config", "configreferences", "appsettings", "refresh"]) => {
             Some(Write::Refresh)

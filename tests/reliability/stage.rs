@@ -36,7 +36,7 @@ pub(super) struct Stage {
 }
 
 /// The roles that worlds are made with. Serving all built-in ones would be most of the work of a run.
-const ROLES: [&str; 7] = [
+const ROLES: [&str; 8] = [
     "acdd72a7-3385-48ef-bd42-f606fba81ae7", // Reader
     "b24988ac-6180-42a0-ab88-20f7382dd24c", // Contributor
     "4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0", // Azure Service Bus Data Receiver
@@ -44,6 +44,7 @@ const ROLES: [&str; 7] = [
     "b7e6dc6d-f1e8-4753-8033-0f276bb0955b", // Storage Blob Data Owner
     "974c5e8b-45b9-4653-ba55-5f855dd0fb88", // Storage Queue Data Contributor
     "4633458b-17de-408a-b874-0445c86b69e6", // Key Vault Secrets User
+    "b86a8fe4-44ce-4948-aee5-eccb2c155cd7", // Key Vault Secrets Officer
 ];
 
 static SCENARIOS: LazyLock<Vec<Scenario>> = LazyLock::new(scenario::all);

@@ -14,6 +14,8 @@ const SUBSCRIPTION: &str = "22222222-bbbb-4ccc-8ddd-000000000002";
 const OPERATOR: &str = "0000ca11-0000-4000-8000-0000000000ff";
 const READER: &str = "acdd72a7-3385-48ef-bd42-f606fba81ae7";
 const RECEIVER: &str = "4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0";
+const SECRETS_USER: &str = "4633458b-17de-408a-b874-0445c86b69e6";
+const SECRETS_OFFICER: &str = "b86a8fe4-44ce-4948-aee5-eccb2c155cd7";
 const BLOB_CONTRIBUTOR: &str = "ba92f5b4-2d11-453d-a403-e96b0029c9fe";
 
 /// What boundaries list, and policies: all of it, or the first three.
@@ -80,8 +82,7 @@ impl Team {
     /// A vault that decides by access policies, with what others may do there, and now and then a part of what is needed.
     fn vault(&self, chance: &mut Chance) -> Value {
         let entry = |principal: &str, permissions: Value| json!({ "tenantId": TENANT, "objectId": principal, "permissions": permissions });
-        let other = self.shared.replace("05e7", "07e4");
-        let mut entries = vec![entry(&other, json!({ "secrets": ["Get", "Set"], "storage": ["all"] }))];
+        let mut entries = vec![entry(&self.other(), json!({ "secrets": ["Get", "Set"], "storage": ["all"] }))];
         if chance.one_in(2) {
             entries.push(entry(self.shared, json!({ "keys": ["wrapKey"], "secrets": ["Get"] })));
         }
@@ -90,6 +91,44 @@ impl Team {
             "type": "Microsoft.KeyVault/vaults", "location": "westeurope",
             "properties": { "tenantId": TENANT, "enableRbacAuthorization": null, "accessPolicies": entries },
         })
+    }
+
+    /// Who works with the vault and is in no policy.
+    fn other(&self) -> String {
+        self.shared.replace("05e7", "07e4")
+    }
+
+    /// A vault that decides by access policies and is to decide by roles. Others get in by a role, too, or by none.
+    fn old_vault(&self, number: u64, chance: &mut Chance) -> Vec<Value> {
+        let mut vault = self.vault(chance);
+        let other = if chance.one_in(4) { json!({ "keys": ["sign"] }) } else { json!({ "secrets": ["Get", "Set"] }) };
+        let entries = &mut vault["properties"]["accessPolicies"];
+        entries[0]["permissions"] = other;
+        if entries[1].is_object() {
+            entries[1]["permissions"] = json!({ "secrets": ["Get", "List"] });
+        }
+        let mut documents = vec![vault];
+        if !chance.one_in(3) {
+            documents.push(grant(number, &self.group(), &self.other(), SECRETS_OFFICER));
+        }
+        documents
+    }
+
+    /// The boundary of a team whose vault may be switched, for the most part.
+    fn switching(&self, boundary: &mut Value, chance: &mut Chance) {
+        let spec = &mut boundary["spec"];
+        let (allowed, lets_off) = (!chance.one_in(5), chance.one_in(3));
+        let waiver = json!({ "objectId": self.other(), "reason": "an old job", "until": "2026-12-31" });
+        spec["vaults"] = json!([{
+            "resource": self.id("Microsoft.KeyVault/vaults", "kv-"),
+            "switch": if allowed { "WhenSafe" } else { "Never" }, "waive": if lets_off { json!([waiver]) } else { json!([]) },
+        }]);
+        if let (Some(changes), true) = (spec["changes"].as_array_mut(), allowed) {
+            changes.push(json!("SwitchVaultMode"));
+        }
+        if let Some(roles) = spec["roles"].as_array_mut() {
+            roles.push(json!({ "id": SECRETS_USER }));
+        }
     }
 
     fn boundary(&self, chance: &mut Chance) -> Value {
@@ -130,7 +169,13 @@ pub(super) fn build(seed: u64, policies: u8) -> Stage {
             documents.push(grant(number, &team.queue(), team.shared, RECEIVER));
         }
     }
-    if has_vaults(seed) {
+    if aligns(seed) {
+        documents.extend(role_definitions(SUBSCRIPTION, &[SECRETS_USER, SECRETS_OFFICER]));
+        for (number, team) in TEAMS.iter().enumerate() {
+            documents.extend(team.old_vault(20 + number as u64, &mut chance));
+            team.switching(&mut objects[number], &mut chance);
+        }
+    } else if has_vaults(seed) {
         documents.extend(TEAMS.iter().map(|team| team.vault(&mut chance)));
     }
     let mut keys = Vec::new();
@@ -154,6 +199,9 @@ pub(super) fn build(seed: u64, policies: u8) -> Stage {
         if has_vaults(seed) {
             reads_vault(&mut policy, team, &mut chance);
         }
+        if aligns(seed) {
+            declares_roles(&mut policy, &mut chance);
+        }
         objects.push(policy);
         keys.push(Key::new((team.namespace.to_owned(), name)));
     }
@@ -163,6 +211,22 @@ pub(super) fn build(seed: u64, policies: u8) -> Stage {
 /// Whether a town has vaults. Not all, so that those without go as they always went.
 fn has_vaults(seed: u64) -> bool {
     seed % 4 == 3
+}
+
+/// Whether their vaults are to decide by roles.
+fn aligns(seed: u64) -> bool {
+    seed % 8 == 7
+}
+
+/// What the policy declares of its vault are roles, now and then not, against the others of its team.
+fn declares_roles(policy: &mut Value, chance: &mut Chance) {
+    if chance.one_in(8) {
+        return;
+    }
+    policy["spec"]["vaults"][0]["mode"] = json!("RBAC");
+    if let Some(allow) = policy["spec"]["remediation"]["allow"].as_array_mut() {
+        allow.push(json!("SwitchVaultMode"));
+    }
 }
 
 /// The policy's app reads its team's vault.

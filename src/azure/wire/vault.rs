@@ -5,8 +5,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Resource, decode, nullable};
+use super::{Resource, decode, nullable, timestamp};
 use crate::model::{AccessEntry, Failure, Scope, Vault, VaultMode};
+
+/// What is beside the properties. Old answers have none of it.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Written {
+    #[serde(default, deserialize_with = "nullable")]
+    system_data: SystemData,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SystemData {
+    #[serde(default)]
+    last_modified_at: Option<String>,
+}
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -52,7 +67,9 @@ pub(in crate::azure) fn vault(document: &Value) -> Result<Vault, Failure> {
         if properties.enable_rbac_authorization == Some(true) { VaultMode::Rbac } else { VaultMode::AccessPolicy };
     let entries = properties.access_policies.map(|all| all.into_iter().filter_map(AccessPolicy::read).collect());
     let tenant = properties.tenant_id.map(|id| id.to_ascii_lowercase());
-    Ok(Vault { id: Scope::lenient(&id), mode, tenant, entries })
+    let Written { system_data } = decode(document, "the vault")?;
+    let changed = system_data.last_modified_at.as_deref().and_then(timestamp);
+    Ok(Vault { id: Scope::lenient(&id), mode, tenant, entries, changed })
 }
 
 #[cfg(test)]

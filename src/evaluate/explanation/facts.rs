@@ -118,6 +118,7 @@ pub(super) fn of_finding(finding: &Finding, policy: &Policy, observed: &Observed
         | Finding::RoleUnknown { .. }
         | Finding::AccessUndecided { .. }
         | Finding::AccessPolicyUndecided { .. }
+        | Finding::VaultModeDisputed { .. }
         | Finding::GrantEnds { .. }
         | Finding::UnneededGrant { .. }
         | Finding::ExcessiveGrant { .. } => return None,

@@ -44,6 +44,7 @@ impl Finding {
             Self::ResourceNotReady { .. } => "resource-not-ready",
             Self::VaultNotFound { .. } => "vault-not-found",
             Self::VaultModeMismatch { .. } => "vault-mode-mismatch",
+            Self::VaultModeDisputed { .. } => "vault-mode-disputed",
             Self::AccessPolicyMissing { .. } => "access-policy-missing",
             Self::AccessPolicyUndecided { .. } => "access-policy-undecided",
             Self::Connection { problem, .. } => match problem {
@@ -77,9 +78,10 @@ impl Finding {
             | Self::Connection { problem: ConnectionProblem::Undecided { .. }, .. }
             | Self::RoleUnknown { .. } => Effect::Unknown,
             Self::Propagating { .. } => Effect::Propagating,
-            Self::UnneededGrant { kept: Some(_), .. } | Self::GrantEnds { .. } | Self::ExcessiveGrant { .. } => {
-                Effect::Advisory
-            }
+            Self::UnneededGrant { kept: Some(_), .. }
+            | Self::VaultModeDisputed { .. }
+            | Self::GrantEnds { .. }
+            | Self::ExcessiveGrant { .. } => Effect::Advisory,
             Self::TargetNotFound { .. }
             | Self::SystemIdentityDisabled
             | Self::SystemIdentityForbidden { .. }
@@ -142,6 +144,7 @@ impl Finding {
             // Too much access explains no failure, nor does access that is there.
             Self::TargetNotFound { .. }
             | Self::GrantEnds { .. }
+            | Self::VaultModeDisputed { .. }
             | Self::Unreadable { .. }
             | Self::UnneededGrant { .. }
             | Self::ExcessiveGrant { .. } => None,
@@ -180,7 +183,7 @@ impl Finding {
             | Self::AccessPolicyUndecided { .. }
             | Self::Unreadable { .. } => 4,
             Self::Propagating { .. } => 5,
-            Self::GrantEnds { .. } | Self::UnneededGrant { .. } => 6,
+            Self::GrantEnds { .. } | Self::UnneededGrant { .. } | Self::VaultModeDisputed { .. } => 6,
             Self::ExcessiveGrant { .. } => 7,
         }
     }

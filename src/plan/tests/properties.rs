@@ -154,6 +154,7 @@ proptest! {
                     prop_assert!(change.attach.iter().all(|id| policy.user.contains(id)));
                 }
                 Change::AddEntry(_)
+                | Change::Switch(_)
                 | Change::Revoke(_)
                 | Change::Reattach(_)
                 | Change::Restart(_)
@@ -191,6 +192,7 @@ proptest! {
                     prop_assert!(change.attach.iter().all(readable));
                 }
                 Change::AddEntry(_)
+                | Change::Switch(_)
                 | Change::Revoke(_)
                 | Change::Reattach(_)
                 | Change::Restart(_)

@@ -69,13 +69,17 @@ pub(super) fn references(state: &State, path: &str) -> Outcome {
     Ok(Reply::items(below(state, &app.path)))
 }
 
-/// Resolves the references of an app again: each by the identity that the app uses for it, and by the roles of that one.
-/// Vaults that decide by access policies, and firewalls, are left as they are.
+/// Resolves the references of an app again: each by the identity that the app uses for it, and by what that one may do, as
+/// the vault decides it. Firewalls are left out.
 pub(super) fn refresh(state: &mut State, app: &str) {
     for mut reference in below(state, app) {
         let vault = reference["properties"]["vaultName"].as_str().unwrap_or("").to_owned();
-        let Some(vault) = vault_id(state, &vault) else { continue };
-        let resolved = principal(state, app).is_some_and(|principal| may_read(state, &principal, &vault));
+        let Some(vault) = vault_named(state, &vault) else { continue };
+        let may_read = |principal: String| match vault["properties"]["enableRbacAuthorization"].as_bool() {
+            Some(true) => may_read_by_role(state, &principal, id_of(&vault)),
+            Some(false) | None => may_read_by_policy(&vault, &principal),
+        };
+        let resolved = principal(state, app).is_some_and(may_read);
         reference["properties"]["status"] = if resolved { "Resolved" } else { "AccessToKeyVaultDenied" }.into();
         state.put(reference);
     }
@@ -87,11 +91,10 @@ fn below(state: &State, app: &str) -> Vec<Value> {
     from.take_while(|(key, _)| key.starts_with(&start)).map(|(_, it)| it.clone()).collect()
 }
 
-/// The vault of that name, where it decides by roles.
-fn vault_id(state: &State, name: &str) -> Option<String> {
+/// The vault of that name.
+fn vault_named(state: &State, name: &str) -> Option<Value> {
     let mut vaults = state.of_kind("microsoft.keyvault/vaults");
-    let vault = vaults.find(|vault| path::last_segment(id_of(vault)).eq_ignore_ascii_case(name))?;
-    (vault["properties"]["enableRbacAuthorization"] == true).then(|| id_of(vault).to_owned())
+    vaults.find(|vault| path::last_segment(id_of(vault)).eq_ignore_ascii_case(name)).cloned()
 }
 
 /// The principal that resolves the references of an app.
@@ -108,7 +111,20 @@ fn principal(state: &State, app: &str) -> Option<String> {
     principal.as_str().map(str::to_owned)
 }
 
-fn may_read(state: &State, principal: &str, vault: &str) -> bool {
+/// By the principal's own access policy in the vault's directory. Groups are left out.
+fn may_read_by_policy(vault: &Value, principal: &str) -> bool {
+    let properties = &vault["properties"];
+    let is = |value: &Value, word: &str| value.as_str().is_some_and(|it| it.eq_ignore_ascii_case(word));
+    properties["accessPolicies"].as_array().into_iter().flatten().any(|entry| {
+        let words = entry["permissions"]["secrets"].as_array();
+        is(&entry["objectId"], principal)
+            && is(&entry["tenantId"], properties["tenantId"].as_str().unwrap_or(""))
+            && entry["applicationId"].as_str().is_none_or(str::is_empty)
+            && words.into_iter().flatten().any(|word| is(word, "get") || is(word, "all"))
+    })
+}
+
+fn may_read_by_role(state: &State, principal: &str, vault: &str) -> bool {
     state.of_kind("microsoft.authorization/roleassignments").any(|assignment| {
         let properties = &assignment["properties"];
         let at = scope_of(assignment);

@@ -56,7 +56,7 @@ fn dispatch(state: &mut State, call: &Call, now: Timestamp) -> Outcome {
         ("microsoft.insights/eventtypes/values", "GET") if address.is_collection() => activity::list(state, call),
         ("microsoft.keyvault/vaults", "GET" | "HEAD") if !address.is_collection() => vaults::read(state, call),
         ("microsoft.keyvault/vaults", "PUT") if !address.is_collection() => vaults::put(state, call, now),
-        ("microsoft.keyvault/vaults/accesspolicies", "PUT") => vaults::put_policies(state, call),
+        ("microsoft.keyvault/vaults/accesspolicies", "PUT") => vaults::put_policies(state, call, now),
         ("microsoft.documentdb/databaseaccounts/sqlroleassignments", "PUT" | "DELETE") if !address.is_collection() => {
             cosmos::write(state, call, now)
         }

@@ -46,6 +46,9 @@ pub(super) fn put(state: &mut State, call: &Call, now: Timestamp) -> Outcome {
     {
         properties.remove("networkAcls");
     }
+    if !is_new && call.parameter("api-version").unwrap_or("") >= NEWER {
+        written(&mut vault, now);
+    }
     state.put(vault.clone());
     if is_new {
         let uri = vault["properties"]["vaultUri"].as_str().unwrap_or("").trim_end_matches('/').to_owned();
@@ -65,6 +68,11 @@ pub(super) fn read(state: &mut State, call: &Call) -> Outcome {
     } else {
         reply
     })
+}
+
+/// A vault says when it was written last. That its access policies count as a part of it is an assumption.
+pub(super) fn written(vault: &mut Value, now: Timestamp) {
+    vault["systemData"]["lastModifiedAt"] = azure_time(now).into();
 }
 
 /// What a new vault has that nobody sent.
@@ -107,7 +115,7 @@ fn is_default_firewall(rules: &Value) -> bool {
 
 /// PUT of `accessPolicies/add`, `replace` or `remove`. The answer has the entries that were sent, an id that ends with a
 /// slash, and no name (recorded). That `add` joins an entry with what it had is an assumption.
-pub(super) fn put_policies(state: &mut State, call: &Call) -> Outcome {
+pub(super) fn put_policies(state: &mut State, call: &Call, now: Timestamp) -> Outcome {
     let address = &call.address;
     let vault = Address::parse(path::before(&address.path, "/accesspolicies"));
     state.require(&format!("{TYPE}/accessPolicies/write"), &address.path)?;
@@ -128,6 +136,7 @@ pub(super) fn put_policies(state: &mut State, call: &Call) -> Outcome {
         _ => return Err(Reply::unsupported(call)),
     };
     document["properties"]["accessPolicies"] = after.into();
+    written(&mut document, now);
     let id = format!("{}/accessPolicies/", document["id"].as_str().unwrap_or(""));
     state.put(document);
     let properties = json!({ "accessPolicies": sent });

@@ -13,14 +13,16 @@ use super::resources::existing;
 use super::rights::Verb;
 use super::route::{container_exists, object_body};
 use super::state::{State, azure_time, derived, id_of};
+use super::vaults;
 
 const IDENTITY: &str = "microsoft.managedidentity/userassignedidentities";
 const CONTAINER_APP: &str = "microsoft.app/containerapps";
+const VAULT: &str = "microsoft.keyvault/vaults";
 const MACHINE: &str = "microsoft.compute/virtualmachines";
 
 /// Types whose PATCH and PUT are modelled, each for a resource that exists.
 const WRITABLE: [&str; 6] =
-    [CONTAINER_APP, MACHINE, "microsoft.keyvault/vaults", IDENTITY, "microsoft.web/sites", "microsoft.web/sites/slots"];
+    [CONTAINER_APP, MACHINE, VAULT, IDENTITY, "microsoft.web/sites", "microsoft.web/sites/slots"];
 
 /// A write of a resource.
 pub(super) fn write(state: &mut State, call: &Call, now: Timestamp) -> Outcome {
@@ -47,7 +49,10 @@ pub(super) fn write(state: &mut State, call: &Call, now: Timestamp) -> Outcome {
         };
     }
     let before = existing(state, address)?.clone();
-    let after = merged(state, call, &before, &action, now)?;
+    let mut after = merged(state, call, &before, &action, now)?;
+    if kind == VAULT && after != before {
+        vaults::written(&mut after, now);
+    }
     if after["identity"] != before["identity"] {
         state.hosts.identity_written(&address.path, now);
     }

@@ -71,8 +71,14 @@ fn a_boundary_allows_nothing_that_it_does_not_say() {
     let stored = scene.api.ok("POST", path, JSON, &boundary);
     let expected = json!({
         "namespaces": { "names": [] }, "scopes": scopes, "maxMode": "Report", "roles": [], "changes": [],
+        "vaults": [],
     });
     assert_eq!(stored["spec"], expected);
+    let group = format!("/subscriptions/{}/resourceGroups/rg", scene.subscription);
+    let vault = format!("{group}/providers/Microsoft.KeyVault/vaults/kv-shared");
+    boundary["spec"]["vaults"] = json!([{ "resource": vault }]);
+    let stored = scene.api.ok("POST", path, JSON, &boundary);
+    assert_eq!(stored["spec"]["vaults"], json!([{ "resource": vault, "switch": "Never", "waive": [] }]));
 }
 
 #[test]

@@ -211,14 +211,37 @@ fn misspelled_fields_are_refused_by_strict_validation_and_dropped_without() {
     assert_eq!(stored["spec"]["mode"], "Report", "the safe mode, whatever was meant");
 }
 
+const VAULT: &str = "/subscriptions/1/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/kv-shared";
+const OBJECT: &str = "57a46e12-0009-4000-8000-000000000009";
+
 #[test]
 fn boundaries_are_bounded_and_speak_of_subscriptions() {
     let Some(scene) = Scene::set() else { return };
-    let refused: [(&str, Change, &str); 5] = [
+    let refused: [(&str, Change, &str); 8] = [
         ("everything", |spec| spec["scopes"] = json!([{ "id": "/" }]), "spec.scopes[0].id: Invalid value"),
         ("no scope", |spec| spec["scopes"] = json!([]), "spec.scopes: Invalid value"),
         ("a role by name", |spec| spec["roles"] = json!([{ "id": "Owner" }]), "spec.roles[0].id: Invalid value"),
         ("no namespaces", |spec| spec["namespaces"] = Value::Null, "spec.namespaces: Required value"),
+        (
+            "a vault that is none",
+            |spec| spec["vaults"] = json!([{ "resource": "/subscriptions/1/resourceGroups/rg" }]),
+            "spec.vaults[0].resource: Invalid value",
+        ),
+        (
+            "a waiver for ever",
+            |spec| {
+                spec["vaults"] = json!([{ "resource": VAULT, "waive": [{ "objectId": OBJECT, "reason": "a job" }] }]);
+            },
+            "spec.vaults[0].waive[0].until: Required value",
+        ),
+        (
+            "a day that is none",
+            |spec| {
+                let waiver = json!({ "objectId": OBJECT, "reason": "a job", "until": "2027-13-01" });
+                spec["vaults"] = json!([{ "resource": VAULT, "waive": [waiver] }]);
+            },
+            "spec.vaults[0].waive[0].until: Invalid value",
+        ),
         ("a change that is none", |spec| spec["changes"] = json!(["Everything"]), "Unsupported value: \"Everything\""),
     ];
     let path = "/apis/rolecall.dev/v1alpha1/identityboundaries?dryRun=All&fieldValidation=Strict";

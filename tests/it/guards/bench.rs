@@ -28,6 +28,8 @@ use crate::azure::{boundaries, example, policy};
 pub(super) struct Cluster {
     pub(super) authority: Mutex<Authority>,
     pub(super) stored: Mutex<Option<FunctionIdentityPolicy>>,
+    /// The other policies.
+    pub(super) others: Mutex<Vec<FunctionIdentityPolicy>>,
     /// For how long nobody else acts.
     pub(super) undisturbed: Mutex<Duration>,
 }
@@ -40,6 +42,11 @@ impl Cluster {
     /// Another operator may act after this time.
     pub(super) fn leave_undisturbed_for(&self, time: Duration) {
         *self.undisturbed.lock().expect("no test panics while it holds this lock") = time;
+    }
+
+    /// Somebody has another policy.
+    pub(super) fn also_store(&self, policy: FunctionIdentityPolicy) {
+        self.others.lock().expect("no test panics while it holds this lock").push(policy);
     }
 
     /// Somebody changes the policy, or deletes it.
@@ -60,7 +67,8 @@ impl Leave for Cluster {
 
     fn policies(&self) -> Option<Vec<Arc<FunctionIdentityPolicy>>> {
         let stored = self.stored.lock().expect("no test panics while it holds this lock");
-        Some(stored.iter().cloned().map(Arc::new).collect())
+        let others = self.others.lock().expect("no test panics while it holds this lock");
+        Some(stored.iter().chain(&*others).cloned().map(Arc::new).collect())
     }
 
     fn may_write(&self, longest: Duration) -> bool {
@@ -109,6 +117,7 @@ impl Bench {
         let cluster = Arc::new(Cluster {
             authority: Mutex::new(boundaries()),
             stored: Mutex::new(Some(policy.clone())),
+            others: Mutex::default(),
             undisturbed: Mutex::new(Duration::MAX),
         });
         let pipeline = pipeline(&moments, clock);

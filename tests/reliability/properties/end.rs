@@ -1,6 +1,6 @@
 //! S6, L1, L2 and D1: what is left when everything is at rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -37,6 +37,9 @@ impl End {
 }
 
 fn settled(mut document: Value) -> Value {
+    if document["systemData"].is_object() {
+        document["systemData"]["lastModifiedAt"] = Value::Null;
+    }
     let Some(properties) = document["properties"].as_object_mut() else { return document };
     for member in ["createdOn", "updatedOn", "createdBy", "updatedBy"] {
         properties.remove(member);
@@ -242,6 +245,16 @@ fn lacking(run: &Run, policy: &Value) -> Vec<(String, bool)> {
         let may = free && may("GrantRole", Some(&need.role), &[&need.scope]);
         lacking.push((format!("{} at {}", need.role, need.scope), may));
     }
+    let now = run.clock.now();
+    for id in facts::role_vault_needs(policy).into_iter().map(|need| need.vault).collect::<BTreeSet<_>>() {
+        let Some(vault) = run.arm.document(&id).filter(|vault| !facts::uses_roles(vault)) else { continue };
+        let kept_out = facts::kept_out(&vault, &grants, now);
+        let may = facts::asks_for(policy, "SwitchVaultMode")
+            && rules.allow_switch(namespace, &id, &kept_out, now)
+            && max_changes(policy) > 0
+            && run.kube.list("FunctionIdentityPolicy").iter().all(|one| is_at_peace(run, one, &id, &grants));
+        lacking.push((format!("roles at {id}"), may));
+    }
     for need in facts::vault_needs(policy) {
         let Some(vault) = run.arm.document(&need.vault).filter(|vault| !facts::uses_roles(vault)) else {
             lacking.push((format!("access policies at {}", need.vault), false));
@@ -260,10 +273,32 @@ fn lacking(run: &Run, policy: &Value) -> Vec<(String, bool)> {
         // One that may be a group's leaves it open; one with an application may be what `add` would change.
         let free = !others.iter().any(|entry| entry.lets(&need, &vault))
             && own.iter().all(|entry| entry.application.is_empty());
-        let may = free && may("AddVaultPolicyEntry", None, &[&need.vault]);
+        let may = free
+            && may("AddVaultPolicyEntry", None, &[&need.vault])
+            && run
+                .kube
+                .list("FunctionIdentityPolicy")
+                .iter()
+                .all(|one| !facts::role_vault_needs(one).iter().any(|other| other.vault == need.vault));
         lacking.push((format!("{} {} at {}", need.word, need.on, need.vault), may));
     }
     lacking
+}
+
+/// Whether nothing that the policy declares of a vault stands against its switch to roles.
+fn is_at_peace(run: &Run, policy: &Value, vault: &str, grants: &[Assignment]) -> bool {
+    if facts::vault_needs(policy).iter().any(|need| need.vault == vault) {
+        return false;
+    }
+    let site = run.arm.document(&facts::target(policy));
+    facts::needs(policy).iter().filter(|need| need.scope == vault).all(|need| {
+        let identity = match &need.who {
+            Who::System => None,
+            Who::User(id) => run.arm.document(id),
+        };
+        let principal = facts::principal(&need.who, site.as_ref(), identity.as_ref());
+        principal.is_some_and(|principal| grants.iter().any(|grant| grant.meets(&principal, need)))
+    })
 }
 
 /// Whether the resource that a scope is or lies in exists. Its id ends after the provider, the type and the name.

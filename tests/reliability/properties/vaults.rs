@@ -85,7 +85,7 @@ fn judged(policy: &Value, vault: &str, seen: &Value, sent: &Entry, who: Option<W
     broken
 }
 
-/// What a write did in truth, whatever it was: no vault loses an entry, a permission or its mode, and nobody has two
+/// What a write did in truth, whatever it was: no vault loses an entry or a permission, and nobody has two
 /// entries where there was one.
 pub(super) fn at_effect(
     ledger: &mut Ledger,
@@ -98,9 +98,6 @@ pub(super) fn at_effect(
             ledger.is_broken("S4", call.number, format!("{id} is gone"));
             continue;
         };
-        if facts::uses_roles(old) != facts::uses_roles(new) {
-            ledger.is_broken("S4", call.number, format!("the mode of {id} is another"));
-        }
         let (had, has) = (facts::entries(old), facts::entries(new));
         for entry in &had {
             let now: BTreeSet<_> = has.iter().filter(|it| it.is_of(entry)).flat_map(|it| &it.permissions).collect();
