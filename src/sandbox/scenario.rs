@@ -2,18 +2,20 @@
 //! tells them; the tests play them and hold every word.
 
 mod play;
+mod telemetry;
 
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::Value;
 
 pub use play::{Moment, Played, Ready, play};
+pub use telemetry::Step;
 
 use super::arm::World;
 use crate::api::{FunctionIdentityPolicy, IdentityBoundary};
 
 /// The files, in the order in which they are told.
-const FILES: [(&str, &str); 31] = [
+const FILES: [(&str, &str); 33] = [
     ("healthy", include_str!("scenarios/healthy.yaml")),
     ("system-identity-disabled", include_str!("scenarios/system-identity-disabled.yaml")),
     ("wrong-user-identity", include_str!("scenarios/wrong-user-identity.yaml")),
@@ -24,6 +26,8 @@ const FILES: [(&str, &str); 31] = [
     ("resource-misspelt", include_str!("scenarios/resource-misspelt.yaml")),
     ("inherited-broader-role", include_str!("scenarios/inherited-broader-role.yaml")),
     ("granted-two-minutes-ago", include_str!("scenarios/granted-two-minutes-ago.yaml")),
+    ("role-removed-by-mistake", include_str!("scenarios/role-removed-by-mistake.yaml")),
+    ("role-put-back-by-hand", include_str!("scenarios/role-put-back-by-hand.yaml")),
     ("identity-recreated", include_str!("scenarios/identity-recreated.yaml")),
     ("user-identity-recreated", include_str!("scenarios/user-identity-recreated.yaml")),
     ("vault-mode-changed", include_str!("scenarios/vault-mode-changed.yaml")),
@@ -108,6 +112,9 @@ pub struct Deed {
     /// Azure documents that are taken away.
     #[serde(default)]
     pub remove: Vec<String>,
+    /// Azure documents that are added or replaced.
+    #[serde(default)]
+    pub add: Vec<Value>,
 }
 
 #[derive(Deserialize)]
