@@ -90,6 +90,9 @@ pub struct Expectation {
     pub hypothesis: Option<String>,
     /// Requests that change something, in all.
     pub writes: usize,
+    /// The condition `Recovered` is true when the time is over.
+    #[serde(default)]
+    pub recovered: bool,
     /// The policy is gone when the time is over, and with it the condition `Ready`.
     #[serde(default)]
     pub gone: bool,

@@ -9,6 +9,10 @@ use crate::sandbox::scenario::{Moment, Played, Scenario, Step};
 /// The longest bar.
 const LONGEST: u64 = 30;
 
+const RECOVERED: &str = "calls recovered";
+/// How long is told of calls that go on well.
+const STEADY: SignedDuration = SignedDuration::from_mins(15);
+
 /// The plot; nothing where there is no telemetry or no call was refused.
 pub(super) fn plot(scenario: &Scenario, played: &Played) -> String {
     let most = played.series.iter().map(|step| step.refused).max().unwrap_or_default();
@@ -17,7 +21,8 @@ pub(super) fn plot(scenario: &Scenario, played: &Played) -> String {
     }
     let marks = marks(scenario, played);
     let mut out = String::from("\n  refused calls, and all calls, in each five minutes\n\n");
-    for step in &played.series {
+    let quiet = marks.iter().find(|(_, what)| *what == RECOVERED).map(|(at, _)| *at + STEADY);
+    for step in played.series.iter().filter(|step| quiet.is_none_or(|quiet| step.begin <= quiet)) {
         let end = step.begin + SignedDuration::from_mins(5);
         let length = (step.refused * LONGEST).div_ceil(most);
         let bar = if length == 0 { ".".to_owned() } else { "#".repeat(usize::try_from(length).unwrap_or_default()) };
@@ -61,5 +66,5 @@ fn marks(scenario: &Scenario, played: &Played) -> Vec<(Timestamp, &'static str)>
 }
 
 fn recovered(after: &[Step]) -> Option<(Timestamp, &'static str)> {
-    after.iter().find(|step| step.calls > 0).map(|step| (step.begin, "recovered"))
+    after.iter().find(|step| step.calls > 0).map(|step| (step.begin, RECOVERED))
 }

@@ -32,6 +32,8 @@ pub struct Played {
     pub moments: Vec<Moment>,
     /// The condition `Ready` when the time was over.
     pub ready: Ready,
+    /// Whether the condition `Recovered` was true by then.
+    pub recovered: bool,
     /// Whether the policy was gone by then.
     pub is_gone: bool,
     /// The codes of the first look's findings.
@@ -145,7 +147,9 @@ async fn run(scenario: &Scenario) -> Played {
         happen(deed, &mut policy, &arm, &kube);
     }
     sleep_until(clock, start + scenario.run_for).await;
-    let ready = ready(&kube, scenario);
+    let conditions = conditions(&kube, scenario);
+    let ready = conditions.iter().find(|condition| condition["type"] == "Ready").cloned();
+    let recovered = conditions.iter().any(|it| it["type"] == "Recovered" && it["status"] == "True");
     let is_gone = object(&kube, scenario).is_none();
     let before = writes(&arm);
     if !is_gone {
@@ -169,7 +173,8 @@ async fn run(scenario: &Scenario) -> Played {
         findings: findings.unwrap_or_default(),
         hypothesis,
         moments,
-        ready,
+        ready: ready.and_then(|condition| serde_json::from_value(condition).ok()).unwrap_or_default(),
+        recovered,
         is_gone,
         writes: before,
         writes_second_pass,
@@ -248,12 +253,8 @@ fn object(kube: &KubeSim, scenario: &Scenario) -> Option<Value> {
     kube.get("FunctionIdentityPolicy", metadata.namespace.as_deref(), name)
 }
 
-fn ready(kube: &KubeSim, scenario: &Scenario) -> Ready {
-    let conditions = object(kube, scenario)
-        .and_then(|object| object["status"]["conditions"].as_array().cloned())
-        .unwrap_or_default();
-    let ready = conditions.into_iter().find(|condition| condition["type"] == "Ready");
-    ready.and_then(|condition| serde_json::from_value(condition).ok()).unwrap_or_default()
+fn conditions(kube: &KubeSim, scenario: &Scenario) -> Vec<Value> {
+    object(kube, scenario).and_then(|object| object["status"]["conditions"].as_array().cloned()).unwrap_or_default()
 }
 
 fn writes(arm: &ArmSim) -> usize {
@@ -310,6 +311,7 @@ fn complaints(scenario: &Scenario, played: &Played) -> Vec<String> {
         }
     };
     compare("Ready", format!("{:?}", expect.ready), format!("{:?}", played.ready));
+    compare("Recovered", expect.recovered.to_string(), played.recovered.to_string());
     compare("gone", expect.gone.to_string(), played.is_gone.to_string());
     compare("the findings", format!("{:?}", expect.findings), format!("{:?}", played.findings));
     compare("the hypothesis", format!("{:?}", expect.hypothesis), format!("{:?}", played.hypothesis));
