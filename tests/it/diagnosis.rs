@@ -36,7 +36,7 @@ async fn explained(scenario: &Scenario, fault: Option<Fault>) -> Option<Pass> {
 }
 
 fn verdicts(pass: &Pass) -> Vec<(Hypothesis, Verdict)> {
-    let explanation = pass.explanation.as_ref().expect("it was asked for");
+    let explanation = &pass.explanation;
     explanation.cases.iter().map(|case| (case.hypothesis, case.verdict)).collect()
 }
 
