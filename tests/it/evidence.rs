@@ -11,7 +11,7 @@ use rolecall::{
     report::{self, PassResult},
     sandbox::arm::{ArmSim, Fault, World},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::azure::{boundaries, example, file, pipeline, policy};
 
