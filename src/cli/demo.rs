@@ -1,5 +1,7 @@
 //! `demo`: the incidents of the sandbox, told as timelines that fit 80 columns.
 
+mod series;
+
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
@@ -76,6 +78,10 @@ fn told(scenario: &Scenario, played: &Played) -> String {
                 writes.push((at, format!("{method} {} → {answer}", gist(path, body))));
             }
             Moment::Deed { says, .. } => entry(&mut out, &at, "somebody", says),
+            Moment::App { says, .. } => {
+                tell_writes(&mut out, &mut writes);
+                entry(&mut out, &at, "app", says);
+            }
             Moment::Event { reason, note, .. } => {
                 tell_writes(&mut out, &mut writes);
                 entry(&mut out, &at, "event", &format!("{reason}: {}", brief(note)));
@@ -99,6 +105,7 @@ fn told(scenario: &Scenario, played: &Played) -> String {
     } else {
         entry(&mut out, "", "then", &format!("one more pass, {} writes", played.writes_second_pass));
     }
+    out.push_str(&series::plot(scenario, played));
     for complaint in &played.complaints {
         entry(&mut out, "", "WRONG", complaint);
     }

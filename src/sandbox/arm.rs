@@ -17,6 +17,7 @@ mod fault;
 mod filter;
 mod hosts;
 mod identity;
+mod life;
 mod limits;
 mod logs;
 mod operations;
@@ -54,6 +55,7 @@ use state::State;
 
 pub use certificates::{Certificate, CertificateError};
 pub use fault::{Fault, FaultAnswer, StatusAnswer};
+pub use life::{Call as HostCall, Function, Host, HostError, Operation, Propagation};
 pub use world::{Buckets, Caller, Permission, World, WorldError};
 
 /// How long a request that hangs is held, on tokio's clock, before its connection is dropped: longer than any timeout
@@ -114,7 +116,7 @@ impl ArmSim {
     /// Starts the service with the documents of `world` at the time that `clock` shows.
     #[must_use]
     pub fn new(world: World, clock: Clock) -> Self {
-        Self { clock, state: Arc::new(Mutex::new(State::new(world))) }
+        Self { clock, state: Arc::new(Mutex::new(State::new(world, clock.now()))) }
     }
 
     /// Answers one request. The scheme and host of its URI are those that a `nextLink` points to.
@@ -163,7 +165,10 @@ impl ArmSim {
 
     /// Takes a document away, and its principals with it. Role assignments of these principals stay, as in Azure.
     pub fn remove(&self, id: &str) {
-        self.state().remove(id);
+        let now = self.clock.now();
+        let mut state = self.state();
+        state.live_until(now);
+        state.remove(id);
     }
 
     /// Adds a fault after those that are armed already.
@@ -174,6 +179,22 @@ impl ArmSim {
     /// Writes a row to a table of a workspace's logs, by the workspace's name. It needs a `TimeGenerated`.
     pub fn log(&self, workspace: &str, table: &str, row: Value) {
         self.state().logs.add(workspace, table, row);
+    }
+
+    /// The rows of a table so far, by the workspace's name, those on their way included.
+    pub fn rows(&self, workspace: &str, table: &str) -> Vec<Value> {
+        let now = self.clock.now();
+        let mut state = self.state();
+        state.live_until(now);
+        state.logs.all(workspace, table)
+    }
+
+    /// Says who is in a group, by object ids.
+    pub fn set_group(&self, group: &str, members: &[&str]) {
+        let now = self.clock.now();
+        let mut state = self.state();
+        state.live_until(now);
+        state.groups.insert(group.to_owned(), members.iter().map(ToString::to_string).collect());
     }
 
     /// Replaces what the caller may do. `None` allows everything.

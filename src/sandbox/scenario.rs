@@ -2,12 +2,14 @@
 //! tells them; the tests play them and hold every word.
 
 mod play;
+mod telemetry;
 
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::Value;
 
 pub use play::{Moment, Played, Ready, play};
+pub use telemetry::Step;
 
 use super::arm::World;
 use crate::api::{FunctionIdentityPolicy, IdentityBoundary};
@@ -24,6 +26,8 @@ const FILES: &[(&str, &str)] = &[
     ("resource-misspelt", include_str!("scenarios/resource-misspelt.yaml")),
     ("inherited-broader-role", include_str!("scenarios/inherited-broader-role.yaml")),
     ("granted-two-minutes-ago", include_str!("scenarios/granted-two-minutes-ago.yaml")),
+    ("role-removed-by-mistake", include_str!("scenarios/role-removed-by-mistake.yaml")),
+    ("role-put-back-by-hand", include_str!("scenarios/role-put-back-by-hand.yaml")),
     ("identity-recreated", include_str!("scenarios/identity-recreated.yaml")),
     ("user-identity-recreated", include_str!("scenarios/user-identity-recreated.yaml")),
     ("vault-mode-changed", include_str!("scenarios/vault-mode-changed.yaml")),
@@ -97,6 +101,9 @@ pub struct Expectation {
     pub hypothesis: Option<String>,
     /// Requests that change something, in all.
     pub writes: usize,
+    /// The condition `Recovered` is true when the time is over.
+    #[serde(default)]
+    pub recovered: bool,
     /// The policy is gone when the time is over, and with it the condition `Ready`.
     #[serde(default)]
     pub gone: bool,
@@ -119,6 +126,9 @@ pub struct Deed {
     /// Azure documents that are taken away.
     #[serde(default)]
     pub remove: Vec<String>,
+    /// Azure documents that are added or replaced.
+    #[serde(default)]
+    pub add: Vec<Value>,
 }
 
 #[derive(Deserialize)]

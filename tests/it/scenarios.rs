@@ -24,6 +24,7 @@ fn status_and_requests_are_what_they_were() {
                     lines.push(format!("{at} {method} {path}\n{body}\n→ {answered:?}"));
                 }
                 Moment::Status { status, .. } => last = Some(status),
+                Moment::App { at, says } => lines.push(format!("{at} app {says}")),
                 Moment::Deed { at, says } => lines.push(format!("{at} somebody {says}")),
                 Moment::Event { at, reason, note } => lines.push(format!("{at} event {reason}: {note}")),
             }

@@ -29,6 +29,10 @@ pub(super) async fn happen(run: &Run, deed: &scenario::Deed) {
     for id in &deed.remove {
         run.change_azure(&mut ledger, id, |arm| arm.remove(id));
     }
+    for document in &deed.add {
+        let id = document["id"].as_str().expect("a document has an id");
+        run.change_azure(&mut ledger, id, |arm| arm.insert(document.clone()));
+    }
     if let Some(fields) = deed.policy.as_object()
         && let Some(mut policy) = run.kube.get(POLICY, Some(namespace), name)
     {

@@ -211,9 +211,9 @@ impl Ledger {
         let Sent { service, method, path, query, body } = sent;
         let number = u32::try_from(self.calls.len() + 1).expect("fewer calls than that");
         let key = path.to_lowercase();
-        // The one read that is a POST.
-        let lists_settings = method == "POST" && key.ends_with("/config/appsettings/list");
-        let mutating = method != "GET" && !lists_settings;
+        // The reads that are a POST.
+        let asks = key.ends_with("/config/appsettings/list") || key.starts_with("/v1/workspaces/");
+        let mutating = method != "GET" && !(method == "POST" && asks);
         let mut call = Call {
             number,
             operator,

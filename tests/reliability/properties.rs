@@ -46,7 +46,7 @@ pub(super) fn at_sending(ledger: &mut Ledger, run: &Run, number: u32) {
                 }
             }
         }
-        Service::Azure => stays_inside(ledger, &call),
+        Service::Azure => stays_inside(ledger, run, &call),
     }
 }
 
@@ -175,16 +175,17 @@ fn may_write(ledger: &mut Ledger, call: &Call) {
 
 /// S9, the using half: nothing is asked about by name that the namespace's boundaries do not reach. Lists of whole
 /// subscriptions, and definitions of roles, are shared readings of whoever may see something in that subscription.
-fn stays_inside(ledger: &mut Ledger, call: &Call) {
-    let below = call.key.split('/').nth(3);
-    let is_shared = matches!(below, Some("providers" | "resources")) || call.key.contains("/roledefinitions");
+fn stays_inside(ledger: &mut Ledger, run: &Run, call: &Call) {
+    let asked = logs_of(run, call).unwrap_or_else(|| call.key.clone());
+    let below = asked.split('/').nth(3);
+    let is_shared = matches!(below, Some("providers" | "resources")) || asked.contains("/roledefinitions");
     let Some(key) = call.policy.clone() else { return };
     let began = ledger.pass_of(call).map(|pass| pass.scopes.clone()).unwrap_or_default();
     let now = ledger.views.get(&call.operator).map(|view| view.rules.scopes(&key.0)).unwrap_or_default();
-    let subscription = call.key.split('/').take(3).collect::<Vec<_>>().join("/");
+    let subscription = asked.split('/').take(3).collect::<Vec<_>>().join("/");
     let inside = |scope: &String| {
         let shares = is_shared && facts::reaches(&subscription, scope);
-        shares || facts::reaches(scope, &call.key)
+        shares || facts::reaches(scope, &asked)
     };
     if !began.iter().chain(&now).any(inside) {
         let what = format!("{}/{} reads {} outside of its boundaries", key.0, key.1, call.path);
@@ -195,6 +196,13 @@ fn stays_inside(ledger: &mut Ledger, call: &Call) {
 /// The latest document of that id which a process heard of, and the call that told it: read by itself, or from a list.
 fn heard_document(ledger: &Ledger, process: u32, id: &str) -> Option<Value> {
     heard_documents(ledger, process, id, Timestamp::MIN).next()
+}
+
+/// The workspace whose logs a call asks: they are had by another number than its id.
+fn logs_of(run: &Run, call: &Call) -> Option<String> {
+    let customer = call.key.strip_prefix("/v1/workspaces/")?.split('/').next()?;
+    let mut documents = run.stage.world.resources.iter();
+    documents.find(|document| lower(&document["properties"]["customerId"]) == customer).map(|found| lower(&found["id"]))
 }
 
 /// Every document of that id which a process heard of since then, the latest first.

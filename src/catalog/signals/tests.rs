@@ -109,6 +109,22 @@ const MESSAGES: &[(Table, &str, &str, &str, &str)] = &[
              'sb://sb-func-prod.servicebus.windows.net/orders'. TrackingId:1_G1, SystemTracker:gateway5",
         "amqp-claims",
     ),
+    (
+        Exceptions,
+        "",
+        "",
+        "Put token failed. status-code: 401, status-description: InvalidAudience: The authorization header contains a \
+             token with a wrong audience.",
+        "audience",
+    ),
+    (
+        Exceptions,
+        "",
+        "",
+        "Status: 400 (Bad Request) Content: {\"statusCode\":400,\"message\":\"Unable to load the proper Managed \
+             Identity.\",\"correlationId\":\"bf68136a\"}",
+        "identity-not-found",
+    ),
     (Dependencies, BUS, "", "amqp:unauthorized-access", "amqp-refused"),
     (
         Exceptions,

@@ -20,13 +20,19 @@ const GET_SECRET: &str = "Microsoft.KeyVault/vaults/secrets/getSecret/action";
 
 /// Since when hosts run, by the key of the app. The others are old.
 pub(super) struct Hosts {
-    outlive_writes: bool,
+    /// Whether they go on as they are when the app's identity is written.
+    pub(super) outlive_writes: bool,
     since: BTreeMap<String, Timestamp>,
 }
 
 impl Hosts {
     pub(super) fn new(outlive_writes: bool) -> Self {
         Self { outlive_writes, since: BTreeMap::new() }
+    }
+
+    /// Since when a host runs; none for an old one.
+    pub(super) fn since(&self, app: &str) -> Option<Timestamp> {
+        self.since.get(&path::key(app)).copied()
     }
 
     /// The app is restarted.
@@ -48,7 +54,7 @@ pub(super) fn status(state: &State, call: &Call, now: Timestamp) -> Outcome {
     let app = Address::parse(path::before(&address.path, "/host/"));
     state.require(&format!("{}/read", address.full_type()), &address.path)?;
     existing(state, &app)?;
-    let uptime = state.hosts.since.get(&path::key(&app.path)).map_or(OLD, |since| now.duration_since(*since));
+    let uptime = state.hosts.since(&app.path).map_or(OLD, |since| now.duration_since(since));
     Ok(Reply::document(
         200,
         json!({

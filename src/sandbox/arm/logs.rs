@@ -37,6 +37,12 @@ impl Logs {
         let tables = self.workspaces.entry(workspace.to_lowercase()).or_default();
         tables.entry(table.to_owned()).or_default().push(row);
     }
+
+    /// Every row of a table.
+    pub(super) fn all(&self, workspace: &str, table: &str) -> Vec<Value> {
+        let tables = self.workspaces.get(&workspace.to_lowercase());
+        tables.and_then(|tables| tables.get(table)).cloned().unwrap_or_default()
+    }
 }
 
 /// The rows of a workspace that a query sees.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::call::Call;
 use super::fault::{ArmedFault, FaultAnswer};
 use super::hosts::Hosts;
+use super::life::Life;
 use super::limits::Limits;
 use super::logs::{self, Logs};
 use super::operations::Operations;
@@ -16,6 +17,9 @@ use super::path::{self, Address};
 use super::reply::{Answer, Cause, Reply};
 use super::world::{Caller, Permission, World};
 use super::{ArmBody, ArmRequest, route};
+
+/// How late the telemetry of hosts is ("Log data ingestion time": 20 seconds to 3 minutes).
+const INGESTION: SignedDuration = SignedDuration::from_secs(150);
 
 /// Everything that changes.
 pub(super) struct State {
@@ -44,12 +48,17 @@ pub(super) struct State {
     pub(super) registering: BTreeSet<String>,
     pub(super) logs: Logs,
     limits: Limits,
+    /// The hosts that live here, where a world has any.
+    life: Option<Life>,
+    /// How often the documents have changed.
+    pub(super) revision: u64,
     answers: u64,
     changed: bool,
 }
 
 impl State {
-    pub(super) fn new(world: World) -> Self {
+    /// The state in which a world begins now.
+    pub(super) fn new(world: World, now: Timestamp) -> Self {
         let World {
             clock: _,
             caller,
@@ -67,7 +76,10 @@ impl State {
             authorization_per_minute,
             telemetry,
             telemetry_delay,
+            hosts,
+            propagation,
         } = world;
+        let delay = telemetry_delay.unwrap_or(if hosts.is_empty() { SignedDuration::ZERO } else { INGESTION });
         let mut state = Self {
             documents: BTreeMap::new(),
             kinds: BTreeMap::new(),
@@ -86,15 +98,28 @@ impl State {
             hosts: Hosts::new(hosts_outlive_writes),
             operations: Operations::default(),
             registering: BTreeSet::new(),
-            logs: Logs::new(telemetry, telemetry_delay),
+            logs: Logs::new(telemetry, delay),
             limits: Limits::new(throttling, buckets, authorization_per_minute),
+            life: None,
+            revision: 0,
             answers: 0,
             changed: false,
         };
         for document in resources {
             state.put(document);
         }
+        if !hosts.is_empty() {
+            state.life = Some(Life::begin(&state, hosts, propagation, now));
+        }
         state
+    }
+
+    /// Lets the hosts do what they have done until now. Comes before each change of the documents.
+    pub(super) fn live_until(&mut self, now: Timestamp) {
+        if let Some(mut life) = self.life.take() {
+            life.advance(self, now);
+            self.life = Some(life);
+        }
     }
 
     /// Writes a request into the journal and finds the fault that hits it.
@@ -116,6 +141,7 @@ impl State {
 
     /// Lets the request take effect and notes whether it had one.
     pub(super) fn handle(&mut self, call: &Call, now: Timestamp, entry: usize) -> Reply {
+        self.live_until(now);
         self.changed = false;
         // The service of logs counts for itself.
         let taken = if logs::is_query(call) { Ok(()) } else { self.limits.take(call, now) };
@@ -173,6 +199,7 @@ impl State {
         let key = path::key(id_of(&document));
         if self.documents.get(&key) != Some(&document) {
             self.changed = true;
+            self.revision += 1;
             self.kinds.entry(Address::parse(&key).kind()).or_default().insert(key.clone());
             self.documents.insert(key, document);
         }
@@ -180,6 +207,7 @@ impl State {
 
     /// Stores a document from outside of the service; principals that it brings are born now.
     pub(super) fn adopt(&mut self, document: Value, now: Timestamp) {
+        self.live_until(now);
         let known = self.identities();
         assert!(document["id"].is_string(), "a document of the sandbox needs an `id`");
         self.put(document);
@@ -200,6 +228,7 @@ impl State {
             keys.remove(&key);
         }
         self.changed = true;
+        self.revision += 1;
         let current = self.identities();
         self.gone.extend(known.difference(&current).cloned());
         Some(removed)

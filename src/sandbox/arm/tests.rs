@@ -4,6 +4,7 @@
 mod faults;
 mod grants;
 mod identities;
+mod life;
 mod limits;
 mod oddities;
 mod reading;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::fault::Fault;
+use super::life::{Host, HostError, Propagation};
 use super::logs;
 use super::path;
 
@@ -47,8 +48,12 @@ pub struct World {
     /// The logs of workspaces, by the workspace's name and the table's: rows as a query of the table lists them. A table of
     /// resource logs that is not here was never written to, which is an error in a query.
     pub telemetry: BTreeMap<String, BTreeMap<String, Vec<Value>>>,
-    /// How long after its `TimeGenerated` a row is seen.
-    pub telemetry_delay: SignedDuration,
+    /// How long after its `TimeGenerated` a row is seen. Absent, two and a half minutes where hosts write, and at once else.
+    pub telemetry_delay: Option<SignedDuration>,
+    /// The hosts of apps, which call what they depend on and write telemetry.
+    pub hosts: Vec<Host>,
+    /// When services go by role assignments that change, as hosts notice.
+    pub propagation: Propagation,
 }
 
 /// The sizes of the buckets that a caller has in each subscription. Reads refill a tenth of theirs per second, writes
@@ -116,6 +121,9 @@ pub enum WorldError {
     /// A row of telemetry bears no time.
     #[error("row {1} of `{0}` in `telemetry` has no `TimeGenerated` that is a time")]
     NoTime(String, usize),
+    /// A host cannot live.
+    #[error("`hosts` cannot live")]
+    Host(#[source] HostError),
     /// A page must hold something.
     #[error("`pageSize` must be at least 1")]
     EmptyPages,
@@ -128,6 +136,7 @@ impl World {
         if world.page_size == 0 {
             return Err(WorldError::EmptyPages);
         }
+        world.hosts.iter().try_for_each(Host::check).map_err(WorldError::Host)?;
         let mut seen = BTreeSet::new();
         for (position, document) in world.resources.iter().enumerate() {
             let id = document["id"].as_str().filter(|id| id.starts_with('/')).ok_or(WorldError::NoId(position))?;
@@ -162,7 +171,9 @@ impl Default for World {
             buckets: Buckets::default(),
             authorization_per_minute: None,
             telemetry: BTreeMap::new(),
-            telemetry_delay: SignedDuration::ZERO,
+            telemetry_delay: None,
+            hosts: Vec::new(),
+            propagation: Propagation::default(),
         }
     }
 }

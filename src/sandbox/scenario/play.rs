@@ -10,7 +10,10 @@ use kube::CustomResourceExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Deed, Scenario, merge};
+use super::{
+    Deed, Scenario, merge,
+    telemetry::{self, Step},
+};
 use crate::{
     api::{FunctionIdentityPolicy, FunctionIdentityPolicyStatus, IdentityBoundary},
     azure::{Azure, AzureConfig, Limits, StaticToken},
@@ -29,6 +32,8 @@ pub struct Played {
     pub moments: Vec<Moment>,
     /// The condition `Ready` when the time was over.
     pub ready: Ready,
+    /// Whether the condition `Recovered` was true by then.
+    pub recovered: bool,
     /// Whether the policy was gone by then.
     pub is_gone: bool,
     /// The codes of the first look's findings.
@@ -39,6 +44,8 @@ pub struct Played {
     pub writes: usize,
     /// The same of one more pass at the end.
     pub writes_second_pass: usize,
+    /// Calls and refusals in each five minutes, as the app's telemetry has them. Empty where it has none.
+    pub series: Vec<Step>,
     /// What is not as the scenario says it must be. Empty when it ended well.
     pub complaints: Vec<String>,
 }
@@ -82,6 +89,13 @@ pub enum Moment {
         /// What.
         says: String,
     },
+    /// What the app meets, as its telemetry has it.
+    App {
+        /// When.
+        at: Timestamp,
+        /// What.
+        says: String,
+    },
     /// An event that the status does not tell: a policy took its leave.
     Event {
         /// When.
@@ -98,7 +112,11 @@ impl Moment {
     #[must_use]
     pub fn at(&self) -> Timestamp {
         match self {
-            Self::Status { at, .. } | Self::Write { at, .. } | Self::Deed { at, .. } | Self::Event { at, .. } => *at,
+            Self::Status { at, .. }
+            | Self::Write { at, .. }
+            | Self::Deed { at, .. }
+            | Self::App { at, .. }
+            | Self::Event { at, .. } => *at,
         }
     }
 }
@@ -129,7 +147,9 @@ async fn run(scenario: &Scenario) -> Played {
         happen(deed, &mut policy, &arm, &kube);
     }
     sleep_until(clock, start + scenario.run_for).await;
-    let ready = ready(&kube, scenario);
+    let conditions = conditions(&kube, scenario);
+    let ready = conditions.iter().find(|condition| condition["type"] == "Ready").cloned();
+    let recovered = conditions.iter().any(|it| it["type"] == "Recovered" && it["status"] == "True");
     let is_gone = object(&kube, scenario).is_none();
     let before = writes(&arm);
     if !is_gone {
@@ -145,7 +165,7 @@ async fn run(scenario: &Scenario) -> Played {
     let moments = moments(scenario, &arm, &kube, start);
     let first = moments.iter().find_map(|moment| match moment {
         Moment::Status { status, .. } => Some(status),
-        Moment::Write { .. } | Moment::Deed { .. } | Moment::Event { .. } => None,
+        Moment::Write { .. } | Moment::Deed { .. } | Moment::App { .. } | Moment::Event { .. } => None,
     });
     let findings = first.map(|status| status.findings.iter().map(|finding| finding.code.clone()).collect());
     let hypothesis = first.map(|status| status.hypothesis.clone()).filter(|hypothesis| !hypothesis.is_empty());
@@ -153,10 +173,12 @@ async fn run(scenario: &Scenario) -> Played {
         findings: findings.unwrap_or_default(),
         hypothesis,
         moments,
-        ready,
+        ready: ready.and_then(|condition| serde_json::from_value(condition).ok()).unwrap_or_default(),
+        recovered,
         is_gone,
         writes: before,
         writes_second_pass,
+        series: telemetry::series(scenario, &arm),
         complaints: Vec::new(),
     };
     played.complaints = complaints(scenario, &played);
@@ -171,6 +193,9 @@ async fn sleep_until(clock: Clock, moment: Timestamp) {
 fn happen(deed: &Deed, policy: &mut Value, arm: &ArmSim, kube: &KubeSim) {
     for id in &deed.remove {
         arm.remove(id);
+    }
+    for document in &deed.add {
+        arm.insert(document.clone());
     }
     if !deed.policy.is_null() {
         merge(&mut policy["spec"], &deed.policy);
@@ -228,12 +253,8 @@ fn object(kube: &KubeSim, scenario: &Scenario) -> Option<Value> {
     kube.get("FunctionIdentityPolicy", metadata.namespace.as_deref(), name)
 }
 
-fn ready(kube: &KubeSim, scenario: &Scenario) -> Ready {
-    let conditions = object(kube, scenario)
-        .and_then(|object| object["status"]["conditions"].as_array().cloned())
-        .unwrap_or_default();
-    let ready = conditions.into_iter().find(|condition| condition["type"] == "Ready");
-    ready.and_then(|condition| serde_json::from_value(condition).ok()).unwrap_or_default()
+fn conditions(kube: &KubeSim, scenario: &Scenario) -> Vec<Value> {
+    object(kube, scenario).and_then(|object| object["status"]["conditions"].as_array().cloned()).unwrap_or_default()
 }
 
 fn writes(arm: &ArmSim) -> usize {
@@ -266,11 +287,13 @@ fn moments(scenario: &Scenario, arm: &ArmSim, kube: &KubeSim, start: Timestamp) 
         let note = event["note"].as_str().unwrap_or_default().to_owned();
         Some(Moment::Event { at: request.at, reason, note })
     }));
+    moments.extend(telemetry::symptoms(scenario, arm));
     // What somebody does comes before what follows from it, and a write before the status that tells of it.
     moments.sort_by_key(|moment| match moment {
         Moment::Deed { at, .. } => (*at, 0),
-        Moment::Write { at, .. } => (*at, 1),
-        Moment::Status { at, .. } | Moment::Event { at, .. } => (*at, 2),
+        Moment::App { at, .. } => (*at, 1),
+        Moment::Write { at, .. } => (*at, 2),
+        Moment::Status { at, .. } | Moment::Event { at, .. } => (*at, 3),
     });
     moments.retain(|moment| moment.at() < end);
     moments
@@ -288,6 +311,7 @@ fn complaints(scenario: &Scenario, played: &Played) -> Vec<String> {
         }
     };
     compare("Ready", format!("{:?}", expect.ready), format!("{:?}", played.ready));
+    compare("Recovered", expect.recovered.to_string(), played.recovered.to_string());
     compare("gone", expect.gone.to_string(), played.is_gone.to_string());
     compare("the findings", format!("{:?}", expect.findings), format!("{:?}", played.findings));
     compare("the hypothesis", format!("{:?}", expect.hypothesis), format!("{:?}", played.hypothesis));
