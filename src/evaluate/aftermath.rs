@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Access, Evaluated, Finding};
 use crate::{
-    model::{HostSeen, Observed, Reading, Site, VaultMode},
+    model::{HostSeen, Observed, Reading, Site, VaultMode, Workload},
     policy::{Identity, Policy, VaultRequirement},
 };
 
@@ -78,6 +78,9 @@ fn acts_from(required: &VaultRequirement, requirements: &[Evaluated]) -> Option<
 
 /// Whether the app resolves its references as that identity.
 fn resolves_by(site: &Site, identity: &Identity) -> bool {
+    if !matches!(site.workload, Workload::FunctionApp | Workload::WebApp) {
+        return false;
+    }
     match (identity, &site.reference_identity) {
         (Identity::System, None) => true,
         (Identity::User(id), Some(own)) => id == own,

@@ -40,7 +40,7 @@ pub(super) const READY_REASONS: [&str; 30] = [
 ];
 
 /// The values of `code` of `rolecall_findings`; `truncated` for those that a status had no room for.
-pub(super) const FINDING_CODES: [&str; 38] = [
+pub(super) const FINDING_CODES: [&str; 39] = [
     "target-not-found",
     "unreadable",
     "system-identity-disabled",
@@ -66,6 +66,7 @@ pub(super) const FINDING_CODES: [&str; 38] = [
     "connection-missing",
     "connection-uses-secret",
     "connection-wrong-identity",
+    "platform-wrong-identity",
     "connection-identity-unsupported",
     "connection-undecided",
     "service-uri-mismatch",

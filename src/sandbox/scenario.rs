@@ -13,11 +13,14 @@ use super::arm::World;
 use crate::api::{FunctionIdentityPolicy, IdentityBoundary};
 
 /// The files, in the order in which they are told.
-const FILES: [(&str, &str); 31] = [
+const FILES: [(&str, &str); 34] = [
     ("healthy", include_str!("scenarios/healthy.yaml")),
     ("system-identity-disabled", include_str!("scenarios/system-identity-disabled.yaml")),
     ("wrong-user-identity", include_str!("scenarios/wrong-user-identity.yaml")),
     ("slot-without-identities", include_str!("scenarios/slot-without-identities.yaml")),
+    ("container-app-without-identity", include_str!("scenarios/container-app-without-identity.yaml")),
+    ("container-app-reads-as-another", include_str!("scenarios/container-app-reads-as-another.yaml")),
+    ("machine-identity-detached", include_str!("scenarios/machine-identity-detached.yaml")),
     ("blob-role-missing", include_str!("scenarios/blob-role-missing.yaml")),
     ("service-bus-role-missing", include_str!("scenarios/service-bus-role-missing.yaml")),
     ("right-role-wrong-account", include_str!("scenarios/right-role-wrong-account.yaml")),

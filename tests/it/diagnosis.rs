@@ -75,8 +75,10 @@ pub(crate) async fn page() -> String {
     )
 }
 
-const READINGS: [&str; 7] = [
+const READINGS: [&str; 9] = [
     "/Microsoft.Web/sites",
+    "/Microsoft.App/containerApps",
+    "/Microsoft.Compute/virtualMachines",
     "/userAssignedIdentities",
     "/Microsoft.KeyVault/vaults",
     "/roleAssignments",

@@ -25,3 +25,4 @@ mod schema;
 mod settings;
 mod storm;
 mod survey;
+mod targets;

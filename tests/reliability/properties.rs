@@ -98,7 +98,12 @@ fn kind(call: &Call) -> Option<Write> {
     match (call.method.as_str(), segments.as_slice()) {
         ("PUT", ["microsoft.authorization", "roleassignments", _]) => Some(Write::Grant),
         ("DELETE", ["microsoft.authorization", "roleassignments", _]) => Some(Write::Revocation),
-        ("PATCH", ["microsoft.web", "sites", _]) => Some(Write::Identity),
+        (
+            "PATCH",
+            ["microsoft.web", "sites", _]
+            | ["microsoft.app", "containerapps", _]
+            | ["microsoft.compute", "virtualmachines", _],
+        ) => Some(Write::Identity),
         ("PUT", ["microsoft.keyvault", "vaults", _, "accesspolicies", "add"]) => Some(Write::VaultEntry),
         ("POST", ["microsoft.web", "sites", _, "restart"]) => Some(Write::Restart),
         ("POST", ["microsoft.web", "sites", _, "config", "configreferences", "appsettings", "refresh"]) => {

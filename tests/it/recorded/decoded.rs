@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use azure_core::http::Method;
 use jiff::Timestamp;
 use rolecall::model::{
-    Condition, FailureClass, Grant, PermissionSet, PrincipalId, PrincipalKind, RoleId, Scope, Site, VaultMode,
-    settings::Setting,
+    Condition, FailureClass, Grant, PermissionSet, PrincipalId, PrincipalKind, RoleId, Scope, Site, TargetKind,
+    VaultMode, settings::Setting,
 };
 use serde_json::{Value, json};
 
@@ -220,7 +220,7 @@ async fn apps_slots_and_other_hosts_decode_with_the_identities_on_them() {
     for (recording, row) in of(Category::Hosts).into_iter().zip(HOSTS) {
         let azure = Replay::client(recording);
         let hosts = if recording.is_list() {
-            azure.sites(SUBSCRIPTION).await.expect("a list decodes")
+            azure.sites(SUBSCRIPTION, TargetKind::App).await.expect("a list decodes")
         } else {
             azure.site(&scope()).await.expect("a document decodes").into_iter().collect()
         };
