@@ -27,7 +27,7 @@ use jiff::Timestamp;
 
 pub use access::{Access, DecidingGrant};
 pub use decision::{Answer, Decision, HypothesisVerdict, Node, Question, Verdict};
-pub use evidence::{Availability, Recovered, Side, SignalSeen, availability, recovered, signals};
+pub use evidence::{Availability, RECOVERS_WITHIN, Recovered, Side, SignalSeen, availability, recovered, signals};
 pub use excess::{Excess, excess};
 pub use explanation::{Case, Explanation, Fact, Link, LinkOfChain, Needed, Probes, explain};
 pub use finding::{Effect, Finding, NearMiss};

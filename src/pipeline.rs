@@ -179,8 +179,10 @@ impl Pipeline {
         let pending = self.pending_restart(&policy, previous, &mut observed).await;
         let may_look = leave.authority().verdict(&policy);
         self.look_at_network(&policy, object.status.as_ref(), &may_look, &mut observed).await;
+        // Whoever asks why is told what telemetry says, also where the configuration is in order.
+        let wants_evidence = intent == Intent::Explain || previous.recovery.is_due(self.clock.now());
         // On the heap: few policies ask more than once, and the future of every pass would carry the room for it.
-        let (observed, mut evaluation) = Box::pin(self.evaluate(&policy, observed, &may_look, intent)).await;
+        let (observed, mut evaluation) = Box::pin(self.evaluate(&policy, observed, &may_look, wants_evidence)).await;
         let verdict = leave.authority().verdict(&policy);
         // Lost while we were reading: what was read is not ours to tell.
         let outside = verdict.unreadable(&policy);
@@ -234,6 +236,7 @@ impl Pipeline {
         let aftermath = Aftermath {
             pending_restart: written.or(pending),
             references_refreshed: if refreshed { Some(self.clock.now()) } else { previous.references_refreshed },
+            recovery: previous.recovery,
         };
         let explanation = (intent == Intent::Explain).then(|| evaluate::explain(&policy, &observed, &evaluation));
         PassResult::Evaluated(Box::new(Pass { policy, evaluation, explanation, plan, execution, aftermath }))
@@ -286,7 +289,7 @@ impl Pipeline {
         policy: &Policy,
         mut observed: Observed,
         verdict: &Verdict,
-        intent: Intent,
+        wants_evidence: bool,
     ) -> (Observed, Evaluation) {
         let compare = |observed: &Observed| evaluate::evaluate(policy, observed, self.clock.now());
         let mut evaluation = compare(&observed);
@@ -304,9 +307,7 @@ impl Pipeline {
             observe::ask_references(&self.azure, self.clock, policy, &mut observed).await;
             evaluation = compare(&observed);
         }
-        // Whoever asks why is told what telemetry says, also where the configuration is in order.
-        let is_wanted = intent == Intent::Explain && policy.evidence.is_some();
-        if evaluation.ask_evidence || is_wanted {
+        if evaluation.ask_evidence || (wants_evidence && policy.evidence.is_some()) {
             let may_tell = |scope: &Scope| verdict.may_tell(scope);
             observe::ask_evidence(&self.azure, &self.surveys, policy, &mut observed, may_tell).await;
             evaluation = compare(&observed);

@@ -25,7 +25,7 @@ pub use text::text;
 
 use crate::{
     api::FunctionIdentityPolicyStatus,
-    evaluate::{Evaluation, Explanation, Hypothesis},
+    evaluate::{Evaluation, Explanation, Hypothesis, RECOVERS_WITHIN},
     model::Scope,
     plan::{Execution, Plan},
     policy::{Policy, PolicyError},
@@ -91,6 +91,42 @@ pub struct Aftermath {
     pub pending_restart: Option<(Timestamp, bool)>,
     /// When the references to vaults were refreshed last.
     pub references_refreshed: Option<Timestamp>,
+    /// Whether something was wrong, and calls are not known to succeed again.
+    pub recovery: Recovery,
+}
+
+/// Whether a recovery is waited for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Recovery {
+    /// Nothing was wrong, or calls were seen to succeed again.
+    #[default]
+    NotAwaited,
+    /// Something was wrong.
+    Awaited {
+        /// Since when the configuration is in order again.
+        in_order_since: Option<Timestamp>,
+    },
+}
+
+impl Recovery {
+    fn of(status: &FunctionIdentityPolicyStatus) -> Self {
+        let of = |kind: &str| status.conditions.iter().find(|condition| condition.type_ == kind);
+        if of("Recovered").is_none_or(|recovered| recovered.status == "True") {
+            return Self::NotAwaited;
+        }
+        let in_order =
+            of("Ready").filter(|ready| matches!(ready.reason.as_str(), "Compliant" | "CompliantWithFindings"));
+        Self::Awaited { in_order_since: in_order.map(|ready| ready.last_transition_time.0) }
+    }
+
+    /// Whether enough time has passed in order, so that calls can be counted.
+    #[must_use]
+    pub fn is_due(self, now: Timestamp) -> bool {
+        match self {
+            Self::Awaited { in_order_since: Some(since) } => now.duration_since(since) >= RECOVERS_WITHIN,
+            Self::Awaited { in_order_since: None } | Self::NotAwaited => false,
+        }
+    }
 }
 
 impl Aftermath {
@@ -101,6 +137,7 @@ impl Aftermath {
         Self {
             pending_restart: pending.map(|pending| (pending.since.0, pending.restarted)),
             references_refreshed: status.and_then(|status| Some(status.references_refreshed_time.as_ref()?.0)),
+            recovery: status.map(Recovery::of).unwrap_or_default(),
         }
     }
 }

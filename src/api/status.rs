@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 pub struct FunctionIdentityPolicyStatus {
     /// The generation that the conditions speak of; -1 before the first look.
     pub observed_generation: i64,
-    /// `Ready` and `Drifted` always; `Reconciling` and `Stalled` only while true, and never both.
+    /// `Ready` and `Drifted` always; `Reconciling` and `Stalled` only while true, and never both. `Recovered` where telemetry
+    /// is declared, since something was wrong: true when calls succeed again, with the figures.
     #[serde(default)]
     #[schemars(length(max = 8))]
     pub conditions: Vec<Condition>,
@@ -32,7 +33,8 @@ pub struct FunctionIdentityPolicyStatus {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 1024))]
     pub target: String,
-    /// The hypothesis to act on now: `H1` identity, `H2` role, `H3` propagation, `H4` vault mode, `H6` neither. Absent when nothing is wrong.
+    /// The hypothesis to act on now: `H1` identity, `H2` role, `H3` propagation, `H4` vault mode, `H5` audience, `H6`
+    /// neither. Absent when nothing is wrong.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 8))]
     pub hypothesis: String,

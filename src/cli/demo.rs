@@ -202,6 +202,11 @@ fn conditions(status: &FunctionIdentityPolicyStatus) -> String {
                 "False" => "no drift".to_owned(),
                 _ => "drift unknown".to_owned(),
             }),
+            "Recovered" => words.push(match condition.status.as_str() {
+                "True" => "recovered".to_owned(),
+                "False" => "not recovered".to_owned(),
+                _ => "recovery unknown".to_owned(),
+            }),
             other => words.push(other.to_lowercase()),
         }
     }

@@ -79,6 +79,10 @@ pub fn availability(evidence: &Evidence, now: Timestamp) -> Availability {
     }
 }
 
+/// How long the configuration has to be in order before telemetry can say that calls succeed again: the query counts a
+/// quarter of an hour of calls, and gives them five minutes to arrive.
+pub const RECOVERS_WITHIN: SignedDuration = SignedDuration::from_mins(20);
+
 /// Whether calls succeed again, by the last quarter of an hour of which telemetry can have arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recovered {

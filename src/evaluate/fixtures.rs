@@ -14,6 +14,7 @@ use crate::{
         AccessEntry, Attachment, ClientId, Condition, Denied, DenyAssignment, Failure, FailureClass, Grant, Grants,
         Observed, PermissionSet, PrincipalId, PrincipalKind, Reading, Role, RoleId, Scope, Site, SubscriptionAccess,
         SystemAssigned, UserIdentity, Vault, VaultMode, Workload,
+        evidence::Evidence,
         network::{NetworkSeen, Outbound},
     },
     policy::{Identity, Policy, Wanted},
@@ -265,4 +266,22 @@ pub fn control(actions: &[&str], not: &[&str]) -> PermissionSet {
 
 fn owned(list: &[&str]) -> Vec<String> {
     list.iter().map(|&text| text.to_owned()).collect()
+}
+
+/// Telemetry in which nothing was found anywhere.
+pub fn silence() -> Evidence {
+    let nothing = || Reading::Absent { at: now() };
+    let workspace = "/subscriptions/1/resourceGroups/rg/providers/Microsoft.OperationalInsights/workspaces/log-orders";
+    Evidence {
+        workspace: Scope::parse(workspace).unwrap(),
+        role_name: "func-orders".to_owned(),
+        window: SignedDuration::from_hours(2),
+        dependencies: nothing(),
+        credentials: nothing(),
+        invocations: nothing(),
+        host: nothing(),
+        series: Reading::Absent { at: now() },
+        recovery: Reading::Absent { at: now() },
+        refused: Reading::Absent { at: now() },
+    }
 }

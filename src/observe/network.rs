@@ -161,43 +161,64 @@ pub async fn ask_network(
         if is_young {
             not_before = not_before.max(surveys.of(azure, subscription, None).await.began);
         }
-        match question {
-            NetworkQuestion::Listed(resource) => {
-                let mut firewall = networks.listed(azure, resource, not_before).await;
-                if firewall.present().is_none() {
-                    // A refusal or a gap is asked about again with every survey, not kept as long as an answer.
-                    not_before = not_before.max(surveys.of(azure, subscription, None).await.began);
-                    firewall = networks.listed(azure, resource, not_before).await;
+        if !look(azure, networks, target, observed, question, not_before, open).await {
+            // A refusal or a gap is asked about again with every survey, not kept as long as an answer.
+            not_before = not_before.max(surveys.of(azure, subscription, None).await.began);
+            look(azure, networks, target, observed, question, not_before, open).await;
+        }
+    }
+}
+
+/// Looks at what one question is about, and tells whether there was an answer.
+async fn look(
+    azure: &Azure,
+    networks: &NetworkReadings,
+    target: &Scope,
+    observed: &mut Observed,
+    question: &NetworkQuestion,
+    not_before: Timestamp,
+    open: bool,
+) -> bool {
+    match question {
+        NetworkQuestion::Listed(resource) => {
+            let firewall = networks.listed(azure, resource, not_before).await;
+            let answered = firewall.present().is_some();
+            observed.network.firewalls.insert(resource.clone(), firewall);
+            answered
+        }
+        NetworkQuestion::Rules(namespace) => {
+            let answer = networks.rules(azure, namespace, not_before, open).await;
+            let Some(Reading::Present { value: firewall, .. }) = observed.network.firewalls.get_mut(namespace) else {
+                return true;
+            };
+            match answer {
+                Reading::Present { value, .. } => {
+                    value.put_into(firewall);
+                    true
                 }
-                observed.network.firewalls.insert(resource.clone(), firewall);
-            }
-            NetworkQuestion::Rules(namespace) => {
-                let answer = networks.rules(azure, namespace, not_before, open).await;
-                let Some(Reading::Present { value: firewall, .. }) = observed.network.firewalls.get_mut(namespace)
-                else {
-                    continue;
-                };
-                match answer {
-                    Reading::Present { value, .. } => value.put_into(firewall),
-                    Reading::Absent { .. } | Reading::Unreadable(_) => {
-                        firewall.rules = Rules::Unknown;
-                    }
+                Reading::Absent { .. } | Reading::Unreadable(_) => {
+                    firewall.rules = Rules::Unknown;
+                    false
                 }
             }
-            NetworkQuestion::Subnet(id) => {
-                observed.network.subnets.insert(id.clone(), networks.subnet(azure, id, not_before).await);
+        }
+        NetworkQuestion::Subnet(id) => {
+            let subnet = networks.subnet(azure, id, not_before).await;
+            let answered = subnet.present().is_some();
+            observed.network.subnets.insert(id.clone(), subnet);
+            answered
+        }
+        NetworkQuestion::Confirm(resource) => {
+            let read = async || reading(networks.clock, azure.firewall(resource).await);
+            let firewall = networks.firewalls.get(resource, not_before, passing, read).await;
+            observed.network.firewalls.insert(resource.clone(), firewall);
+            let read = async || reading(networks.clock, azure.outbound(target).await);
+            let outbound = networks.outbound.get(target, not_before, passing, read).await;
+            observed.network.outbound = Some(outbound);
+            for (id, subnet) in &mut observed.network.subnets {
+                *subnet = networks.subnet(azure, id, not_before).await;
             }
-            NetworkQuestion::Confirm(resource) => {
-                let read = async || reading(networks.clock, azure.firewall(resource).await);
-                let firewall = networks.firewalls.get(resource, not_before, passing, read).await;
-                observed.network.firewalls.insert(resource.clone(), firewall);
-                let read = async || reading(networks.clock, azure.outbound(target).await);
-                let outbound = networks.outbound.get(target, not_before, passing, read).await;
-                observed.network.outbound = Some(outbound);
-                for (id, subnet) in &mut observed.network.subnets {
-                    *subnet = networks.subnet(azure, id, not_before).await;
-                }
-            }
+            true
         }
     }
 }

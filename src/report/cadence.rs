@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Pass, PassResult, Report, Situation};
+use super::{Pass, PassResult, Recovery, Report, Situation};
 use crate::{
-    evaluate::Finding,
+    evaluate::{Finding, RECOVERS_WITHIN},
     model::{Failure, FailureClass},
     plan::{HoldReason, Outcome},
 };
@@ -48,6 +48,15 @@ pub(super) fn next_pass(report: &Report, unsettled_since: Option<Timestamp>, now
         Situation::Undetermined(failure) => failure.as_ref().map_or(interval, |failure| after_failure(failure, lasted)),
         Situation::Retrying(failure) | Situation::Failing(failure) => after_failure(&failure, lasted),
         Situation::InvalidSpec | Situation::OutsideBoundary | Situation::DuplicateTarget => return None,
+    };
+    // A recovery is waited for by people.
+    let wait = match pass.aftermath.recovery {
+        Recovery::Awaited { in_order_since: Some(since) } if pass.policy.evidence.is_some() => {
+            let left =
+                Duration::try_from(RECOVERS_WITHIN.saturating_sub(now.duration_since(since))).unwrap_or_default();
+            if left.is_zero() { wait.min(5 * MINUTE) } else { wait.min(left + SECOND) }
+        }
+        Recovery::Awaited { .. } | Recovery::NotAwaited => wait,
     };
     // Whether the host was made anew is a question of minutes, whatever else has time.
     let wait = if pass.aftermath.pending_restart.is_some() { wait.min(RECYCLES_WITHIN) } else { wait };

@@ -1,5 +1,7 @@
 //! The status object: conditions as kstatus reads them, findings and plan, bounded.
 
+mod recovery;
+
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
@@ -135,7 +137,7 @@ pub fn event(
         answer && is_stalled(previous) == stalled && about(previous) == about(current)
     });
     if same {
-        return None;
+        return recovery::event(previous, current);
     }
     let drifted = current.conditions.iter().any(|condition| condition.type_ == "Drifted" && condition.status == "True");
     let kind = if now.status == "False" || stalled || drifted { "Warning" } else { "Normal" };
@@ -187,6 +189,10 @@ fn rows(
         None => ("Unknown", "Undetermined"),
     };
     rows.push(Row { kind: "Drifted", status, reason: reason.to_owned(), message: drift_message(report) });
+    if let PassResult::Evaluated(pass) = &report.finding {
+        let known = previous.map(|status| status.conditions.as_slice()).unwrap_or_default();
+        rows.extend(recovery::row(known, pass, now));
+    }
     rows
 }
 

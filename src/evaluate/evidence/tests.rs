@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     evaluate::{
         Access,
-        fixtures::{SHARED, SYSTEM, minutes_ago, now},
+        fixtures::{SHARED, SYSTEM, minutes_ago, now, silence},
     },
     model::{
         FailureClass, Scope,
@@ -16,26 +16,6 @@ use crate::{
 
 fn at<T>(value: T) -> Reading<T> {
     Reading::Present { value, at: now() }
-}
-
-/// Nothing was found anywhere.
-fn silence() -> Evidence {
-    let nothing = || Reading::Absent { at: now() };
-    Evidence {
-        workspace: Scope::parse(
-            "/subscriptions/1/resourceGroups/rg/providers/Microsoft.OperationalInsights/workspaces/w",
-        )
-        .unwrap(),
-        role_name: "func-orders".to_owned(),
-        window: SignedDuration::from_hours(2),
-        dependencies: nothing(),
-        credentials: nothing(),
-        invocations: nothing(),
-        host: nothing(),
-        series: Reading::Absent { at: now() },
-        recovery: Reading::Absent { at: now() },
-        refused: Reading::Absent { at: now() },
-    }
 }
 
 fn saying(signals: &[(&str, u64)]) -> Reading<Summary> {

@@ -195,8 +195,9 @@ fn oldest_evidence(policy: &Value, began: Timestamp) -> Option<Timestamp> {
     edited.then(|| began - SignedDuration::from_secs(10))
 }
 
-/// Whether these grants, and the latest documents that the process heard of, show all that the policy declares. A vault
-/// may have been heard of twice since `since`, for its entries and for its firewall; each time counts.
+/// Whether these grants, and documents that the process heard of, show all that the policy declares. A document may have
+/// been heard of several times since `since`, the last time after the pass looked at it; where they are to show that access
+/// acts, each time counts, else the latest.
 fn shows_everything(
     ledger: &Ledger,
     process: u32,
@@ -209,23 +210,31 @@ fn shows_everything(
     let attached = facts::attached(&site["identity"]);
     let identities = facts::declared_identities(policy).iter().all(|id| attached.contains(id))
         && (!facts::requires_system(policy) || facts::has_system(&site["identity"]));
-    let document = |who: &Who| match who {
-        Who::System => None,
-        Who::User(id) => heard_document(ledger, process, id),
+    let documents = |id: &str| -> Vec<Value> {
+        let recent = heard_documents(ledger, process, id, since).filter(|_| acting);
+        recent.chain(heard_document(ledger, process, id)).collect()
+    };
+    let principals = |who: &Who| -> Vec<String> {
+        match who {
+            Who::System => facts::principal(who, Some(&site), None).into_iter().collect(),
+            Who::User(id) => {
+                let identities = documents(id).into_iter();
+                identities.filter_map(|identity| facts::principal(who, None, Some(&identity))).collect()
+            }
+        }
     };
     let entries = facts::vault_needs(policy).iter().all(|need| {
-        let principal = facts::principal(&need.who, Some(&site), document(&need.who).as_ref());
-        heard_documents(ledger, process, &need.vault, since).any(|vault| {
-            let own = facts::entries(&vault).into_iter().filter(|entry| Some(&entry.object) == principal.as_ref());
+        let principals = principals(&need.who);
+        documents(&need.vault).into_iter().any(|vault| {
+            let own = facts::entries(&vault).into_iter().filter(|entry| principals.contains(&entry.object));
             !facts::uses_roles(&vault) && own.into_iter().any(|entry| entry.lets(need, &vault))
         })
     });
     identities
         && entries
         && facts::needs(policy).iter().all(|need| {
-            let principal = facts::principal(&need.who, Some(&site), document(&need.who).as_ref());
-            principal.is_some_and(|principal| {
-                grants.iter().any(|grant| grant.meets(&principal, need) && (!acting || grant.acts(need, now)))
+            principals(&need.who).iter().any(|principal| {
+                grants.iter().any(|grant| grant.meets(principal, need) && (!acting || grant.acts(need, now)))
             })
         })
 }

@@ -1,0 +1,165 @@
+//! The life of `Recovered`: from the first finding to the figures of the recovery, and what it waits for.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::{super::fixtures::looked, event, status};
+use crate::{
+    api::FunctionIdentityPolicyStatus,
+    evaluate::fixtures::{World, failure, now, silence},
+    model::{
+        FailureClass, Reading,
+        evidence::{Evidence, Recovery as Figures},
+    },
+    policy::{EvidenceSource, Policy, fixtures::policy},
+    report::{Aftermath, PassResult, Report, cadence::next_pass},
+};
+
+fn with_telemetry() -> Policy {
+    let Evidence { workspace, role_name, window, .. } = silence();
+    Policy { evidence: Some(EvidenceSource { workspace, role_name, window }), ..policy(|_| {}) }
+}
+
+fn after(minutes: i64) -> Timestamp {
+    now() + SignedDuration::from_mins(minutes)
+}
+
+/// One pass after another, as the controller has them: each knows the status of the one before.
+struct Life {
+    policy: Policy,
+    status: Option<FunctionIdentityPolicyStatus>,
+}
+
+impl Life {
+    fn new() -> Self {
+        Self { policy: with_telemetry(), status: None }
+    }
+
+    fn pass(&mut self, world: &World, told: Option<Figures>, minutes: i64) -> Report {
+        let told = told.map(|figures| Reading::Present { value: figures, at: after(minutes) });
+        self.pass_with(world, told, minutes)
+    }
+
+    /// A pass in which telemetry answers so, when it is asked.
+    fn pass_with(&mut self, world: &World, told: Option<Reading<Figures>>, minutes: i64) -> Report {
+        let mut report = looked(&self.policy, world);
+        report.at = after(minutes);
+        let PassResult::Evaluated(pass) = &mut report.finding else { panic!("it is evaluated") };
+        pass.aftermath = Aftermath::of(self.status.as_ref());
+        let is_asked = pass.evaluation.ask_evidence || pass.aftermath.recovery.is_due(after(minutes));
+        pass.evaluation.evidence = told.filter(|_| is_asked).map(|recovery| Reading::Present {
+            value: Arc::new(Evidence { recovery, ..silence() }),
+            at: after(minutes),
+        });
+        self.status = Some(status(self.status.as_ref(), &report, None, after(minutes)));
+        report
+    }
+
+    fn shown(&self) -> String {
+        let conditions = &self.status.as_ref().expect("a pass was made").conditions;
+        let recovered = conditions.iter().find(|condition| condition.type_ == "Recovered");
+        recovered.map_or("-".to_owned(), |it| format!("{} {}", it.status, it.reason))
+    }
+
+    fn message(&self) -> String {
+        let conditions = &self.status.as_ref().expect("a pass was made").conditions;
+        conditions.iter().find(|condition| condition.type_ == "Recovered").expect("it is there").message.clone()
+    }
+}
+
+fn figures(calls: u64, auth_failures: u64, newest: i64) -> Option<Figures> {
+    Some(Figures { calls, auth_failures, newest: after(newest) })
+}
+
+#[test]
+fn what_was_never_wrong_has_not_recovered() {
+    let mut life = Life::new();
+    let in_order = World::matching(&life.policy);
+    for minutes in [0, 30, 60] {
+        life.pass(&in_order, figures(10, 0, minutes), minutes);
+        assert_eq!(life.shown(), "-");
+    }
+}
+
+#[test]
+fn without_telemetry_nothing_is_said_of_recovery() {
+    let mut life = Life { policy: policy(|_| {}), status: None };
+    life.pass(&World::without_grants(&life.policy), None, 0);
+    assert_eq!(life.shown(), "-");
+}
+
+#[test]
+fn it_has_recovered_when_calls_succeed_for_a_quarter_of_an_hour_in_order() {
+    let mut life = Life::new();
+    let in_order = World::matching(&life.policy);
+    life.pass(&World::without_grants(&life.policy), figures(10, 4, 0), 0);
+    assert_eq!(life.shown(), "False NotRepaired");
+    life.pass(&in_order, figures(10, 0, 5), 5);
+    assert_eq!(life.shown(), "False InOrder", "the failures before may not have arrived yet");
+    life.pass(&in_order, figures(10, 0, 15), 24);
+    assert_eq!(life.shown(), "False InOrder");
+    life.pass(&in_order, figures(30, 1, 24), 25);
+    assert_eq!(life.shown(), "False AuthFailures");
+    let refused = life.status.clone();
+    life.pass(&in_order, figures(31, 0, 29), 30);
+    assert_eq!(life.shown(), "True NoAuthFailures");
+    insta::assert_snapshot!(life.message(), @"in order since 2026-03-01T10:05:00Z; 31 calls in a quarter of an hour, 0 refused, at 2026-03-01T10:30:00Z, by workspace `log-orders`");
+    let told = event(refused.as_ref(), life.status.as_ref().unwrap());
+    assert_eq!(told, Some(("Normal", "Recovered".to_owned(), life.message())));
+
+    // Its figures stay those of the recovery, whatever telemetry says later; nobody asks for it.
+    let recovered = life.status.clone();
+    life.pass(&in_order, figures(999, 9, 40), 40);
+    assert_eq!(life.status, recovered);
+    assert_eq!(event(recovered.as_ref(), life.status.as_ref().unwrap()), None);
+    life.pass(&World::without_grants(&life.policy), None, 50);
+    assert_eq!(life.shown(), "False NotRepaired", "the next incident");
+}
+
+#[test]
+fn silence_is_no_recovery() {
+    let mut life = Life::new();
+    let in_order = World::matching(&life.policy);
+    life.pass(&World::without_grants(&life.policy), None, 0);
+    life.pass(&in_order, None, 5);
+    life.pass(&in_order, figures(0, 0, 29), 30);
+    assert_eq!(life.shown(), "Unknown NoTraffic");
+    life.pass(&in_order, figures(8, 0, 2), 35);
+    assert_eq!(life.shown(), "Unknown NoTraffic", "what was called before says nothing");
+    let refused = failure(FailureClass::Denied, "InsufficientAccessError");
+    life.pass_with(&in_order, Some(Reading::Unreadable(refused)), 40);
+    assert_eq!(life.shown(), "Unknown TelemetryNotAvailable");
+    life.pass(&in_order, figures(8, 0, 44), 45);
+    assert_eq!(life.shown(), "True NoAuthFailures");
+}
+
+#[test]
+fn what_cannot_be_read_leaves_it_as_it_was() {
+    let mut life = Life::new();
+    life.pass(&World::without_grants(&life.policy), None, 0);
+    let mut unread = World::matching(&life.policy);
+    unread.observed.target = Reading::Unreadable(failure(FailureClass::Transient, "Timeout"));
+    life.pass(&unread, figures(10, 0, 5), 5);
+    assert_eq!(life.shown(), "False NotRepaired");
+    // And what was unknown in between was not in order.
+    let in_order = World::matching(&life.policy);
+    life.pass(&in_order, figures(10, 0, 24), 25);
+    assert_eq!(life.shown(), "False InOrder");
+}
+
+#[test]
+fn it_is_looked_for_when_it_can_be_told() {
+    let mut life = Life::new();
+    let in_order = World::matching(&life.policy);
+    life.pass(&World::without_grants(&life.policy), None, 0);
+    life.pass(&in_order, None, 5);
+    let minutes = |report: &Report, at: i64| next_pass(report, None, after(at)).expect("it is due").as_secs() / 60;
+    let waiting = life.pass(&in_order, None, 20);
+    assert_eq!(minutes(&waiting, 20), 5, "when twenty minutes in order have passed");
+    let refused = life.pass(&in_order, figures(8, 2, 29), 30);
+    assert_eq!(minutes(&refused, 30), 5, "as often as telemetry is asked");
+    life.pass(&in_order, figures(8, 0, 34), 35);
+    let recovered = life.pass(&in_order, None, 40);
+    assert_eq!(minutes(&recovered, 40), 10, "as always");
+}
