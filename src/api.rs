@@ -19,7 +19,10 @@ pub use policy::{
     BaseScope, ChangeKind, Criticality, DeletionPolicy, FunctionIdentityPolicy, FunctionIdentityPolicySpec, Gate,
     Identities, Mode, NetworkCheck, Prune, Remediation, Settings, SystemIdentity, Target, UserIdentityRef,
 };
-pub use status::{FindingStatus, FunctionIdentityPolicyStatus, HeldStatus, PendingRestart, PlanStatus, StepStatus};
+pub use status::{
+    DecisionStatus, FindingStatus, FlowStatus, FunctionIdentityPolicyStatus, HeldStatus, HypothesisStatus,
+    PendingRestart, PlanStatus, StepStatus,
+};
 
 /// The API group of both kinds.
 pub const GROUP: &str = "rolecall.dev";

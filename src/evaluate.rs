@@ -26,7 +26,7 @@ use std::{cell::RefCell, collections::BTreeSet, sync::Arc};
 use jiff::Timestamp;
 
 pub use access::{Access, DecidingGrant};
-pub use decision::{Answer, Decision, HypothesisVerdict, Node, Question, Verdict};
+pub use decision::{Answer, Decision, HypothesisVerdict, Node, Question, Verdict, question_of};
 pub use evidence::{Availability, RECOVERS_WITHIN, Recovered, Side, SignalSeen, availability, recovered, signals};
 pub use excess::{Excess, excess};
 pub use explanation::{Case, Explanation, Fact, Link, LinkOfChain, Needed, Probes, explain};

@@ -238,7 +238,7 @@ impl Pipeline {
             references_refreshed: if refreshed { Some(self.clock.now()) } else { previous.references_refreshed },
             recovery: previous.recovery,
         };
-        let explanation = (intent == Intent::Explain).then(|| evaluate::explain(&policy, &observed, &evaluation));
+        let explanation = evaluate::explain(&policy, &observed, &evaluation);
         PassResult::Evaluated(Box::new(Pass { policy, evaluation, explanation, plan, execution, aftermath }))
     }
 

@@ -73,8 +73,8 @@ pub struct Pass {
     pub policy: Policy,
     /// What was found.
     pub evaluation: Evaluation,
-    /// The evidence, where somebody asked for it.
-    pub explanation: Option<Explanation>,
+    /// What it rests on.
+    pub explanation: Explanation,
     /// What follows.
     pub plan: Plan,
     /// What was done; empty when nothing was to be.

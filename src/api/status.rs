@@ -43,6 +43,9 @@ pub struct FunctionIdentityPolicyStatus {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 8))]
     pub severity: String,
+    /// The playbook's flow, question by question, and while something is wrong its hypotheses with their evidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<DecisionStatus>,
     /// What is wrong, most decisive first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
@@ -75,6 +78,62 @@ pub struct PendingRestart {
     /// The app was restarted once for it.
     #[serde(default)]
     pub restarted: bool,
+}
+
+/// What was asked and answered on the way to the hypothesis to act on.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct DecisionStatus {
+    /// The questions in the order of the flow: earlier ones dominate later ones.
+    #[schemars(length(max = 16))]
+    pub flow: Vec<FlowStatus>,
+    /// The six hypotheses; absent while nothing is wrong.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub hypotheses: Vec<HypothesisStatus>,
+}
+
+/// One question of the flow.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct FlowStatus {
+    /// `IdentityEnabled`, `PrincipalAttached`, `RolePresent`, `Propagated`, `VaultModeAligned`, `AudienceRight` or
+    /// `ServiceReachable`.
+    #[schemars(length(max = 64))]
+    pub question: String,
+    /// `Yes`, `No`, `CannotTell` or `NotAsked`.
+    #[schemars(length(max = 16))]
+    pub answer: String,
+    /// What shows that it is not so, or what would be needed to tell.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 256))]
+    pub because: String,
+    /// Since when this is the answer.
+    pub since: Time,
+}
+
+/// One hypothesis of the playbook.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct HypothesisStatus {
+    /// `H1` to `H6`.
+    #[schemars(length(max = 8))]
+    pub hypothesis: String,
+    /// `Confirmed`, `Refuted`, `Open` or `NotExamined`.
+    #[schemars(length(max = 16))]
+    pub verdict: String,
+    /// What speaks for it: resource, field and value, or what telemetry says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4), inner(length(max = 256)))]
+    pub confirming: Vec<String>,
+    /// What speaks against it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4), inner(length(max = 256)))]
+    pub disproving: Vec<String>,
+    /// What is missing to tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4), inner(length(max = 256)))]
+    pub needed: Vec<String>,
 }
 
 /// One thing that is wrong.

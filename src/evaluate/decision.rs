@@ -123,9 +123,9 @@ impl Decision {
         let connects = policy.requirements.iter().any(|one| one.origins.iter().any(is_used));
         let uninspected = policy.settings == Settings::Never && connects;
         let h1 = verdict(confirmed(Hypothesis::H1), unseen || uninspected, uses_identities);
-        let wrong = |about: fn(&Finding) -> bool| findings.iter().any(about);
-        let enabled = verdict(wrong(is_about_being), no_identity_known, uses_identities);
-        let attached = verdict(wrong(is_about_attachment), unseen, uses_identities);
+        let wrong = |question| findings.iter().any(|finding| question_of(finding) == Some(question));
+        let enabled = verdict(wrong(Question::IdentityEnabled), no_identity_known, uses_identities);
+        let attached = verdict(wrong(Question::PrincipalAttached), unseen, uses_identities);
         let h2 = verdict(confirmed(Hypothesis::H2), undecided || !target_known, !requirements.is_empty());
         let h3 = verdict(confirmed(Hypothesis::H3), undecided || !target_known, !requirements.is_empty());
         let h4 = verdict(confirmed(Hypothesis::H4), uncompared || unreadable("vaults/"), !policy.vaults.is_empty());
@@ -167,16 +167,40 @@ impl Decision {
     }
 }
 
+impl Question {
+    /// The hypothesis that it examines.
+    #[must_use]
+    pub fn hypothesis(self) -> Hypothesis {
+        match self {
+            Self::IdentityEnabled | Self::PrincipalAttached => Hypothesis::H1,
+            Self::RolePresent => Hypothesis::H2,
+            Self::Propagated => Hypothesis::H3,
+            Self::VaultModeAligned => Hypothesis::H4,
+            Self::AudienceRight => Hypothesis::H5,
+            Self::ServiceReachable => Hypothesis::H6,
+        }
+    }
+}
+
+/// The question that a finding answers.
+#[must_use]
+pub fn question_of(finding: &Finding) -> Option<Question> {
+    Some(match finding.hypothesis()? {
+        Hypothesis::H1 if is_about_being(finding) => Question::IdentityEnabled,
+        Hypothesis::H1 => Question::PrincipalAttached,
+        Hypothesis::H2 => Question::RolePresent,
+        Hypothesis::H3 => Question::Propagated,
+        Hypothesis::H4 => Question::VaultModeAligned,
+        Hypothesis::H5 => Question::AudienceRight,
+        Hypothesis::H6 => Question::ServiceReachable,
+    })
+}
+
 fn is_about_being(finding: &Finding) -> bool {
     matches!(
         finding,
         Finding::SystemIdentityDisabled | Finding::UserIdentityNotFound { .. } | Finding::PrincipalMissing { .. }
     )
-}
-
-/// What is left of H1.
-fn is_about_attachment(finding: &Finding) -> bool {
-    finding.hypothesis() == Some(Hypothesis::H1) && !is_about_being(finding)
 }
 
 fn verdict(confirmed: bool, open: bool, examined: bool) -> Verdict {

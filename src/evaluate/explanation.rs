@@ -1,5 +1,4 @@
 //! Why the decision is what it is: for each hypothesis what speaks for it and against it, and what is missing to tell.
-//! Made for people who ask; a pass does without it.
 
 mod facts;
 mod probe;

@@ -24,7 +24,7 @@ const MOST_FACTS: usize = 4;
 #[must_use]
 pub fn explanation(report: &Report) -> String {
     let PassResult::Evaluated(pass) = &report.finding else { return text(report, report.exit_code(), false) };
-    let Some(explanation) = &pass.explanation else { return text(report, report.exit_code(), false) };
+    let explanation = &pass.explanation;
     let mut out = String::new();
     head(&mut out, report, pass);
     line(&mut out, "\n  From the identity to access, link by link");
@@ -50,7 +50,7 @@ pub fn explanation(report: &Report) -> String {
 pub fn explanation_json(report: &Report) -> Value {
     let mut document = super::json(report);
     let PassResult::Evaluated(pass) = &report.finding else { return document };
-    let Some(explanation) = &pass.explanation else { return document };
+    let explanation = &pass.explanation;
     document["severity"] = json!(pass.evaluation.severity.map(Severity::word));
     document["cause"] = json!(pass.evaluation.decision.cause);
     document["chain"] = explanation.chain.iter().map(link_json).collect();
@@ -194,7 +194,7 @@ fn question_words(question: Question) -> &'static str {
 }
 
 /// Why it cannot be told, and what it would need.
-fn needed_words(needed: &Needed) -> String {
+pub(super) fn needed_words(needed: &Needed) -> String {
     match needed {
         Needed::Reading(failure) => {
             let hint = failure.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
@@ -206,7 +206,7 @@ fn needed_words(needed: &Needed) -> String {
                 .to_owned()
         }
         Needed::Telemetry => {
-            "because only the app itself can try: would need its traces, or what is told below".to_owned()
+            "because only the app itself can try: would need its traces, or the commands of `rolecall explain`".to_owned()
         }
         Needed::Inside => "because Resource Manager shows nothing of what runs inside".to_owned(),
         Needed::Settings => "because app settings are not read: would need `settings: Inspect`".to_owned(),

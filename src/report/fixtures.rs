@@ -2,7 +2,10 @@
 
 use super::{Aftermath, Pass, PassResult, Report};
 use crate::{
-    evaluate::fixtures::{World, now},
+    evaluate::{
+        explain,
+        fixtures::{World, now},
+    },
     model::Failure,
     plan::{Circumstances, Execution, Outcome, StepOutcome, plan},
     policy::{Authority, Policy},
@@ -25,10 +28,11 @@ pub fn acted(policy: &Policy, world: &World, outcome: impl Fn(usize) -> Option<O
             outcome(at).map(|outcome| StepOutcome { step: step.clone(), outcome, sent: true })
         });
     let execution = Execution { outcomes: outcomes.collect() };
+    let explanation = explain(policy, &world.observed, &evaluation);
     report(PassResult::Evaluated(Box::new(Pass {
         policy: policy.clone(),
         evaluation,
-        explanation: None,
+        explanation,
         plan,
         execution,
         aftermath: Aftermath::default(),

@@ -1,5 +1,6 @@
 //! The status object: conditions as kstatus reads them, findings and plan, bounded.
 
+mod decision;
 mod recovery;
 
 use jiff::{SignedDuration, Timestamp};
@@ -20,12 +21,12 @@ const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
 const HEARTBEAT: SignedDuration = SignedDuration::from_hours(1);
 /// The longest list in status; the schema rests on it.
 const LONGEST: usize = 32;
-/// The room for findings, steps and holds, as JSON. With the conditions and at most 4 KiB of what is unchecked that is less
-/// than 64 KiB: an object is stored
-/// whole in etcd at every change and sent whole to everyone who watches.
-const FINDINGS_ROOM: usize = 14 * 1024;
-const STEPS_ROOM: usize = 24 * 1024;
-const HELD_ROOM: usize = 14 * 1024;
+/// The room for findings, steps and holds, as JSON. With the conditions, at most 10 KiB of the decision and 4 KiB of what
+/// is unchecked that is less than 64 KiB: an object is stored whole in etcd at every change and sent whole to everyone who
+/// watches.
+const FINDINGS_ROOM: usize = 12 * 1024;
+const STEPS_ROOM: usize = 20 * 1024;
+const HELD_ROOM: usize = 10 * 1024;
 /// The most entries of `unchecked`.
 const MOST_UNCHECKED: usize = 16;
 /// The longest message of a condition that still reads well in `kubectl describe`.
@@ -57,6 +58,7 @@ pub fn status(
         PassResult::Invalid(_) | PassResult::Duplicate(_) | PassResult::OutsideBoundary(_) => None,
     };
     let (findings, truncated) = within(FINDINGS_ROOM, pass.iter().flat_map(|pass| findings(pass)));
+    let decided = previous.and_then(|status| status.decision.as_ref());
     let untold = pass.map_or(0, |pass| u32::try_from(pass.evaluation.untold).unwrap_or(u32::MAX));
     let truncated = truncated.saturating_add(untold);
     let mut status = FunctionIdentityPolicyStatus {
@@ -71,6 +73,7 @@ pub fn status(
             .map(|cause: Hypothesis| format!("{cause:?}"))
             .unwrap_or_default(),
         severity: pass.and_then(|pass| pass.evaluation.severity).map(|it| it.word().to_owned()).unwrap_or_default(),
+        decision: pass.map(|pass| decision::decision(decided, pass, now)),
         findings,
         truncated,
         unchecked: pass.map(|pass| unchecked(pass.policy.not_checked())).unwrap_or_default(),

@@ -68,8 +68,8 @@ impl Life {
     }
 }
 
-fn figures(calls: u64, auth_failures: u64, newest: i64) -> Option<Figures> {
-    Some(Figures { calls, auth_failures, newest: after(newest) })
+fn figures(calls: u64, auth_failures: u64, newest: i64) -> Figures {
+    Figures { calls, auth_failures, newest: after(newest) }
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn what_was_never_wrong_has_not_recovered() {
     let mut life = Life::new();
     let in_order = World::matching(&life.policy);
     for minutes in [0, 30, 60] {
-        life.pass(&in_order, figures(10, 0, minutes), minutes);
+        life.pass(&in_order, Some(figures(10, 0, minutes)), minutes);
         assert_eq!(life.shown(), "-");
     }
 }
@@ -93,16 +93,16 @@ fn without_telemetry_nothing_is_said_of_recovery() {
 fn it_has_recovered_when_calls_succeed_for_a_quarter_of_an_hour_in_order() {
     let mut life = Life::new();
     let in_order = World::matching(&life.policy);
-    life.pass(&World::without_grants(&life.policy), figures(10, 4, 0), 0);
+    life.pass(&World::without_grants(&life.policy), Some(figures(10, 4, 0)), 0);
     assert_eq!(life.shown(), "False NotRepaired");
-    life.pass(&in_order, figures(10, 0, 5), 5);
+    life.pass(&in_order, Some(figures(10, 0, 5)), 5);
     assert_eq!(life.shown(), "False InOrder", "the failures before may not have arrived yet");
-    life.pass(&in_order, figures(10, 0, 15), 24);
+    life.pass(&in_order, Some(figures(10, 0, 15)), 24);
     assert_eq!(life.shown(), "False InOrder");
-    life.pass(&in_order, figures(30, 1, 24), 25);
+    life.pass(&in_order, Some(figures(30, 1, 24)), 25);
     assert_eq!(life.shown(), "False AuthFailures");
     let refused = life.status.clone();
-    life.pass(&in_order, figures(31, 0, 29), 30);
+    life.pass(&in_order, Some(figures(31, 0, 29)), 30);
     assert_eq!(life.shown(), "True NoAuthFailures");
     insta::assert_snapshot!(life.message(), @"in order since 2026-03-01T10:05:00Z; 31 calls in a quarter of an hour, 0 refused, at 2026-03-01T10:30:00Z, by workspace `log-orders`");
     let told = event(refused.as_ref(), life.status.as_ref().unwrap());
@@ -110,7 +110,7 @@ fn it_has_recovered_when_calls_succeed_for_a_quarter_of_an_hour_in_order() {
 
     // Its figures stay those of the recovery, whatever telemetry says later; nobody asks for it.
     let recovered = life.status.clone();
-    life.pass(&in_order, figures(999, 9, 40), 40);
+    life.pass(&in_order, Some(figures(999, 9, 40)), 40);
     assert_eq!(life.status, recovered);
     assert_eq!(event(recovered.as_ref(), life.status.as_ref().unwrap()), None);
     life.pass(&World::without_grants(&life.policy), None, 50);
@@ -123,14 +123,14 @@ fn silence_is_no_recovery() {
     let in_order = World::matching(&life.policy);
     life.pass(&World::without_grants(&life.policy), None, 0);
     life.pass(&in_order, None, 5);
-    life.pass(&in_order, figures(0, 0, 29), 30);
+    life.pass(&in_order, Some(figures(0, 0, 29)), 30);
     assert_eq!(life.shown(), "Unknown NoTraffic");
-    life.pass(&in_order, figures(8, 0, 2), 35);
+    life.pass(&in_order, Some(figures(8, 0, 2)), 35);
     assert_eq!(life.shown(), "Unknown NoTraffic", "what was called before says nothing");
     let refused = failure(FailureClass::Denied, "InsufficientAccessError");
     life.pass_with(&in_order, Some(Reading::Unreadable(refused)), 40);
     assert_eq!(life.shown(), "Unknown TelemetryNotAvailable");
-    life.pass(&in_order, figures(8, 0, 44), 45);
+    life.pass(&in_order, Some(figures(8, 0, 44)), 45);
     assert_eq!(life.shown(), "True NoAuthFailures");
 }
 
@@ -140,11 +140,11 @@ fn what_cannot_be_read_leaves_it_as_it_was() {
     life.pass(&World::without_grants(&life.policy), None, 0);
     let mut unread = World::matching(&life.policy);
     unread.observed.target = Reading::Unreadable(failure(FailureClass::Transient, "Timeout"));
-    life.pass(&unread, figures(10, 0, 5), 5);
+    life.pass(&unread, Some(figures(10, 0, 5)), 5);
     assert_eq!(life.shown(), "False NotRepaired");
     // And what was unknown in between was not in order.
     let in_order = World::matching(&life.policy);
-    life.pass(&in_order, figures(10, 0, 24), 25);
+    life.pass(&in_order, Some(figures(10, 0, 24)), 25);
     assert_eq!(life.shown(), "False InOrder");
 }
 
@@ -157,9 +157,9 @@ fn it_is_looked_for_when_it_can_be_told() {
     let minutes = |report: &Report, at: i64| next_pass(report, None, after(at)).expect("it is due").as_secs() / 60;
     let waiting = life.pass(&in_order, None, 20);
     assert_eq!(minutes(&waiting, 20), 5, "when twenty minutes in order have passed");
-    let refused = life.pass(&in_order, figures(8, 2, 29), 30);
+    let refused = life.pass(&in_order, Some(figures(8, 2, 29)), 30);
     assert_eq!(minutes(&refused, 30), 5, "as often as telemetry is asked");
-    life.pass(&in_order, figures(8, 0, 34), 35);
+    life.pass(&in_order, Some(figures(8, 0, 34)), 35);
     let recovered = life.pass(&in_order, None, 40);
     assert_eq!(minutes(&recovered, 40), 10, "as always");
 }

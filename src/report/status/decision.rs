@@ -1,0 +1,114 @@
+//! `decision`: the walk of the playbook's flow, and while something is wrong the six hypotheses with their evidence.
+//!
+//! Without the times at which things were read, which move with every pass; each answer has the time since when it is so.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::{
+    super::{Pass, explain::needed_words, words},
+    cut,
+};
+use crate::{
+    api::{DecisionStatus, FlowStatus, HypothesisStatus},
+    evaluate::{
+        Answer, Case, Effect, Fact, Node, Question, Reach, Reached, Side, SignalSeen, Standing, Verdict, question_of,
+    },
+};
+
+/// The most entries of a kind of evidence.
+const MOST: usize = 2;
+/// The longest of them: with it the whole is at most 10 KiB.
+const LONGEST_FACT: usize = 200;
+/// The longest reason of an answer.
+const LONGEST_REASON: usize = 256;
+
+pub(super) fn decision(previous: Option<&DecisionStatus>, pass: &Pass, now: Timestamp) -> DecisionStatus {
+    let nodes = pass.evaluation.decision.path.iter();
+    let is_open = pass.evaluation.standing() > Standing::CompliantWithFindings;
+    let cases = pass.explanation.cases.iter().filter(|_| is_open);
+    DecisionStatus {
+        flow: nodes.map(|node| answered(previous, pass, *node, now)).collect(),
+        hypotheses: cases.map(hypothesis).collect(),
+    }
+}
+
+fn answered(previous: Option<&DecisionStatus>, pass: &Pass, node: Node, now: Timestamp) -> FlowStatus {
+    let (question, answer) = (format!("{:?}", node.question), format!("{:?}", node.answer));
+    let before = previous.into_iter().flat_map(|decision| &decision.flow).find(|before| before.question == question);
+    let since = before.filter(|before| before.answer == answer).map_or(Time(now), |before| before.since.clone());
+    let because = match node.answer {
+        Answer::Yes | Answer::NotAsked => String::new(),
+        Answer::No | Answer::CannotTell => because(pass, node),
+    };
+    FlowStatus { question, answer, because: cut(&because, LONGEST_REASON), since }
+}
+
+/// The first finding about the question, or what would be needed to answer it.
+fn because(pass: &Pass, node: Node) -> String {
+    let decides = |effect: Effect| match node.answer {
+        Answer::No => matches!(effect, Effect::Drift | Effect::Propagating),
+        Answer::CannotTell | Answer::Yes | Answer::NotAsked => effect == Effect::Unknown,
+    };
+    let mut findings = pass.evaluation.findings.iter();
+    let about = findings.find(|finding| decides(finding.effect()) && question_of(finding) == Some(node.question));
+    let needed = || {
+        let case = pass.explanation.cases.iter().find(|case| case.hypothesis == node.question.hypothesis())?;
+        case.needed.first().map(needed_words)
+    };
+    about.map(words::finding).or_else(|| reach(pass, node)).or_else(needed).unwrap_or_default()
+}
+
+/// What keeps the firewalls from answering.
+fn reach(pass: &Pass, node: Node) -> Option<String> {
+    if node.question != Question::ServiceReachable {
+        return None;
+    }
+    let mut unread = false;
+    for Reached { resource, reach, .. } in &pass.evaluation.reached {
+        let Reach::Undecided(doubt) = reach else { continue };
+        match words::doubt(doubt) {
+            Some(because) => return Some(format!("{}: {because}", words::short(resource))),
+            None => unread = true,
+        }
+    }
+    unread.then(|| "firewalls were not read".to_owned())
+}
+
+fn hypothesis(case: &Case) -> HypothesisStatus {
+    let telemetry = |side| case.telemetry.iter().filter(move |seen| seen.side == side).map(signal);
+    let confirming = case.confirming.iter().map(fact).chain(telemetry(Side::For));
+    // What is held elsewhere does not weaken what is certainly missing.
+    let disproving = case.disproving.iter().filter(|_| case.verdict != Verdict::Confirmed).map(fact);
+    let disproving = disproving.chain(telemetry(Side::Against));
+    HypothesisStatus {
+        hypothesis: format!("{:?}", case.hypothesis),
+        verdict: format!("{:?}", case.verdict),
+        confirming: few(confirming),
+        disproving: few(disproving),
+        needed: few(case.needed.iter().map(needed_words)),
+    }
+}
+
+fn fact(fact: &Fact) -> String {
+    format!("{} {}: {}", words::short(&fact.resource), fact.field, fact.value)
+}
+
+/// Without its count, which moves with every look.
+fn signal(seen: &SignalSeen) -> String {
+    let at = if seen.at.is_empty() { String::new() } else { format!(" at `{}`", seen.at) };
+    format!("telemetry: {}{at}", seen.says)
+}
+
+fn few(all: impl Iterator<Item = String>) -> Vec<String> {
+    let mut all = all.map(|text| cut(&text, LONGEST_FACT));
+    let mut told: Vec<_> = all.by_ref().take(MOST).collect();
+    let more = all.count();
+    if more > 0 {
+        told.push(format!("and {more} more"));
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests;

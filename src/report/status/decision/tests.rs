@@ -1,0 +1,138 @@
+//! The walk and its evidence as a person reads them with kubectl, and that they stay still.
+
+use jiff::SignedDuration;
+
+use super::super::{super::fixtures::looked, status};
+use crate::{
+    api::{DecisionStatus, FunctionIdentityPolicyStatus},
+    evaluate::fixtures::{SHARED, World, failure, now, principal},
+    model::{FailureClass, Reading},
+    policy::{Policy, fixtures::policy},
+};
+
+fn status_of(world: &World, policy: &Policy) -> FunctionIdentityPolicyStatus {
+    status(None, &looked(policy, world), None, now())
+}
+
+fn decision_of(spoil: impl Fn(&mut World)) -> DecisionStatus {
+    let policy = policy(|_| {});
+    let mut world = World::matching(&policy);
+    spoil(&mut world);
+    status_of(&world, &policy).decision.expect("it was decided")
+}
+
+/// One line for an answer, and one for each piece of evidence.
+fn lines(decision: &DecisionStatus) -> String {
+    let flow = decision.flow.iter().map(|node| format!("{} {} {}", node.question, node.answer, node.because));
+    let hypotheses = decision.hypotheses.iter().flat_map(|one| {
+        let evidence = |side: &str, all: &[String]| all.iter().map(|it| format!("    {side} {it}")).collect::<Vec<_>>();
+        let head = vec![format!("  {} {}", one.hypothesis, one.verdict)];
+        let sides = [evidence("+", &one.confirming), evidence("-", &one.disproving), evidence("?", &one.needed)];
+        head.into_iter().chain(sides.into_iter().flatten()).collect::<Vec<_>>()
+    });
+    let all = flow.chain(hypotheses).map(|line| line.trim_end().to_owned());
+    all.collect::<Vec<_>>().join("\n")
+}
+
+fn without_grants_of_shared(world: &mut World) {
+    world.each_list(|list| list.grants.retain(|grant| grant.principal != principal(SHARED)));
+}
+
+#[test]
+fn in_order_the_walk_is_told_and_no_hypothesis() {
+    insta::assert_snapshot!(lines(&decision_of(|_| {})), @r#"
+    IdentityEnabled Yes
+    PrincipalAttached Yes
+    RolePresent Yes
+    Propagated Yes
+    VaultModeAligned NotAsked
+    AudienceRight NotAsked
+    ServiceReachable CannotTell firewalls were not read
+    "#);
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_evidence_on_both_sides() {
+    insta::assert_snapshot!(lines(&decision_of(without_grants_of_shared)), @r#"
+    IdentityEnabled Yes
+    PrincipalAttached Yes
+    RolePresent No identity `mi-shared` (principal 52525252-0000-4000-8000-000000000052) lacks `Azure Service Bus Data Receiver` at `sb-orders/queues/incoming`: nothing allows `Microsoft.ServiceBus/*/receive/action`
+    Propagated Yes
+    VaultModeAligned NotAsked
+    AudienceRight NotAsked
+    ServiceReachable CannotTell firewalls were not read
+      H1 Open
+        - `func-orders` identity.principalId: 51515151-0000-4000-8000-000000000051
+        - `func-orders` identity.userAssignedIdentities[mi-shared].principalId: 52525252-0000-4000-8000-000000000052, as the identity itself has it
+        ? because app settings are not read: would need `settings: Inspect`
+      H2 Confirmed
+        + `sb-orders/queues/incoming` roleAssignments: none lets principal 52525252-0000-4000-8000-000000000052 do `Microsoft.ServiceBus/*/receive/action`
+      H3 Refuted
+        - `sthost` roleAssignments.createdOn: `Storage Blob Data Contributor` is certain to act since 2026-02-28T10:30:00Z
+        - `sb-orders/queues/incoming` roleAssignments: none that could be on its way
+      H4 NotExamined
+        ? because nothing declared is about it
+      H5 NotExamined
+        ? because app settings are not read: would need `settings: Inspect`
+      H6 Open
+        ? because only the app can try; would need its traces, or `curl "$IDENTITY_ENDPOINT?resource=…"` in its console
+    "#);
+}
+
+#[test]
+fn what_cannot_be_told_says_what_it_would_need() {
+    let unread = |world: &mut World| {
+        world.observed.target = Reading::Unreadable(failure(FailureClass::Denied, "AuthorizationFailed"));
+    };
+    insta::assert_snapshot!(lines(&decision_of(unread)), @r#"
+    IdentityEnabled CannotTell because it could not be read: GET something was answered AuthorizationFailed
+    PrincipalAttached CannotTell because it could not be read: GET something was answered AuthorizationFailed
+    RolePresent CannotTell because it could not be read: GET something was answered AuthorizationFailed
+    Propagated CannotTell because it could not be read: GET something was answered AuthorizationFailed
+    VaultModeAligned NotAsked
+    AudienceRight NotAsked
+    ServiceReachable NotAsked
+      H1 Open
+        ? because it could not be read: GET something was answered AuthorizationFailed
+        ? because app settings are not read: would need `settings: Inspect`
+      H2 Open
+        - `sb-orders/queues/incoming` roleAssignments: `Azure Service Bus Data Receiver` for principal 52525252-0000-4000-8000-000000000052
+        ? because it could not be read: GET something was answered AuthorizationFailed
+      H3 Open
+        - `sb-orders/queues/incoming` roleAssignments.createdOn: `Azure Service Bus Data Receiver` is certain to act since 2026-02-28T10:05:00Z
+        ? because it could not be read: GET something was answered AuthorizationFailed
+      H4 NotExamined
+        ? because nothing declared is about it
+      H5 NotExamined
+        ? because app settings are not read: would need `settings: Inspect`
+      H6 NotExamined
+        ? because nothing declared is about it
+    "#);
+}
+
+#[test]
+fn an_answer_keeps_its_time_and_a_pass_without_change_moves_nothing() {
+    let policy = policy(|_| {});
+    let matching = World::matching(&policy);
+    let first = status_of(&matching, &policy);
+    let later = now() + SignedDuration::from_mins(10);
+    let mut again = World::matching(&policy);
+    again.observed.target = matching.observed.target.clone();
+    assert_eq!(status(Some(&first), &looked(&policy, &again), None, later), first);
+
+    without_grants_of_shared(&mut again);
+    let broken = status(Some(&first), &looked(&policy, &again), None, later);
+    let since = |status: &FunctionIdentityPolicyStatus, question: &str| {
+        let flow = &status.decision.as_ref().expect("it was decided").flow;
+        flow.iter().find(|node| node.question == question).expect("it is asked").since.0
+    };
+    assert_eq!(since(&broken, "RolePresent"), later);
+    assert_eq!(since(&broken, "IdentityEnabled"), now());
+    // Read again later: the same evidence, with another time.
+    let much_later = later + SignedDuration::from_mins(10);
+    for reading in again.observed.access.values_mut() {
+        let Reading::Present { at, .. } = reading else { panic!("it was read") };
+        *at = much_later;
+    }
+    assert_eq!(status(Some(&broken), &looked(&policy, &again), None, much_later), broken);
+}

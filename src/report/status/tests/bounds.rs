@@ -1,0 +1,161 @@
+//! A status is valid by its schema, small, and says how much it leaves out.
+
+use super::*;
+
+/// 64 triggers and 64 grants with names as long as the schema lets them be, of which not one is met.
+static WORST: LazyLock<Policy> = LazyLock::new(|| {
+    let long = |length: usize, at: usize| format!("{}-{at:03}", "x".repeat(length - 4));
+    let mut worst = policy(|spec| {
+        spec.mode = Mode::Enforce;
+        spec.remediation.allow = vec![crate::api::ChangeKind::GrantRole];
+        spec.remediation.max_changes = 32;
+        spec.bindings.clear();
+        for at in 0..32 {
+            let name = long(63, at);
+            let kind = "Microsoft.ServiceBus/namespaces/";
+            spec.resources.insert(name.clone(), format!("{kind}{}", long(600 - kind.len(), at)));
+            for half in 0..2 {
+                let entity = format!("queues/{}", long(393, 2 * at + half));
+                trigger(spec, &long(63, 2 * at + half), "serviceBusTrigger", &name, &entity, "shared");
+                let role = ["Reader", "Azure Service Bus Data Sender"][half];
+                declare(spec, role, &name, "system");
+            }
+        }
+    });
+    let origin = |at| Origin::Binding(long(63, at));
+    worst.unchecked = (0..64).map(|at| Unchecked { origin: origin(at), because: "\"é\" ".repeat(600) }).collect();
+    worst
+});
+
+#[test]
+fn the_worst_status_fits_the_schema_and_64_kibibytes() {
+    let worst = World::without_grants(&WORST);
+    let noisy = failure(FailureClass::Denied, "AuthorizationFailed");
+    let noisy = Failure { text: "\"é\" ".repeat(600), ..noisy };
+    for report in [looked(&WORST, &worst), failed(&WORST, &worst, &noisy), many_attached()] {
+        let status = status(None, &report, Some(&"9".repeat(4000)), now());
+        let text = serde_json::to_string(&status).unwrap();
+        assert!(text.len() < 64 * 1024, "{} bytes", text.len());
+        assert!(status.findings.len() <= 32 && !status.findings.is_empty());
+        let plan = status.plan.as_ref().unwrap();
+        assert!(plan.steps.len() <= 32 && plan.held.len() <= 32 && !plan.steps.is_empty());
+        let fits = |text: &str, longest: usize| assert!(text.chars().count() <= longest, "{longest}: {text}");
+        for finding in &status.findings {
+            fits(&finding.subject, 256);
+            fits(&finding.message, 2048);
+        }
+        for step in &plan.steps {
+            fits(&step.change, 64);
+            fits(&step.summary, 2048);
+            fits(&step.request, 2048);
+            fits(&step.body, 8192);
+            fits(&step.az, 4096);
+            fits(&step.outcome, 2048);
+        }
+        let decision = status.decision.as_ref().unwrap();
+        assert!(decision.flow.len() == 7 && decision.hypotheses.len() == 6);
+        assert!(serde_json::to_string(decision).unwrap().len() <= 10 * 1024);
+        for node in &decision.flow {
+            fits(&node.question, 64);
+            fits(&node.answer, 16);
+            fits(&node.because, 256);
+        }
+        for one in &decision.hypotheses {
+            fits(&one.verdict, 16);
+            for evidence in [&one.confirming, &one.disproving, &one.needed] {
+                assert!(evidence.len() <= 4);
+                for text in evidence {
+                    fits(text, 256);
+                }
+            }
+        }
+        for held in &plan.held {
+            fits(&held.subject, 256);
+            fits(&held.reason, 64);
+            fits(&held.message, 2048);
+        }
+        status.conditions.iter().for_each(|condition| fits(&condition.message, 32768));
+        assert!(status.unchecked.len() <= 16);
+        status.unchecked.iter().for_each(|entry| fits(entry, 256));
+        fits(&status.last_handled_reconcile_at, 256);
+        fits(&status.target, 1024);
+    }
+}
+
+#[test]
+fn the_worst_list_of_what_is_unchecked_is_full_and_at_most_4_kibibytes() {
+    let status = status(None, &looked(&WORST, &World::without_grants(&WORST)), None, now());
+    let text: usize = status.unchecked.iter().map(String::len).sum();
+    assert_eq!(status.unchecked.len(), 16);
+    assert!((3 * 1024..=4 * 1024).contains(&text), "{text} bytes");
+}
+
+/// An app with so many identities that the body which keeps them all does not fit.
+fn many_attached() -> Report {
+    let policy = policy(|spec| {
+        spec.mode = Mode::Enforce;
+        spec.remediation.allow = vec![crate::api::ChangeKind::AttachUserIdentity];
+    });
+    let mut world = World::without_grants(&policy);
+    let kept = world.site().attached.remove(&shared()).unwrap();
+    for at in 0..200 {
+        let id = Scope::lenient(&format!("{}-{at:03}", shared()));
+        world.site().attached.insert(id, kept.clone());
+    }
+    looked(&policy, &world)
+}
+
+#[test]
+fn what_is_left_out_is_counted() {
+    let status = status(None, &looked(&WORST, &World::without_grants(&WORST)), None, now());
+    let plan = status.plan.as_ref().unwrap();
+    // 64 triggers and 64 grants are missing, and the host's storage; 32 changes are allowed in one pass.
+    assert_eq!(status.findings.len() + status.truncated as usize, 129);
+    assert_eq!(plan.steps.len() + plan.held.len() + plan.truncated as usize, 129);
+    assert!(status.truncated > 0 && plan.truncated > 0);
+    let confirming = &status.decision.as_ref().unwrap().hypotheses[1].confirming;
+    assert!(confirming.len() == 3 && confirming[2] == "and 127 more", "{confirming:?}");
+}
+
+#[test]
+fn a_cut_keeps_characters_whole() {
+    assert_eq!(cut("short", 8), "short");
+    assert_eq!(cut("ééééé", 8), "éé…");
+    assert!(cut(&"é".repeat(600), 256).len() <= 256);
+}
+
+proptest! {
+    #[test]
+    fn from_any_status_the_next_is_a_fixpoint_and_never_both(
+        before in 0_usize..64,
+        after in 0_usize..64,
+        minutes in 0_i64..40,
+        again in 0_i64..20,
+    ) {
+        let (before, after) = (&TABLE[before % TABLE.len()], &TABLE[after % TABLE.len()]);
+        let first = status(None, &before.report, None, now());
+        let second = status(Some(&first), &after.report, None, later(minutes));
+        prop_assert!(of(&second, "Reconciling").is_none() || of(&second, "Stalled").is_none());
+        let third = status(Some(&second), &after.report, None, later(minutes));
+        prop_assert_eq!(&third, &second, "{} then {}", before.row, after.row);
+        let fourth = status(Some(&second), &after.report, None, later(minutes + again));
+        prop_assert!(fourth == second || of(&fourth, "Stalled").is_some());
+        if let Some(wait) = next_pass(&after.report, None, later(minutes)) {
+            prop_assert!(wait >= Duration::from_secs(1) && wait <= Duration::from_hours(1));
+        }
+    }
+}
+
+#[test]
+fn what_is_left_open_reads_the_same_when_it_was_stored() {
+    let mut report = matching(&in_mode(Mode::Enforce));
+    let finely = now() + SignedDuration::from_millis(123);
+    if let PassResult::Evaluated(pass) = &mut report.finding {
+        pass.aftermath.pending_restart = Some((finely, false));
+        pass.aftermath.references_refreshed = Some(finely);
+    }
+    let first = status(None, &report, None, now());
+    let stored: FunctionIdentityPolicyStatus =
+        serde_json::from_value(serde_json::to_value(&first).unwrap()).expect("a status is read as it is written");
+    assert_eq!(status(Some(&stored), &report, None, now()), stored, "or it is written at every pass");
+}
