@@ -116,8 +116,8 @@ pub(super) fn refresh(target: &Scope) -> Request {
     }
 }
 
-/// Names every identity that is to be there afterwards. Recorded answers show for machines that a PATCH merges the map, and
-/// leave it open for the others; with the whole map both readings end the same.
+/// Names every identity that is to be there afterwards. Recorded answers leave open whether a PATCH merges the map or
+/// replaces it; with the whole map both readings end the same.
 pub(super) fn identity(change: &IdentityChange) -> Request {
     let IdentityChange { target, workload: _, enable_system, attach, system_before, attached_before } = change;
     let system = *enable_system || system_before.is_enabled();
