@@ -120,7 +120,7 @@ impl Evaluation {
     #[must_use]
     pub fn of_grants(policy: &Policy, findings: Vec<Finding>) -> Self {
         let decision = Decision::of(policy, &findings, &[], &[]);
-        let severity = Severity::of(policy, &findings, &[]);
+        let severity = Severity::of(policy, &findings, &[], None);
         Self {
             site: None,
             requirements: Vec::new(),
@@ -216,11 +216,12 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
     let reached = network::compare(policy, observed, site.as_ref(), &requirements, &mut findings);
     findings.sort_by_key(Finding::link);
     let decision = Decision::of(policy, &findings, &requirements, &reached);
-    let severity = Severity::of(policy, &findings, &requirements);
+    let evidence = observed.evidence.clone();
+    let told = evidence.as_ref().and_then(Reading::present).map(AsRef::as_ref);
+    let severity = Severity::of(policy, &findings, &requirements, told);
     let ask_groups = ask_groups.into_inner();
     let ask_ends = access::unasked(&requirements, observed);
     let ask_resources = existence::unasked(&requirements, observed);
-    let evidence = observed.evidence.clone();
     let signals = evidence::of_policy(observed, site.as_ref(), &requirements);
     let mut evaluation = Evaluation {
         site,

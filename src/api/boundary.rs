@@ -64,7 +64,9 @@ pub struct NamespaceSelection {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct BoundaryScope {
-    /// A subscription, resource group or resource: `/subscriptions/…`. It includes everything below.
+    /// A subscription, resource group or resource: `/subscriptions/…`. It includes everything below. A Log Analytics workspace
+    /// in it may be asked for the telemetry of any app in the workspace, by its role name: a workspace that several teams
+    /// share is better left out.
     #[schemars(length(max = 600), regex(pattern = r"^/subscriptions/[^/?#%\s]+(/[^/?#%\s]+)*$"))]
     pub id: String,
 }

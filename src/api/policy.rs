@@ -69,7 +69,8 @@ pub struct FunctionIdentityPolicySpec {
     pub gate: Gate,
 
     /// What rests on the app, for the severity of an incident: `Production` (the default), `Partial` (a part of the functions,
-    /// with a fallback) or `NonCritical`.
+    /// with a fallback) or `NonCritical` (trying again succeeds in the end; where telemetry shows that nothing does, it is told
+    /// as `Partial`).
     #[serde(default = "Criticality::safe")]
     #[schemars(default = "Criticality::safe")]
     pub criticality: Criticality,

@@ -21,7 +21,7 @@ const TROUBLESHOOTING: &str = "MicrosoftDocs/azure-docs articles/role-based-acce
 
 /// A grant at a subscription or below, on any resource that has no clock of its own.
 const DIRECT: Clock = Clock {
-    cause: "a role assignment made or removed",
+    cause: "a role assignment made or removed, or its custom role changed",
     provider: None,
     within: SignedDuration::from_mins(10),
     source: TROUBLESHOOTING,

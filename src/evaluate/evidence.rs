@@ -14,6 +14,9 @@ use crate::{
 /// to 3 minutes), and an app that has little to do is silent for longer.
 const LATE: SignedDuration = SignedDuration::from_mins(15);
 
+/// The length of a step of the series.
+const STEP: SignedDuration = SignedDuration::from_mins(5);
+
 /// How much more one kind of failure there must be than of the other, so that it dominates.
 const DOMINATES: u64 = 3;
 
@@ -119,6 +122,7 @@ pub fn signals(evidence: &Evidence, requirements: &[Evaluated], own: &BTreeSet<P
     let mut seen = told(evidence);
     seen.extend(dominance(evidence));
     seen.extend(falling(evidence));
+    seen.extend(stopped(evidence));
     seen.extend(refusals(evidence, requirements, own));
     seen
 }
@@ -186,12 +190,41 @@ fn falling(evidence: &Evidence) -> Option<SignalSeen> {
     let most = steps.iter().map(|step| step.auth_failures).max().filter(|most| *most > 0)?;
     let peak = steps.iter().rposition(|step| step.auth_failures == most)?;
     let since = &steps[peak..];
-    let falls = since.windows(2).all(|pair| pair[1].auth_failures <= pair[0].auth_failures);
+    // Five minutes that are not there are minutes without a call, of which nothing falls.
+    let falls = since.windows(2).all(|pair| {
+        pair[1].auth_failures <= pair[0].auth_failures && pair[1].begin.duration_since(pair[0].begin) <= STEP
+    });
     let newest = since.last()?;
     let has_traffic = newest.calls > 0;
     (since.len() >= 3 && falls && has_traffic && newest.auth_failures <= most / 2).then(|| SignalSeen {
         ambiguous: Some("a repair of any kind looks the same".to_owned()),
         ..of_series(Hypothesis::H3, Side::For, "refusals-fall", "refusals become fewer", most, newest.begin)
+    })
+}
+
+/// Whether nothing was invoked lately, while the app goes on and is refused.
+fn stopped(evidence: &Evidence) -> Option<SignalSeen> {
+    let newest = evidence.recovery.present()?.newest;
+    let last_invoked = match &evidence.invocations {
+        Reading::Present { value, .. } => Some(value.last),
+        Reading::Absent { .. } => None,
+        Reading::Unreadable(_) => return None,
+    };
+    if last_invoked.is_some_and(|last| newest.duration_since(last) < LATE) {
+        return None;
+    }
+    let refused = evidence.series.present()?.iter().filter(|step| newest.duration_since(step.begin) < LATE);
+    let refusals = refused.map(|step| step.auth_failures).fold(0, u64::saturating_add);
+    (refusals > 0).then(|| SignalSeen {
+        ambiguous: Some("a source in which nothing happens".to_owned()),
+        ..of_series(
+            Hypothesis::H2,
+            Side::For,
+            "nothing-invoked",
+            "nothing was invoked for a quarter of an hour, while calls are refused",
+            refusals,
+            newest,
+        )
     })
 }
 

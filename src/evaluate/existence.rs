@@ -32,7 +32,8 @@ pub(super) fn unasked(requirements: &[Evaluated], observed: &Observed) -> BTreeS
     let in_doubt = requirements.iter().filter(|one| match &one.access {
         Access::Missing(_) => true,
         Access::Satisfied(grants) | Access::Propagating { by: grants, .. } => {
-            !grants.iter().any(|grant| grant.scope.is_in_a_resource())
+            let own = services::resource_of(&one.scope).map(|(resource, _)| resource);
+            !grants.iter().any(|grant| own.as_ref().is_some_and(|own| own.reaches(&grant.scope)))
         }
         Access::Denied(_) | Access::Unknown(_) | Access::NoPrincipal | Access::NoResource => false,
     });

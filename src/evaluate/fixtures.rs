@@ -65,6 +65,7 @@ fn built_in_roles() -> BTreeMap<RoleId, Role> {
             not_data_actions: known.not_data_actions.clone(),
             condition: known.condition.as_deref().and_then(|text| Condition::read(text, None)),
         }],
+        changed: None,
     };
     catalog::built_in_roles().iter().map(|known| (known.role_id(), role(known))).collect()
 }
@@ -196,7 +197,7 @@ impl World {
     /// A role that is defined wherever the policy looks.
     pub fn define(&mut self, id: &str, name: &str, permissions: Vec<PermissionSet>) -> RoleId {
         let id: RoleId = id.parse().expect("a GUID");
-        let role = Role { id, name: name.to_owned(), permissions };
+        let role = Role { id, name: name.to_owned(), permissions, changed: None };
         self.each_list(|access| {
             access.roles.insert(id, role.clone());
         });

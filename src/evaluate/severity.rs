@@ -3,6 +3,7 @@
 use super::{Effect, Evaluated, Finding};
 use crate::{
     api::Criticality,
+    model::evidence::Evidence,
     policy::{Identity, Origin, Policy},
 };
 
@@ -30,7 +31,15 @@ impl Severity {
 
     /// None while nothing is certainly cut off. What is merely not known is no incident, and nothing fails for a right
     /// too many.
-    pub(super) fn of(policy: &Policy, findings: &[Finding], requirements: &[Evaluated]) -> Option<Self> {
+    ///
+    /// Of something that is not critical the table supposes that trying again succeeds. Telemetry in which nothing does
+    /// makes it graver; it never makes anything less grave, because what is cut off may not have been tried yet.
+    pub(super) fn of(
+        policy: &Policy,
+        findings: &[Finding],
+        requirements: &[Evaluated],
+        evidence: Option<&Evidence>,
+    ) -> Option<Self> {
         let cuts = |finding: &&Finding| {
             let too_much = matches!(finding, Finding::SystemIdentityForbidden { .. } | Finding::UnneededGrant { .. });
             matches!(finding.effect(), Effect::Drift | Effect::Propagating) && !too_much
@@ -40,9 +49,17 @@ impl Severity {
         Some(match policy.criticality {
             Criticality::Production if cut.any(|finding| stops_functions(policy, finding, requirements)) => Self::Sev1,
             Criticality::Production | Criticality::Partial => Self::Sev2,
+            Criticality::NonCritical if evidence.is_some_and(nothing_succeeds) => Self::Sev2,
             Criticality::NonCritical => Self::Sev3,
         })
     }
+}
+
+/// Whether every invocation failed, each attempt counted.
+fn nothing_succeeds(evidence: &Evidence) -> bool {
+    let Some(invocations) = evidence.invocations.present() else { return false };
+    let failed: u64 = invocations.top.iter().map(|group| group.failed).fold(0, u64::saturating_add);
+    failed > 0 && failed == invocations.count
 }
 
 /// Whether what starts functions is cut off by it: a trigger, or the host itself.
@@ -68,11 +85,16 @@ fn stops_functions(policy: &Policy, finding: &Finding, requirements: &[Evaluated
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::{
         api::FunctionIdentityPolicySpec,
-        evaluate::fixtures::{SHARED, World, failure, principal},
-        model::{FailureClass, Reading},
+        evaluate::fixtures::{SHARED, World, failure, now, present, principal, silence},
+        model::{
+            FailureClass, Reading,
+            evidence::{Group, Summary},
+        },
         policy::fixtures::{app, policy, shared},
     };
 
@@ -120,5 +142,32 @@ mod tests {
             world.grant(SHARED, "Owner", &app());
         };
         assert_eq!(severities(|_| {}, too_much), ["none"; 3]);
+    }
+
+    #[test]
+    fn telemetry_in_which_nothing_succeeds_makes_it_graver_and_none_makes_it_less_grave() {
+        let severities = |succeeded: u64, failed: u64| {
+            severities(
+                |_| {},
+                |world| {
+                    without_grants_of(world, SHARED);
+                    let group = Group { name: "ship".into(), result: String::new(), count: succeeded + failed, failed };
+                    let invocations = Summary {
+                        count: succeeded + failed,
+                        first: now(),
+                        last: now(),
+                        top: vec![group],
+                        more: 0,
+                        signals: Vec::new(),
+                        samples: Vec::new(),
+                    };
+                    let evidence = Evidence { invocations: present(invocations), ..silence() };
+                    world.observed.evidence = Some(present(Arc::new(evidence)));
+                },
+            )
+        };
+        assert_eq!(severities(0, 9), ["SEV-1", "SEV-2", "SEV-2"]);
+        assert_eq!(severities(1, 9), ["SEV-1", "SEV-2", "SEV-3"], "a try succeeds in the end");
+        assert_eq!(severities(9, 0), ["SEV-1", "SEV-2", "SEV-3"]);
     }
 }

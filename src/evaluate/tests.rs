@@ -1,6 +1,7 @@
 //! What is concluded from which evidence, hypothesis by hypothesis.
 
 mod access;
+mod clocks;
 mod ends;
 mod properties;
 mod vault;

@@ -108,6 +108,8 @@ pub struct Role {
     pub name: String,
     /// What it allows: the union of its entries.
     pub permissions: Vec<PermissionSet>,
+    /// When a custom role was changed last; none for a built-in one, which Azure extends without taking from anybody.
+    pub changed: Option<Timestamp>,
 }
 
 /// A deny assignment: takes rights away whatever roles are held.

@@ -150,12 +150,6 @@ impl Scope {
         None
     }
 
-    /// Whether this is a resource or inside of one, and not a group, a subscription or above.
-    #[must_use]
-    pub fn is_in_a_resource(&self) -> bool {
-        self.key.strip_prefix("/subscriptions/").is_some_and(|rest| rest.contains("/providers/"))
-    }
-
     /// Whether this is a resource of the given type, ignoring case.
     #[must_use]
     pub fn is_type(&self, resource_type: &str) -> bool {

@@ -112,7 +112,7 @@ impl<'a> Question<'a> {
                         settled.insert(self.deciding(grant));
                     }
                     Coverage::Young(grant, until) => {
-                        young.insert(self.deciding(grant), (grant.changed.unwrap_or(self.now), until));
+                        young.insert(self.deciding(grant), (self.changed(grant).unwrap_or(self.now), until));
                     }
                     Coverage::Undecided(because) => {
                         unknown.get_or_insert(because);

@@ -153,7 +153,12 @@ impl<'a> Question<'a> {
     /// When the grant is certain to act; none when Azure does not say when it was made.
     fn acts_from(&self, grant: &Grant) -> Option<Timestamp> {
         let clock = clocks::of_grant(&grant.scope, self.scope);
-        grant.changed.map(|changed| changed.saturating_add(clock).unwrap_or(Timestamp::MAX))
+        self.changed(grant).map(|changed| changed.saturating_add(clock).unwrap_or(Timestamp::MAX))
+    }
+
+    /// When the grant came to be what it is: when it was made or changed, or its role was.
+    pub(super) fn changed(&self, grant: &Grant) -> Option<Timestamp> {
+        grant.changed.max(self.access.roles.get(&grant.role).and_then(|role| role.changed))
     }
 
     pub(super) fn deciding(&self, grant: &Grant) -> DecidingGrant {

@@ -187,3 +187,38 @@ fn the_refused_principal_decides_between_a_wrong_identity_and_a_missing_role() {
     assert_eq!(of(refused(stranger, host_account()), &needs), [], "another app may be refused there");
     assert_eq!(of(refused(SYSTEM, host_account()), &needs[1..]), [], "nobody is declared for it");
 }
+
+#[test]
+fn minutes_without_a_call_are_no_decline() {
+    let figures = [(10, 8, 0), (10, 4, 0), (10, 2, 0), (10, 0, 0), (0, 0, 0)];
+    let whole = Evidence { series: series(&figures), ..silence() };
+    assert!(said(&of(&whole)).contains(&(Hypothesis::H3, Side::For, "refusals-fall")));
+    let Reading::Present { value: mut steps, .. } = series(&figures) else { panic!("it was read") };
+    // Nothing was called for an hour, and then a little without a refusal.
+    for step in &mut steps[2..] {
+        step.begin += SignedDuration::from_hours(1);
+    }
+    let seen = of(&Evidence { series: at(steps), ..silence() });
+    assert!(seen.iter().all(|it| it.signal != "refusals-fall"), "{seen:?}");
+}
+
+#[test]
+fn an_app_that_is_refused_and_invokes_nothing_is_told_and_may_have_nothing_to_do() {
+    let stopped = |invoked: Option<i64>, refusals: u64| {
+        let invocations = invoked.map_or(Reading::Absent { at: now() }, |minutes| {
+            let Reading::Present { value, .. } = saying(&[]) else { panic!("it was read") };
+            at(Summary { last: minutes_ago(minutes), ..value })
+        });
+        let recovery = at(Recovery { calls: 0, auth_failures: refusals, newest: minutes_ago(1) });
+        // The last step began five minutes ago.
+        let series = series(&[[(3, 0, 0); 19].as_slice(), [(3, refusals, 0)].as_slice()].concat());
+        let seen = of(&Evidence { invocations, series, recovery, ..silence() });
+        seen.into_iter().find(|it| it.signal == "nothing-invoked")
+    };
+    let seen = stopped(Some(16), 4).expect("nothing was invoked for a quarter of an hour");
+    assert_eq!((seen.hypothesis, seen.side, seen.count), (Hypothesis::H2, Side::For, 4));
+    assert!(seen.ambiguous.is_some(), "a quiet source looks the same");
+    assert!(stopped(None, 4).is_some());
+    assert_eq!(stopped(Some(15), 4), None, "lately");
+    assert_eq!(stopped(Some(16), 0), None, "nothing is refused");
+}

@@ -95,3 +95,27 @@ fn a_resource_that_cannot_be_looked_at_is_not_gone() {
     world.grant(SHARED, RECEIVER, &queue.resource_group().unwrap());
     assert!(codes(&evaluate(&policy, &world.observed, now())).is_empty());
 }
+
+#[test]
+fn a_grant_at_what_holds_a_resource_does_not_say_that_it_is_there() {
+    const READER: &str = "Reader";
+    let database = Scope::parse(&format!(
+        "/subscriptions/{}/resourceGroups/rg-orders/providers/Microsoft.Sql/servers/sql-orders/databases/orders",
+        fixtures::queue().subscription().unwrap()
+    ))
+    .unwrap();
+    let policy = fixtures::policy(|spec| {
+        spec.platform.host_storage = None;
+        spec.bindings.clear();
+        spec.vaults.clear();
+        spec.resources.insert("database".to_owned(), database.to_string());
+        fixtures::declare(spec, READER, "database", "shared");
+    });
+    let server = Scope::parse(database.as_str().split_once("/databases/").unwrap().0).unwrap();
+    for (granted_at, is_asked) in [(&server, true), (&database, false)] {
+        let mut world = World::without_grants(&policy);
+        world.grant(SHARED, READER, granted_at);
+        let asked = evaluate(&policy, &world.observed, now()).ask_resources;
+        assert_eq!(asked.contains(&database), is_asked, "{granted_at}");
+    }
+}

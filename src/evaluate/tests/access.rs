@@ -1,15 +1,10 @@
 //! H2 and H3: which grants meet a need, and from when on.
 
-use jiff::{SignedDuration, Timestamp};
-
 use super::{codes, verdict};
 use crate::{
     evaluate::{
-        Access, Evaluation, Finding, Hypothesis, NearMiss, Standing, Verdict, evaluate,
-        fixtures::{
-            EVERYONE, FORMER, GROUP, SHARED, STRANGER, World, control, data, failure, minutes_ago, now, principal,
-            role_id,
-        },
+        Access, Evaluation, Finding, Hypothesis, NearMiss, Standing, Verdict,
+        fixtures::{EVERYONE, FORMER, GROUP, SHARED, STRANGER, World, control, data, failure, now, principal, role_id},
     },
     model::{Condition, Denied, DenyAssignment, FailureClass, PrincipalKind, Reading, Scope},
     policy::{
@@ -18,21 +13,21 @@ use crate::{
     },
 };
 
-const RECEIVER: &str = "Azure Service Bus Data Receiver";
+pub(super) const RECEIVER: &str = "Azure Service Bus Data Receiver";
 
 /// A condition on what no request tells.
 const UNTOLD: &str = "@Environment[isPrivateLink] BoolEquals true";
 
 /// A policy with one need: `shared` receives from one queue.
-fn receiving() -> Policy {
+pub(super) fn receiving() -> Policy {
     policy(|spec| spec.platform.host_storage = None)
 }
 
-fn world() -> World {
+pub(super) fn world() -> World {
     World::without_grants(&receiving())
 }
 
-fn answer(world: &World) -> Access {
+pub(super) fn answer(world: &World) -> Access {
     let evaluation = world.evaluate(&receiving());
     let [only] = evaluation.requirements.as_slice() else { panic!("one requirement") };
     only.access.clone()
@@ -44,7 +39,7 @@ fn granted(role: &str, scope: &Scope) -> Access {
     answer(&world)
 }
 
-fn above(levels: usize) -> Scope {
+pub(super) fn above(levels: usize) -> Scope {
     let id = queue();
     let segments: Vec<_> = id.as_str().split('/').collect();
     Scope::lenient(&segments[..segments.len() - levels].join("/"))
@@ -349,12 +344,6 @@ fn denied_access_is_h6_and_says_nothing_about_roles() {
     assert_eq!(verdict(&evaluation, Hypothesis::H2), Verdict::Open, "nobody looked whether the role is there");
 }
 
-fn young(role: &str, at: &Scope, changed: Option<Timestamp>) -> Access {
-    let mut world = world();
-    world.grant(SHARED, role, at).changed = changed;
-    answer(&world)
-}
-
 #[test]
 fn a_hostile_role_leaves_the_answer_open_and_never_missing() {
     const HOSTILE: &str = "Hostile";
@@ -368,56 +357,6 @@ fn a_hostile_role_leaves_the_answer_open_and_never_missing() {
     let declared = world.evaluate(&policy).requirements.into_iter().find(|one| one.role_id == Some(role));
     let Some(Access::Unknown(because)) = declared.map(|one| one.access) else { panic!("it is left open") };
     assert!(because.contains("too many patterns"), "{because}");
-}
-
-#[test]
-fn a_grant_acts_for_certain_once_its_own_clock_has_run_out() {
-    let management = Scope::parse("/providers/Microsoft.Management/managementGroups/mg-all").unwrap();
-    let second = SignedDuration::from_secs(1);
-    for (at, clock) in [(queue(), 5), (queue().resource_group().unwrap(), 5), (management, 6 * 60)] {
-        let made = minutes_ago(clock);
-        let propagating = young(RECEIVER, &at, Some(made.checked_add(second).unwrap()));
-        let Access::Propagating { since, until, by } = propagating else { panic!("{at}: {propagating:?}") };
-        assert_eq!((since, until), (made + second, now() + second), "{at}");
-        assert_eq!(by[0].scope, at);
-        assert!(matches!(young(RECEIVER, &at, Some(made)), Access::Satisfied(_)), "{at}: at the very instant");
-        assert!(matches!(young(RECEIVER, &at, None), Access::Satisfied(_)), "{at}: a grant of unknown age is old");
-    }
-}
-
-#[test]
-fn a_young_grant_beside_an_old_one_does_not_matter_and_of_two_the_earlier_decides() {
-    let mut world = world();
-    world.grant(SHARED, RECEIVER, &queue()).changed = Some(minutes_ago(1));
-    world.grant(SHARED, RECEIVER, &above(2)).changed = Some(minutes_ago(3));
-    let Access::Propagating { since, .. } = answer(&world) else { panic!() };
-    assert_eq!(since, minutes_ago(3));
-    let evaluation = world.evaluate(&receiving());
-    assert_eq!((evaluation.standing(), evaluation.decision.cause), (Standing::Propagating, Some(Hypothesis::H3)));
-    assert_eq!(verdict(&evaluation, Hypothesis::H2), Verdict::Refuted, "the role is there");
-    world.grant(SHARED, RECEIVER, &queue().resource_group().unwrap());
-    assert!(matches!(answer(&world), Access::Satisfied(_)));
-}
-
-#[test]
-fn time_alone_turns_propagating_into_satisfied() {
-    let mut world = world();
-    world.grant(SHARED, RECEIVER, &queue()).changed = Some(now());
-    let after = |minutes| {
-        let later = now() + SignedDuration::from_mins(minutes);
-        evaluate(&receiving(), &world.observed, later).standing()
-    };
-    assert_eq!((after(0), after(4), after(5)), (Standing::Propagating, Standing::Propagating, Standing::Compliant));
-}
-
-#[test]
-fn storage_has_a_longer_clock_than_messaging() {
-    let policy = policy(|spec| spec.bindings.clear());
-    let mut world = World::matching(&policy);
-    world.each_list(|access| access.grants[0].changed = Some(minutes_ago(29)));
-    assert_eq!(world.evaluate(&policy).standing(), Standing::Propagating);
-    world.each_list(|access| access.grants[0].changed = Some(minutes_ago(30)));
-    assert_eq!(world.evaluate(&policy).standing(), Standing::Compliant);
 }
 
 impl World {

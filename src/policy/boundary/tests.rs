@@ -60,6 +60,7 @@ fn role(name: &str) -> Role {
             not_data_actions: known.not_data_actions.clone(),
             condition: known.condition.as_deref().and_then(|text| Condition::read(text, None)),
         }],
+        changed: None,
     }
 }
 
@@ -67,7 +68,7 @@ fn custom(actions: &[&str], not_actions: &[&str]) -> Role {
     let owned = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect();
     let entry = PermissionSet { actions: owned(actions), not_actions: owned(not_actions), ..PermissionSet::default() };
     let id = "c0570111-0000-4000-8000-00000000c057".parse().unwrap();
-    Role { id, name: "Custom".to_owned(), permissions: vec![entry] }
+    Role { id, name: "Custom".to_owned(), permissions: vec![entry], changed: None }
 }
 
 fn is_too_powerful(role: &Role) -> bool {

@@ -48,6 +48,7 @@ static NAMES: LazyLock<Names> = LazyLock::new(|| {
         id: role.role_id(),
         name: role.name.clone(),
         permissions: Vec::new(),
+        changed: None,
     });
     Names {
         scopes: PLACES.iter().map(|place| Scope::parse(place.id).expect("a scope")).collect(),
@@ -236,6 +237,7 @@ impl Builder<'_> {
             id: role_id(number),
             name: format!("Role {number}"),
             permissions: entries.iter().map(|entry| self.permissions(entry)).collect(),
+            changed: None,
         });
         let rows = estate.needs.iter().filter_map(|need| match need.wanted {
             Wanted::Row(row) => catalog::built_in(&self.universe.rows[row].role),
