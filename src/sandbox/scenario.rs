@@ -13,7 +13,7 @@ use super::arm::World;
 use crate::api::{FunctionIdentityPolicy, IdentityBoundary};
 
 /// The files, in the order in which they are told.
-const FILES: [(&str, &str); 34] = [
+const FILES: [(&str, &str); 39] = [
     ("healthy", include_str!("scenarios/healthy.yaml")),
     ("system-identity-disabled", include_str!("scenarios/system-identity-disabled.yaml")),
     ("wrong-user-identity", include_str!("scenarios/wrong-user-identity.yaml")),
@@ -36,6 +36,14 @@ const FILES: [(&str, &str); 34] = [
     ("wrong-cloud-endpoint", include_str!("scenarios/wrong-cloud-endpoint.yaml")),
     ("firewall-closed", include_str!("scenarios/firewall-closed.yaml")),
     ("subnet-without-endpoint", include_str!("scenarios/subnet-without-endpoint.yaml")),
+    ("pair-identity-off-and-role-missing", include_str!("scenarios/pair-identity-off-and-role-missing.yaml")),
+    ("pair-role-missing-and-firewall-closed", include_str!("scenarios/pair-role-missing-and-firewall-closed.yaml")),
+    ("pair-propagating-and-vault-mode", include_str!("scenarios/pair-propagating-and-vault-mode.yaml")),
+    ("pair-role-missing-and-wrong-endpoint", include_str!("scenarios/pair-role-missing-and-wrong-endpoint.yaml")),
+    (
+        "pair-identity-detached-and-access-policy-removed",
+        include_str!("scenarios/pair-identity-detached-and-access-policy-removed.yaml"),
+    ),
     ("outside-the-boundary", include_str!("scenarios/outside-the-boundary.yaml")),
     ("reads-denied", include_str!("scenarios/reads-denied.yaml")),
     ("reads-silently-empty", include_str!("scenarios/reads-silently-empty.yaml")),

@@ -296,7 +296,7 @@ fn the_demo_as_json_has_an_entry_for_each_scenario() {
     let json = &text[text.find('{').expect("JSON")..=text.rfind('}').expect("JSON")];
     let json: serde_json::Value = serde_json::from_str(json).expect("stdout is JSON");
     let scenarios = json["scenarios"].as_array().expect("a list");
-    assert_eq!(scenarios.len(), 34);
+    assert_eq!(scenarios.len(), 39);
     for scenario in scenarios {
         assert_eq!(scenario["ok"], true, "{scenario}");
         assert_eq!(scenario["writesSecondPass"], 0, "{scenario}");
