@@ -9,7 +9,7 @@ pub use locks::WriteLocks;
 use crate::{
     azure::Azure,
     model::{
-        Failure, FailureClass, Grant, PrincipalKind,
+        Failure, FailureClass, Grant, PrincipalKind, TargetKind,
         condition::{Assignment, Request as Asked},
         grant_name,
     },
@@ -167,7 +167,7 @@ fn needed_rights(step: &Step) -> Vec<Asked<'_>> {
             vec![Asked { assignment, ..right(scope, "Microsoft.Authorization/roleAssignments/delete") }]
         }
         Change::Reattach(reattach) => {
-            vec![right(&reattach.target, "Microsoft.Web/sites/write"), assign(&reattach.identity)]
+            vec![right(&reattach.target, TargetKind::of(&reattach.target).write_action()), assign(&reattach.identity)]
         }
         Change::AddEntry(add) => vec![right(&add.entry.vault, "Microsoft.KeyVault/vaults/accessPolicies/write")],
         // Two pages of the documentation differ on whether `roleAssignments/write` is needed as well.
@@ -177,7 +177,8 @@ fn needed_rights(step: &Step) -> Vec<Asked<'_>> {
         Change::Refresh { target, .. } => vec![right(target, "Microsoft.Web/sites/write")],
         Change::Identity(change) => {
             let attach = change.attach.iter().map(assign);
-            std::iter::once(right(&change.target, "Microsoft.Web/sites/write")).chain(attach).collect()
+            let write = right(&change.target, TargetKind::of(&change.target).write_action());
+            std::iter::once(write).chain(attach).collect()
         }
     }
 }

@@ -15,6 +15,7 @@ pub(crate) mod fixtures;
 mod identity;
 mod network;
 mod operation;
+mod platform;
 mod settings;
 mod severity;
 mod together;
@@ -34,7 +35,7 @@ pub use alignment::{Alignment, Consumer, Fate, Gap, Grounds, Relied, align};
 pub use decision::{Answer, Decision, HypothesisVerdict, Node, Question, Verdict, question_of};
 pub use evidence::{Availability, RECOVERS_WITHIN, Recovered, Side, SignalSeen, availability, recovered, signals};
 pub use excess::{Excess, excess};
-pub use explanation::{Case, Explanation, Fact, Link, LinkOfChain, Needed, explain};
+pub use explanation::{Case, Explanation, Fact, Link, LinkOfChain, Needed, Probes, explain};
 pub use finding::{Effect, Finding, NearMiss};
 pub use identity::PrincipalState;
 pub use network::{Barrier, Doubt, Reach, Reached, network_questions};
@@ -218,6 +219,7 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
         }));
     }
     settings::compare(policy, observed, site.as_ref(), &mut findings);
+    platform::compare(policy, site.as_ref(), &mut findings);
     findings.extend(aftermath::host(observed));
     let ask_references = aftermath::references(policy, observed, site.as_ref(), &requirements, &mut findings, now);
     let reached = network::compare(policy, observed, site.as_ref(), &requirements, &mut findings);

@@ -18,6 +18,7 @@ pub mod reading;
 pub mod scope;
 pub mod settings;
 pub mod spelling;
+pub mod target;
 
 pub use access::{Denied, DenyAssignment, Grant, PermissionSet, PrincipalKind, Role};
 pub use condition::{Condition, Truth};
@@ -26,7 +27,10 @@ pub use evidence::{Evidence, Source};
 pub use failure::{Failure, FailureClass, innermost};
 pub use grants::Grants;
 pub use hypothesis::Hypothesis;
-pub use identity::{AccessEntry, Attachment, Site, SystemAssigned, UserIdentity, Vault, VaultMode, VaultOperation};
+pub use identity::{
+    AccessEntry, Attachment, PlatformIdentity, PlatformUse, Site, SystemAssigned, UserIdentity, Vault, VaultMode,
+    VaultOperation, Workload,
+};
 pub use ids::{ClientId, PrincipalId, RoleId};
 pub use mark::{Mark, Owner, grant_name};
 pub use network::NetworkQuestion;
@@ -34,3 +38,4 @@ pub use observed::{Census, HostSeen, Observed, SubscriptionAccess, VaultReferenc
 pub use reading::Reading;
 pub use scope::{Scope, ScopeError};
 pub use settings::AppSettings;
+pub use target::TargetKind;

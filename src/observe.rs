@@ -34,7 +34,10 @@ pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Po
     }
     let survey = |scope: &Scope| scope.subscription().and_then(|subscription| by_subscription.get(subscription));
 
-    let listed = survey(&policy.target).and_then(|survey| find(&survey.sites, &policy.target));
+    let listed = match survey(&policy.target) {
+        Some(survey) => surveys.target(azure, &policy.target, survey).await,
+        None => None,
+    };
     // No recording shows that a list of apps always carries the identity block: what seems missing is looked at.
     let target = match listed {
         Some(found) if found.present().is_some_and(|site| has_identities(site, policy)) => found,
@@ -85,7 +88,8 @@ pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Po
     let identities = if cosmos.is_empty() && !vaults.values().any(by_policies) {
         BTreeSet::new()
     } else {
-        by_subscription.values().flat_map(|it| it.principals()).collect()
+        let own = target.present().and_then(|site| site.system.principal());
+        by_subscription.values().flat_map(|it| it.principals()).chain(own).collect()
     };
     // An app that is not there has none.
     let settings = match (policy.settings, &target) {
@@ -123,8 +127,14 @@ pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Po
 pub async fn glance(azure: &Azure, surveys: &Surveys, subscription: &str, policies: &[Policy]) -> Vec<Observed> {
     let survey = surveys.of(azure, subscription, None).await;
     let only = |id: &Scope| id.subscription().is_some_and(|own| own == subscription);
-    let look = |policy: &Policy| {
-        let target = Some(&policy.target).filter(|id| only(id)).and_then(|id| find(&survey.sites, id));
+    let look = async |policy: &Policy| {
+        let target = match Some(&policy.target).filter(|id| only(id)) {
+            Some(id) => match find(&survey.sites, id) {
+                Some(listed) => Some(listed),
+                None => surveys.known_target(id).await,
+            },
+            None => None,
+        };
         let target = target.filter(|found| found.present().is_some_and(|site| has_identities(site, policy)));
         let user = |id: &Scope| find(&survey.identities, id).unwrap_or_else(not_listed);
         let vault = |id: &Scope| find(&survey.vaults, id).unwrap_or_else(not_listed);
@@ -148,7 +158,11 @@ pub async fn glance(azure: &Azure, surveys: &Surveys, subscription: &str, polici
             census: BTreeMap::new(),
         }
     };
-    policies.iter().map(look).collect()
+    let mut seen = Vec::with_capacity(policies.len());
+    for policy in policies {
+        seen.push(look(policy).await);
+    }
+    seen
 }
 
 /// Adds since when the app's host runs, whose identity was written at that time.
@@ -189,12 +203,8 @@ pub async fn claims(
         by_subscription.insert(subscription.to_owned(), surveys.of(azure, subscription, Some(&own.target)).await);
     }
     let survey = |scope: &Scope| scope.subscription().and_then(|subscription| by_subscription.get(subscription));
-    let principal = |policy: &Policy, identity: &Identity| match identity {
-        Identity::System => {
-            let looked_at = Some(&observed.target).filter(|_| policy.target == own.target).and_then(Reading::present);
-            let listed = || survey(&policy.target)?.sites.present()?.get(&policy.target);
-            looked_at.or_else(listed)?.system.principal()
-        }
+    let principal = |system: Option<PrincipalId>, identity: &Identity| match identity {
+        Identity::System => system,
         Identity::User(id) => {
             let looked_at = observed.user.get(id).and_then(Reading::present);
             let listed = || survey(id)?.identities.present()?.get(id);
@@ -204,9 +214,15 @@ pub async fn claims(
     let mut claims = Claims::default();
     for policy in policies {
         let name = policy.full_name();
+        let looked_at = Some(&observed.target).filter(|_| policy.target == own.target).and_then(Reading::present);
+        let own = looked_at.or_else(|| survey(&policy.target)?.sites.present()?.get(&policy.target));
+        let system = match own {
+            Some(site) => site.system.principal(),
+            None => surveys.known_principal(&policy.target).await,
+        };
         claims.needs.extend(policy.needs().map(|requirement| Claim {
             policy: name.clone(),
-            principal: principal(policy, &requirement.identity),
+            principal: principal(system, &requirement.identity),
             requirement,
         }));
         claims.live.insert(name);

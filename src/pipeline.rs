@@ -30,7 +30,7 @@ use crate::{
     clock::Clock,
     evaluate::{self, Evaluation, Finding, Standing},
     metrics::Metrics,
-    model::{Failure, Grant, HostSeen, Observed, Owner, Reading, Role, RoleId, Scope},
+    model::{Failure, Grant, HostSeen, Observed, Owner, Reading, Role, RoleId, Scope, Workload},
     observe::{self, Surveys},
     plan::{self, Change, Circumstances, Execution},
     policy::{Policy, Verdict},
@@ -257,6 +257,13 @@ impl Pipeline {
         let written = self.identity_writes.of(&policy.target).map(|written| (written.at, written.restarted));
         let (since, restarted) = written.or(previous.pending_restart)?;
         let age = self.clock.now().duration_since(since);
+        // Only a Functions host says how long it has run.
+        if observed.target.present().is_some_and(|target| target.workload != Workload::FunctionApp) {
+            if age >= memory::IDENTITY_SETTLES {
+                self.identity_writes.forget(&policy.target);
+            }
+            return None;
+        }
         if age >= memory::IDENTITY_SETTLES {
             observe::ask_host(&self.azure, self.clock, policy, observed, since).await;
             let answered = matches!(&observed.host, Some(HostSeen { started: Reading::Present { .. }, .. }));

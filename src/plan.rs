@@ -260,6 +260,7 @@ fn steps(policy: &Policy, site: Option<&Site>, accepted: Vec<Wish>) -> Vec<Step>
     let identity = site.filter(|_| enable_system || !attach.is_empty()).map(|site| {
         Change::Identity(IdentityChange {
             target: policy.target.clone(),
+            workload: site.workload,
             enable_system,
             attach,
             system_before: site.system,

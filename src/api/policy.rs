@@ -1,4 +1,4 @@
-//! `FunctionIdentityPolicy`: what one Function App needs, kept beside its manifests.
+//! `FunctionIdentityPolicy`: what one app needs, kept beside its manifests.
 
 use std::collections::BTreeMap;
 
@@ -93,7 +93,7 @@ pub struct FunctionIdentityPolicySpec {
     #[schemars(schema_with = "fragments::resources")]
     pub resources: BTreeMap<String, String>,
 
-    /// The Function App. Immutable.
+    /// The Function App, or another app, container app or virtual machine. Immutable.
     #[x_kube(validation = Rule::new("self == oldSelf").message("target is immutable: create another policy"))]
     pub target: Target,
 
@@ -102,12 +102,13 @@ pub struct FunctionIdentityPolicySpec {
     #[schemars(default = "Identities::none")]
     pub identities: Identities,
 
-    /// What the Functions host itself needs.
+    /// What the Functions host itself needs. Not for a virtual machine.
     #[serde(default = "Platform::none")]
     #[schemars(default = "Platform::none")]
     pub platform: Platform,
 
-    /// The triggers, inputs and outputs of the app. Each implies the roles of its row in the catalog.
+    /// The triggers, inputs and outputs of the app. Each implies the roles of its row in the catalog. Not for a virtual
+    /// machine: declare `grants`.
     #[serde(default)]
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
@@ -131,7 +132,7 @@ pub struct FunctionIdentityPolicySpec {
 
     /// Whether the app's settings may be read: `Never`, or `Inspect` to compare those that say by which identity each
     /// connection reaches what. All other values are dropped unread; settings are never written. The operator needs
-    /// `Microsoft.Web/sites/config/list/action` on the app, which shows it every value.
+    /// `Microsoft.Web/sites/config/list/action` on the app, which shows it every value. Only a `Microsoft.Web/sites` has any.
     #[serde(default = "Settings::safe")]
     #[schemars(default = "Settings::safe")]
     pub settings: Settings,
@@ -291,14 +292,15 @@ pub struct BaseScope {
     pub resource_group: String,
 }
 
-/// The app that the policy is about.
+/// The app that the policy is about. What it is follows from the type of its id.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Target {
-    /// A name in `resources`; its value is a `Microsoft.Web/sites` id.
+    /// A name in `resources`; its value is the id of a `Microsoft.Web/sites` (a Function App or a Web App), a
+    /// `Microsoft.App/containerApps` or a `Microsoft.Compute/virtualMachines`.
     #[schemars(schema_with = "fragments::name")]
     pub resource: String,
-    /// The deployment slot; empty for the app itself. A slot has identities of its own, and a swap does not move them.
+    /// The deployment slot of a `Microsoft.Web/sites`; empty for the app itself. A slot has identities of its own, and a swap does not move them.
     #[serde(default)]
     #[schemars(schema_with = "fragments::slot")]
     pub slot: String,
@@ -383,9 +385,9 @@ fn default_max_changes() -> u32 {
 /// A kind of change.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ChangeKind {
-    /// Enable the app's system-assigned identity. Restarts the app.
+    /// Enable the app's system-assigned identity. Restarts a Function App or a Web App.
     EnableSystemIdentity,
-    /// Attach a user-assigned identity, keeping those attached. Restarts the app.
+    /// Attach a user-assigned identity, keeping those attached. Restarts a Function App or a Web App.
     AttachUserIdentity,
     /// Create a role assignment.
     GrantRole,

@@ -18,6 +18,11 @@ pub(super) async fn identity(azure: &Azure, change: &IdentityChange) -> Result<O
     if enabled && change.attach.iter().all(|id| site.attached.contains_key(id)) {
         return Ok(Some(Outcome::AlreadyDone));
     }
+    // Another write would be refused, or come between. It is over in minutes.
+    if let Some(state) = &site.under_way {
+        let text = format!("a change of {} goes on: its provisioningState is `{state}`", change.target.app_name());
+        return Err(Failure::new(FailureClass::Transient, "AnotherOperationInProgress", text));
+    }
     let unchanged = site.system == change.system_before && site.attached.keys().eq(&change.attached_before);
     Ok((!unchanged).then(|| Outcome::Moved(format!("the identities of {} have changed", change.target.app_name()))))
 }

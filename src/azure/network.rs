@@ -10,13 +10,13 @@ use serde_json::Value;
 
 use super::{
     Azure,
-    reads::{SITES, absent},
+    reads::{SITES, absent, target_version},
     wire::{self, Resource, decode, nullable},
 };
 use crate::{
     catalog::services,
     model::{
-        Failure, FailureClass, Scope,
+        Failure, FailureClass, Scope, TargetKind,
         network::{Firewall, Outbound, PublicAccess, Rules, Subnet},
     },
 };
@@ -62,8 +62,10 @@ impl Azure {
 
     /// From where an app calls; none when it does not exist.
     pub async fn outbound(&self, site: &Scope) -> Result<Option<Outbound>, Failure> {
-        let Some(answer) = absent(self.arm.get(site.as_str(), SITES).await)? else { return Ok(None) };
-        let document = answer.json("GET site")?;
+        let Some(answer) = absent(self.arm.get(site.as_str(), target_version(TargetKind::of(site))).await)? else {
+            return Ok(None);
+        };
+        let document = answer.json("GET target")?;
         let shown = wire::site(&document)?.outbound;
         // A gateway's network is named in the full configuration only, and no Linux app can have one.
         let is_linux = document["kind"].as_str().is_some_and(|kind| kind.to_ascii_lowercase().contains("linux"));

@@ -7,12 +7,14 @@ use bytes::Bytes;
 
 use super::{Azure, wire};
 use crate::{
-    model::{AppSettings, Failure, Scope, Site, UserIdentity, Vault, VaultReference},
+    model::{AppSettings, Failure, Scope, Site, TargetKind, UserIdentity, Vault, VaultReference},
     plan::{self, Request},
 };
 
 /// The api-versions of what is read. `docs/adr/0003` says how they were chosen.
 pub(super) const SITES: &str = "2024-11-01";
+const CONTAINER_APPS: &str = "2026-07-01";
+const MACHINES: &str = "2026-04-01";
 const IDENTITIES: &str = "2024-11-30";
 /// Versions before this one retire on 2027-02-27.
 const VAULTS: &str = "2026-02-01";
@@ -24,15 +26,16 @@ const SETTINGS_HINT: &str =
     "give the operator a role with `Microsoft.Web/sites/config/list/action` on the app, or set `settings: Never`";
 
 impl Azure {
-    /// Every app of a subscription.
-    pub async fn sites(&self, subscription: &str) -> Result<Vec<Site>, Failure> {
-        let path = format!("/subscriptions/{subscription}/providers/Microsoft.Web/sites");
-        self.arm.list(&path, SITES).await?.iter().map(wire::site).collect()
+    /// Everything of a subscription that can be a target of that kind, but for slots.
+    pub async fn sites(&self, subscription: &str, kind: TargetKind) -> Result<Vec<Site>, Failure> {
+        let path = format!("/subscriptions/{subscription}/providers/{}", kind.resource_type());
+        self.arm.list(&path, target_version(kind)).await?.iter().map(wire::site).collect()
     }
 
-    /// One app; none when it does not exist.
+    /// One app, container app or machine; none when it does not exist.
     pub async fn site(&self, id: &Scope) -> Result<Option<Site>, Failure> {
-        absent(self.arm.get(id.as_str(), SITES).await)?.map(|answer| wire::site(&answer.json("GET site")?)).transpose()
+        let answer = absent(self.arm.get(id.as_str(), target_version(TargetKind::of(id))).await)?;
+        answer.map(|answer| wire::site(&answer.json("GET target")?)).transpose()
     }
 
     /// Sends a planned request. A DELETE of what is gone already has done its work.
@@ -116,6 +119,15 @@ impl Azure {
     /// Whether a resource exists. The api-version is its type's.
     pub async fn exists(&self, id: &Scope, api_version: &str) -> Result<bool, Failure> {
         Ok(absent(self.arm.get(id.as_str(), api_version).await)?.is_some())
+    }
+}
+
+/// The api-version that targets of a kind are read with.
+pub(super) fn target_version(kind: TargetKind) -> &'static str {
+    match kind {
+        TargetKind::App => SITES,
+        TargetKind::ContainerApp => CONTAINER_APPS,
+        TargetKind::Machine => MACHINES,
     }
 }
 

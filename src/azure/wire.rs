@@ -3,6 +3,7 @@
 
 mod authorization;
 mod settings;
+mod target;
 mod vault;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -13,11 +14,10 @@ use serde_json::Value;
 
 pub(super) use authorization::{deny, grant, permissions, role};
 pub(super) use settings::settings;
+pub(super) use target::site;
 pub(super) use vault::vault;
 
-use crate::model::{
-    Attachment, Failure, FailureClass, Scope, Site, SystemAssigned, UserIdentity, VaultReference, network::Outbound,
-};
+use crate::model::{Failure, FailureClass, Scope, UserIdentity, VaultReference};
 
 /// A document, or the failure that says what could not be understood.
 pub(super) fn decode<T: DeserializeOwned>(document: &Value, what: &str) -> Result<T, Failure> {
@@ -55,67 +55,6 @@ struct IdentityBlock {
     principal_id: Option<String>,
     #[serde(default, deserialize_with = "nullable")]
     user_assigned_identities: BTreeMap<String, Value>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SiteProperties {
-    #[serde(default)]
-    key_vault_reference_identity: Option<String>,
-    #[serde(default)]
-    virtual_network_subnet_id: Option<String>,
-    #[serde(default)]
-    hosting_environment_profile: Option<Value>,
-    #[serde(default)]
-    managed_environment_id: Option<String>,
-    #[serde(default)]
-    site_config: Option<Value>,
-}
-
-/// What the answer shows of the network that an app calls from.
-fn outbound(properties: &SiteProperties) -> Outbound {
-    let is_there = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
-    let named = properties.site_config.as_ref().and_then(|config| config.get("vnetName")).and_then(Value::as_str);
-    match &properties.virtual_network_subnet_id {
-        Some(id) if !id.is_empty() => Outbound::Subnet(Scope::lenient(id)),
-        _ if properties.hosting_environment_profile.is_some()
-            || is_there(&properties.managed_environment_id)
-            || named.is_some_and(|name| !name.is_empty()) =>
-        {
-            Outbound::Elsewhere
-        }
-        _ => Outbound::Shared,
-    }
-}
-
-pub(super) fn site(document: &Value) -> Result<Site, Failure> {
-    let Resource::<SiteProperties> { id, identity, properties } = decode(document, "the app")?;
-    let block = identity.unwrap_or_default();
-    let attached = block.user_assigned_identities.iter().map(|(id, value)| {
-        let text = |member: &str| value.get(member).and_then(Value::as_str);
-        let principal = text("principalId").and_then(|text| text.parse().ok());
-        let client = text("clientId").and_then(|text| text.parse().ok());
-        (Scope::lenient(id), Attachment { principal, client })
-    });
-    Ok(Site {
-        id: Scope::lenient(&id),
-        system: match block.principal_id.and_then(|text| text.parse().ok()) {
-            Some(principal) => SystemAssigned::On(principal),
-            // The type is what is enabled; the principal follows when Azure has made it. `Off` in its place would let
-            // a write of the block drop the identity.
-            None if block.kind.is_some_and(|kind| kind.to_ascii_lowercase().contains("systemassigned")) => {
-                SystemAssigned::Unfilled
-            }
-            None => SystemAssigned::Off,
-        },
-        attached: attached.collect(),
-        outbound: outbound(&properties),
-        // `SystemAssigned`, empty and null all mean the system-assigned one.
-        reference_identity: properties
-            .key_vault_reference_identity
-            .filter(|id| id.starts_with('/'))
-            .map(|id| Scope::lenient(&id)),
-    })
 }
 
 #[derive(Default, Deserialize)]

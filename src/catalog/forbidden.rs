@@ -3,13 +3,20 @@
 //! Matched against a role's permissions as Azure answers them, never against its name.
 
 /// Control-plane actions that make a role ungrantable. A role that allows everything (`*`) overlaps all of them.
-pub const FORBIDDEN_ACTIONS: [&str; 9] = [
+pub const FORBIDDEN_ACTIONS: [&str; 14] = [
     "Microsoft.Authorization/*/write",
     "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/write",
     // `Managed Identity Operator` spells it `userAssignedIdentities/*/assign/action`: the star takes both forms in.
     "Microsoft.ManagedIdentity/userAssignedIdentities*/assign/action",
     "Microsoft.Web/sites/write",
     "Microsoft.Web/sites/slots/write",
+    // Whoever writes a container app or a machine, or runs code in it, acts as its identities. `Container Apps Contributor`
+    // spells it `containerApps/*/write`.
+    "Microsoft.App/containerApps*/write",
+    "Microsoft.App/containerApps*/exec/action",
+    "Microsoft.Compute/virtualMachines/write",
+    "Microsoft.Compute/virtualMachines/extensions/write",
+    "Microsoft.Compute/virtualMachines/runCommand/action",
     "Microsoft.KeyVault/vaults/accessPolicies/write",
     // The access policies are part of the vault's own body: whoever writes it writes them. Source: Key Vault,
     // "Assign an access policy" (the warning about Contributor).

@@ -118,9 +118,15 @@ const INFALLIBLE: &str = "writing to a string does not fail";
 fn declared(scenario: &Scenario) -> String {
     let spec = &scenario.policy.spec;
     let bindings: Vec<_> = spec.bindings.iter().map(|binding| binding.name.as_str()).collect();
+    let needs = if bindings.is_empty() {
+        let roles: Vec<_> = spec.grants.iter().map(|grant| grant.role.as_str()).collect();
+        format!("grants {}", roles.join(" and "))
+    } else {
+        format!("triggers {}; host storage", bindings.join(" and "))
+    };
     let by_policies = spec.vaults.iter().any(|vault| vault.mode == VaultMode::AccessPolicy);
     let vault = if by_policies { "a vault with access policies" } else { "a vault in RBAC mode" };
-    format!("mode {:?}; triggers {}; host storage; {vault}", spec.mode, bindings.join(" and "))
+    format!("mode {:?}; {needs}; {vault}", spec.mode)
 }
 
 /// The findings, when they are news: two in full, the rest counted.

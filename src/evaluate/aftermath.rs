@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Access, Evaluated, Finding};
 use crate::{
-    model::{HostSeen, Observed, Reading, Site, VaultMode},
+    model::{HostSeen, Observed, Reading, Site, VaultMode, Workload},
     policy::{Identity, Policy, VaultRequirement},
 };
 
@@ -91,6 +91,9 @@ fn is_let_in(required: &VaultRequirement, findings: &[Finding]) -> bool {
 
 /// Whether the app resolves its references as that identity.
 fn resolves_by(site: &Site, identity: &Identity) -> bool {
+    if !matches!(site.workload, Workload::FunctionApp | Workload::WebApp) {
+        return false;
+    }
     match (identity, &site.reference_identity) {
         (Identity::System, None) => site.system.principal().is_some(),
         (Identity::User(id), Some(own)) => id == own && site.attached.contains_key(id),

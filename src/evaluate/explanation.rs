@@ -1,17 +1,19 @@
 //! Why the decision is what it is: for each hypothesis what speaks for it and against it, and what is missing to tell.
 
 mod facts;
+mod probe;
 
 use super::{
     Access, Answer, ConnectionProblem, Effect, Evaluation, Finding, Hypothesis, Question, SignalSeen, Verdict,
 };
 use crate::{
     api::{NetworkCheck, Settings},
-    model::{Failure, Observed, Reading},
+    model::{Failure, Observed, Reading, TargetKind},
     policy::Policy,
 };
 
 pub use facts::Fact;
+pub use probe::Probes;
 
 /// The decision with what it rests on.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +22,8 @@ pub struct Explanation {
     pub chain: Vec<Link>,
     /// The six hypotheses, in order.
     pub cases: Vec<Case>,
+    /// What only the target itself can try; none when it is not known.
+    pub probes: Option<Probes>,
 }
 
 /// A link of the identity chain: each is worth nothing without the ones before.
@@ -79,6 +83,8 @@ pub enum Needed {
     Telemetry,
     /// The policy keeps the app's settings from being read.
     Settings,
+    /// A container app or a machine shows nothing of what runs in it.
+    Inside,
     /// Nothing declared is about it.
     Declaration,
     /// The policy keeps firewalls from being looked at.
@@ -101,7 +107,11 @@ pub fn explain(policy: &Policy, observed: &Observed, evaluation: &Evaluation) ->
             needed: needed(one.hypothesis, one.verdict, policy, evaluation),
         }
     });
-    Explanation { chain: chain(policy, observed, evaluation), cases: cases.collect() }
+    Explanation {
+        chain: chain(policy, observed, evaluation),
+        cases: cases.collect(),
+        probes: probe::probes(policy, observed),
+    }
 }
 
 fn needed(hypothesis: Hypothesis, verdict: Verdict, policy: &Policy, evaluation: &Evaluation) -> Vec<Needed> {
@@ -113,7 +123,7 @@ fn needed(hypothesis: Hypothesis, verdict: Verdict, policy: &Policy, evaluation:
             let mut needed: Vec<_> =
                 evaluation.findings.iter().filter(|finding| about(finding)).filter_map(missing).collect();
             if hypothesis == Hypothesis::H1 && policy.settings == Settings::Never {
-                needed.push(Needed::Settings);
+                needed.push(settings(policy));
             }
             if needed.is_empty() {
                 // An earlier link is broken, so that nobody could look further.
@@ -125,10 +135,18 @@ fn needed(hypothesis: Hypothesis, verdict: Verdict, policy: &Policy, evaluation:
             vec![Needed::Network]
         }
         Verdict::NotExamined if hypothesis == Hypothesis::H5 && policy.settings == Settings::Never => {
-            vec![Needed::Settings]
+            vec![settings(policy)]
         }
         Verdict::NotExamined => vec![Needed::Declaration],
         Verdict::Confirmed | Verdict::Refuted => Vec::new(),
+    }
+}
+
+/// What would show by which identity is asked, and where.
+fn settings(policy: &Policy) -> Needed {
+    match TargetKind::of(&policy.target) {
+        TargetKind::App => Needed::Settings,
+        TargetKind::ContainerApp | TargetKind::Machine => Needed::Inside,
     }
 }
 

@@ -10,7 +10,7 @@ pub use meaning::Effect;
 
 use super::{excess::Excess, network::Barrier, settings::ConnectionProblem, unneeded::Kept};
 use crate::{
-    model::{Failure, Grant, PrincipalId, RoleId, Scope, Vault, VaultMode, VaultOperation},
+    model::{Failure, Grant, PlatformUse, PrincipalId, RoleId, Scope, Vault, VaultMode, VaultOperation},
     policy::{Identity, Origin, subject_of},
 };
 
@@ -248,6 +248,17 @@ pub enum Finding {
         /// What is wrong.
         problem: ConnectionProblem,
     },
+    /// The platform acts for a container app as another identity than declared.
+    PlatformIdentity {
+        /// What declares it. Never empty.
+        origins: Vec<Origin>,
+        /// The declared identity, the first of several.
+        declared: Identity,
+        /// The one that is used.
+        used: Identity,
+        /// For what.
+        used_for: PlatformUse,
+    },
     /// The identity was written, and the host is the one from before.
     HostNotRecycled {
         /// When the identity was written.
@@ -363,6 +374,7 @@ impl Finding {
             | Self::Propagating { origins, .. }
             | Self::GrantEnds { origins, .. }
             | Self::Connection { origins, .. }
+            | Self::PlatformIdentity { origins, .. }
             | Self::ResourceNotFound { origins, .. }
             | Self::NetworkBlocked { origins, .. }
             | Self::ResourceNotReady { origins, .. } => origins,

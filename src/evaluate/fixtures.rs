@@ -13,7 +13,7 @@ use crate::{
     model::{
         AccessEntry, Attachment, ClientId, Condition, Denied, DenyAssignment, Failure, FailureClass, Grant, Grants,
         Observed, PermissionSet, PrincipalId, PrincipalKind, Reading, Role, RoleId, Scope, Site, SubscriptionAccess,
-        SystemAssigned, UserIdentity, Vault, VaultMode,
+        SystemAssigned, UserIdentity, Vault, VaultMode, Workload,
         evidence::Evidence,
         network::{NetworkSeen, Outbound},
     },
@@ -86,10 +86,13 @@ impl World {
         };
         let site = Site {
             id: policy.target.clone(),
+            workload: Workload::FunctionApp,
             system: SystemAssigned::On(principal(SYSTEM)),
             attached: policy.user.iter().map(attachment).collect(),
             reference_identity: None,
             outbound: Outbound::Shared,
+            under_way: None,
+            platform: Vec::new(),
         };
         let user = |id: &Scope| {
             let (principal, client) = (Some(identity_of(policy, id)), Some(client_of(policy, id)));

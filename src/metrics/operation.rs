@@ -1,7 +1,10 @@
 //! Requests to Azure by what they do: the verb and the type, with every id taken out.
 
 /// Every operation that is sent. One that is missing here is counted as `other`.
-pub const OPERATIONS: [&str; 41] = [
+pub const OPERATIONS: [&str; 47] = [
+    "GET Microsoft.App/containerApps",
+    "GET Microsoft.App/containerApps/{name}",
+    "PATCH Microsoft.App/containerApps/{name}",
     "GET Microsoft.Authorization/denyAssignments",
     "GET Microsoft.Authorization/permissions",
     "GET Microsoft.Authorization/roleAssignments",
@@ -11,6 +14,9 @@ pub const OPERATIONS: [&str; 41] = [
     "DELETE Microsoft.Authorization/roleAssignments/{name}",
     "GET Microsoft.Authorization/roleDefinitions",
     "GET Microsoft.Authorization/roleDefinitions/{name}",
+    "GET Microsoft.Compute/virtualMachines",
+    "GET Microsoft.Compute/virtualMachines/{name}",
+    "PATCH Microsoft.Compute/virtualMachines/{name}",
     "GET Microsoft.DocumentDB/databaseAccounts/{name}/sqlRoleAssignments",
     "GET Microsoft.DocumentDB/databaseAccounts/{name}/sqlRoleDefinitions",
     "GET Microsoft.DocumentDB/databaseAccounts",

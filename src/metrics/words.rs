@@ -40,7 +40,7 @@ pub(super) const READY_REASONS: [&str; 30] = [
 ];
 
 /// The values of `code` of `rolecall_findings`; `truncated` for those that a status had no room for.
-pub(super) const FINDING_CODES: [&str; 39] = [
+pub(super) const FINDING_CODES: [&str; 40] = [
     "target-not-found",
     "unreadable",
     "system-identity-disabled",
@@ -67,6 +67,7 @@ pub(super) const FINDING_CODES: [&str; 39] = [
     "connection-missing",
     "connection-uses-secret",
     "connection-wrong-identity",
+    "platform-wrong-identity",
     "connection-identity-unsupported",
     "connection-undecided",
     "service-uri-mismatch",

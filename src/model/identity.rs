@@ -9,11 +9,13 @@ use jiff::Timestamp;
 
 use super::{ClientId, PrincipalId, Scope, network::Outbound};
 
-/// A Function App and the identities on it.
+/// A target and the identities on it: a Function App, a Web App, a container app or a virtual machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Site {
     /// Its id.
     pub id: Scope,
+    /// What it is.
+    pub workload: Workload,
     /// Its system-assigned identity.
     pub system: SystemAssigned,
     /// The user-assigned identities attached, by id. The principal is the site's own *copy*, which goes stale when
@@ -23,6 +25,52 @@ pub struct Site {
     pub reference_identity: Option<Scope>,
     /// From where it calls, as this answer shows it.
     pub outbound: Outbound,
+    /// Azure's word for its state while a change of it goes on, which another write would disturb.
+    pub under_way: Option<String>,
+    /// As whom the platform acts for it, where its own document says so. Container apps only.
+    pub platform: Vec<PlatformIdentity>,
+}
+
+/// What a target turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workload {
+    /// A Function App.
+    FunctionApp,
+    /// A Web App.
+    WebApp,
+    /// A container app.
+    ContainerApp,
+    /// A virtual machine.
+    Machine {
+        /// It runs Windows.
+        windows: bool,
+    },
+}
+
+/// As whom the platform does something for a container app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlatformIdentity {
+    /// What.
+    pub used_for: PlatformUse,
+    /// The user-assigned identity; none means the system-assigned one.
+    pub identity: Option<Scope>,
+}
+
+/// What the platform does for a container app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlatformUse {
+    /// It pulls images from there.
+    Registry {
+        /// The registry's host name.
+        server: String,
+    },
+    /// It reads a secret from a vault.
+    Secret {
+        /// The secret's name in the container app.
+        name: String,
+        /// The vault's host name.
+        host: String,
+    },
 }
 
 /// The system-assigned identity of a site.

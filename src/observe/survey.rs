@@ -17,7 +17,7 @@ use crate::{
     clock::Clock,
     model::{
         AppSettings, Census, Ends, Failure, FailureClass, PermissionSet, PrincipalId, Reading, Scope, Site,
-        SubscriptionAccess, UserIdentity, Vault, cosmos::CosmosAccess, evidence::Evidence,
+        SubscriptionAccess, TargetKind, UserIdentity, Vault, cosmos::CosmosAccess, evidence::Evidence,
     },
     policy::EvidenceSource,
 };
@@ -43,12 +43,17 @@ pub struct Survey {
     pub access: Reading<Arc<SubscriptionAccess>>,
 }
 
+/// Targets of a kind, by id.
+type Targets = Reading<Arc<BTreeMap<Scope, Site>>>;
+
 /// The surveys of all subscriptions, and the smaller readings that several policies share.
 #[derive(Debug)]
 pub struct Surveys {
     pub(super) clock: Clock,
     max_age: SignedDuration,
     by_subscription: Readings<String, Arc<Survey>>,
+    /// Targets of the kinds that the survey leaves out, by subscription and kind: listed where a policy is about one.
+    targets: Readings<(String, TargetKind), Targets>,
     own_permissions: Readings<Scope, Result<Vec<PermissionSet>, Failure>>,
     groups: Readings<(String, PrincipalId), Reading<Vec<Scope>>>,
     cosmos: Readings<Scope, Reading<Arc<CosmosAccess>>>,
@@ -73,6 +78,7 @@ impl Surveys {
             clock,
             max_age,
             by_subscription: Readings::new(clock, max_age),
+            targets: Readings::new(clock, max_age),
             own_permissions: Readings::new(clock, max_age),
             groups: Readings::new(clock, max_age),
             cosmos: Readings::new(clock, max_age),
@@ -91,6 +97,36 @@ impl Surveys {
         let read = async || Arc::new(survey(azure, self.clock, subscription).await);
         let not_before = self.not_before(subscription, target).await;
         self.by_subscription.get(&subscription.to_owned(), not_before, |survey| survey.failure(), read).await
+    }
+
+    /// What a list shows of a target; none when it does not show it.
+    pub(super) async fn target(&self, azure: &Azure, target: &Scope, survey: &Survey) -> Option<Reading<Site>> {
+        let kind = match TargetKind::of(target) {
+            TargetKind::App => return super::find(&survey.sites, target),
+            kind @ (TargetKind::ContainerApp | TargetKind::Machine) => kind,
+        };
+        let subscription = target.subscription().unwrap_or_default().to_owned();
+        let not_before = survey.began.max(self.not_before(&subscription, Some(target)).await);
+        let key = (subscription, kind);
+        let read = async || match azure.sites(&key.0, kind).await {
+            Ok(all) => {
+                let all = all.into_iter().map(|one| (one.id.clone(), one)).collect();
+                Reading::Present { value: Arc::new(all), at: self.clock.now() }
+            }
+            Err(failure) => Reading::Unreadable(failure),
+        };
+        of_list(&self.targets.get(&key, not_before, Reading::unreadable, read).await, target)
+    }
+
+    /// What a list that was read already shows of a target that is no app.
+    pub(super) async fn known_target(&self, target: &Scope) -> Option<Reading<Site>> {
+        let (_, list) = self.targets.known(&(target.subscription()?.to_owned(), TargetKind::of(target))).await?;
+        of_list(&list, target)
+    }
+
+    /// The principal of its system-assigned identity there.
+    pub(super) async fn known_principal(&self, target: &Scope) -> Option<PrincipalId> {
+        self.known_target(target).await?.present()?.system.principal()
     }
 
     /// Why the survey's grants prove nothing for a scope, if so.
@@ -256,7 +292,7 @@ async fn survey(azure: &Azure, clock: Clock, subscription: &str) -> Survey {
     let began = clock.now();
     // At once: the lists are independent, and a survey is worth most when its parts are of one moment.
     let (sites, identities, vaults, access) = tokio::join!(
-        azure.sites(subscription),
+        azure.sites(subscription, TargetKind::App),
         azure.user_identities(subscription),
         azure.vaults(subscription),
         access(azure, subscription),
@@ -307,6 +343,11 @@ async fn access(azure: &Azure, subscription: &str) -> Result<SubscriptionAccess,
         access.roles.insert(role.id, role);
     }
     Ok(access)
+}
+
+fn of_list(list: &Targets, target: &Scope) -> Option<Reading<Site>> {
+    let Reading::Present { value, at } = list else { return None };
+    value.get(target).map(|site| Reading::Present { value: site.clone(), at: *at })
 }
 
 fn by_id<T>(list: Result<Vec<T>, Failure>, id: impl Fn(&T) -> Scope, at: Timestamp) -> Reading<BTreeMap<Scope, T>> {

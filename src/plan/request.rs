@@ -6,12 +6,15 @@ use super::{
     step::{GrantRole, IdentityChange, Reattach, RevokeRole},
     vault::VaultEntry,
 };
-use crate::model::{Scope, grant_name};
+use crate::model::{Scope, TargetKind, grant_name};
 
 /// The api-version of role assignments.
 pub const ROLE_ASSIGNMENT_API: &str = "2022-04-01";
-/// The api-version that identity blocks of sites are written with.
+/// The api-version that apps are written with, and their identity blocks.
 pub const IDENTITY_API: &str = "2024-11-01";
+/// The api-versions that identity blocks of container apps and of machines are written with.
+const CONTAINER_APP_API: &str = "2026-07-01";
+const MACHINE_API: &str = "2026-04-01";
 
 /// The api-version of vaults and their access policies: those before it retire on 2027-02-27.
 const VAULT_API: &str = "2026-02-01";
@@ -126,7 +129,7 @@ pub(super) fn refresh(target: &Scope) -> Request {
 /// Names every identity that is to be there afterwards. Recorded answers leave open whether a PATCH merges the map or
 /// replaces it; with the whole map both readings end the same.
 pub(super) fn identity(change: &IdentityChange) -> Request {
-    let IdentityChange { target, enable_system, attach, system_before, attached_before } = change;
+    let IdentityChange { target, workload: _, enable_system, attach, system_before, attached_before } = change;
     let system = *enable_system || system_before.is_enabled();
     block(target, system, attached_before.iter().chain(attach), None)
 }
@@ -151,9 +154,15 @@ fn block<'a>(
     detached: Option<&Scope>,
 ) -> Request {
     let mut user: Map<_, _> = attached.map(|id| (id.as_str().to_owned(), json!({}))).collect();
+    let (both, api_version) = match TargetKind::of(target) {
+        TargetKind::App => ("SystemAssigned, UserAssigned", IDENTITY_API),
+        // Recorded, and what the type's page writes: no space.
+        TargetKind::ContainerApp => ("SystemAssigned,UserAssigned", CONTAINER_APP_API),
+        TargetKind::Machine => ("SystemAssigned, UserAssigned", MACHINE_API),
+    };
     let kind = match (system, user.is_empty()) {
         (true, true) => "SystemAssigned",
-        (true, false) => "SystemAssigned, UserAssigned",
+        (true, false) => both,
         (false, false) => "UserAssigned",
         (false, true) => "None",
     };
@@ -164,10 +173,5 @@ fn block<'a>(
     if kind.contains("UserAssigned") {
         identity.insert("userAssignedIdentities".to_owned(), Value::Object(user));
     }
-    Request {
-        method: Method::Patch,
-        path: target.to_string(),
-        api_version: IDENTITY_API,
-        body: json!({ "identity": identity }),
-    }
+    Request { method: Method::Patch, path: target.to_string(), api_version, body: json!({ "identity": identity }) }
 }

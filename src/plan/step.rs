@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     api::ChangeKind,
-    model::{Grant, Mark, PrincipalId, Role, Scope, SystemAssigned},
+    model::{Grant, Mark, PrincipalId, Role, Scope, SystemAssigned, Workload},
     policy::{Identity, Origin, subject_of},
 };
 
@@ -57,6 +57,8 @@ pub enum Change {
 pub struct IdentityChange {
     /// The app.
     pub target: Scope,
+    /// What it is.
+    pub workload: Workload,
     /// The system-assigned identity is to be enabled.
     pub enable_system: bool,
     /// User-assigned identities to attach.
@@ -117,6 +119,8 @@ pub struct RevokeRole {
 pub struct Reattach {
     /// The app.
     pub target: Scope,
+    /// What it is.
+    pub workload: Workload,
     /// The identity.
     pub identity: Scope,
     /// The principal that the app still holds of it.

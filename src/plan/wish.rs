@@ -8,7 +8,7 @@ use super::{
 use crate::{
     api::ChangeKind,
     evaluate::{Access, ConnectionProblem, Evaluation, Finding, Kept},
-    model::{Mark, Role, RoleId, Scope},
+    model::{Mark, PrincipalId, Role, RoleId, Scope, Site, TargetKind},
     policy::{Identity, Origin, Policy, Verdict, subject_of},
 };
 
@@ -71,16 +71,11 @@ pub(super) fn wishes(
             }
             Finding::StaleAttachment { identity, on_site, current } => {
                 let Some(site) = &evaluation.site else { continue };
-                let reattach = Reattach {
-                    target: policy.target.clone(),
-                    identity: identity.clone(),
-                    on_site: *on_site,
-                    current: *current,
-                    system_before: site.system,
-                    attached_before: site.attached.keys().cloned().collect(),
-                };
-                let change = WishedChange::Reattach(Box::new(reattach));
-                wishes.push(Ok(Wish { kind: ChangeKind::ReattachUserIdentity, change }));
+                wishes.push(reattach(policy, site, identity, (*on_site, *current)).map_err(|reason| Held {
+                    kind: Some(ChangeKind::ReattachUserIdentity),
+                    subject,
+                    reason,
+                }));
             }
             Finding::HostNotRecycled { .. } => {
                 wishes.push(Ok(Wish { kind: ChangeKind::RestartHost, change: WishedChange::Restart }));
@@ -115,6 +110,25 @@ pub(super) fn wishes(
         }
     }
     wishes
+}
+
+/// An identity taken off and put back. The write of another kind of target is answered before it is done, so that nothing
+/// could follow it at once.
+fn reattach(
+    policy: &Policy,
+    site: &Site,
+    identity: &Scope,
+    (on_site, current): (PrincipalId, PrincipalId),
+) -> Result<Wish, HoldReason> {
+    let target = policy.target.clone();
+    if TargetKind::of(&target) != TargetKind::App {
+        let reason = "only with an app is an identity known to come off and on again without a gap";
+        return Err(HoldReason::NoSafeChange(reason));
+    }
+    let (system_before, attached_before) = (site.system, site.attached.keys().cloned().collect());
+    let (workload, identity) = (site.workload, identity.clone());
+    let reattach = Reattach { target, workload, identity, on_site, current, system_before, attached_before };
+    Ok(Wish { kind: ChangeKind::ReattachUserIdentity, change: WishedChange::Reattach(Box::new(reattach)) })
 }
 
 impl Wish {
@@ -261,6 +275,7 @@ fn no_change_for(finding: &Finding, subject: String) -> Option<Held> {
             return Some(Held { kind: None, subject, reason: HoldReason::EvidenceIncomplete });
         }
         Finding::Connection { .. } => "app settings are never written",
+        Finding::PlatformIdentity { .. } => "the configuration of a container app is never written",
         Finding::Unreadable { .. }
         | Finding::AccessUndecided { .. }
         | Finding::AccessPolicyUndecided { .. } => {

@@ -3,6 +3,7 @@
 mod connections;
 mod evidence;
 mod implied;
+mod target;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,7 +25,6 @@ use crate::{
     },
 };
 
-const SITE: &str = "Microsoft.Web/sites";
 const USER_IDENTITY: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
 const VAULT: &str = "Microsoft.KeyVault/vaults";
 
@@ -153,7 +153,7 @@ impl Parser {
             interval,
             scope: _,
             resources: _,
-            target: api::Target { resource: target, slot },
+            target,
             identities: api::Identities { system, user },
             platform,
             bindings,
@@ -169,8 +169,10 @@ impl Parser {
         } = &object.spec;
 
         let interval = self.interval(interval);
-        let target = self.resource("spec.target.resource", target, &[SITE]);
-        let target = target.and_then(|app| self.slot(app, slot));
+        let target = self.target(target);
+        if let Some(target) = &target {
+            self.fits(target, &object.spec);
+        }
         let user = self.user_identities(user);
         let mut implied = Implied::of(*role_set, *settings);
         self.platform(platform, &mut implied);
@@ -239,22 +241,6 @@ impl Parser {
             }),
             _ => Err(PolicyError { violations: self.violations }),
         }
-    }
-
-    /// The app, or a slot of it.
-    fn slot(&mut self, app: Scope, slot: &str) -> Option<Scope> {
-        if slot.is_empty() {
-            return Some(app);
-        }
-        if slot.eq_ignore_ascii_case("production") {
-            self.fault("spec.target.slot", "`production` is the app itself: leave `slot` out");
-            return None;
-        }
-        if !slot.chars().all(|one| one.is_ascii_alphanumeric() || one == '-') {
-            self.fault("spec.target.slot", format!("`{slot}` is not the name of a slot"));
-            return None;
-        }
-        Some(app.child(&format!("slots/{slot}")))
     }
 
     fn interval(&mut self, text: &str) -> Duration {

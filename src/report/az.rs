@@ -4,7 +4,7 @@ use super::Pass;
 use crate::{
     catalog::cosmos_role,
     evaluate::Finding,
-    model::{Scope, cosmos::account_of},
+    model::{Scope, Workload, cosmos::account_of},
     plan::{Change, GrantRole, IdentityChange, Step, VaultEntry},
 };
 
@@ -18,11 +18,11 @@ pub(super) fn commands(step: &Step) -> String {
         }
         Change::Identity(change) => identity_command(change),
         Change::Reattach(reattach) => {
-            let app = app(&reattach.target);
+            let (group, app) = (group_of(reattach.workload), app(&reattach.target));
             let identity = quoted(reattach.identity.as_str());
             format!(
-                "az functionapp identity remove {app} --identities {identity}\n\
-                 az functionapp identity assign {app} --identities {identity}"
+                "az {group} identity remove {app} --identities {identity}\n\
+                 az {group} identity assign {app} --identities {identity}"
             )
         }
         Change::Restart(target) => format!("az functionapp restart {}", app(target)),
@@ -92,16 +92,33 @@ fn vault(vault: &Scope) -> String {
     )
 }
 
+/// What is attached stays attached, whichever command it is.
 fn identity_command(change: &IdentityChange) -> String {
-    // `[system]` and ids may be given together; what is attached stays attached.
+    let app = app(&change.target);
+    let attach: Vec<_> = change.attach.iter().map(|id| quoted(id.as_str())).collect();
+    if change.workload == Workload::ContainerApp {
+        let system = if change.enable_system { " --system-assigned" } else { "" };
+        let user = if attach.is_empty() { String::new() } else { format!(" --user-assigned {}", attach.join(" ")) };
+        return format!("az containerapp identity assign {app}{system}{user}");
+    }
+    // `[system]` and ids may be given together.
     let system = change.enable_system.then(|| quoted("[system]"));
-    let attach = change.attach.iter().map(|id| quoted(id.as_str()));
     let identities: Vec<_> = system.into_iter().chain(attach).collect();
-    format!("az functionapp identity assign {} --identities {}", app(&change.target), identities.join(" "))
+    format!("az {} identity assign {app} --identities {}", group_of(change.workload), identities.join(" "))
+}
+
+/// The group of commands that is about such a target.
+pub(super) fn group_of(workload: Workload) -> &'static str {
+    match workload {
+        Workload::FunctionApp => "functionapp",
+        Workload::WebApp => "webapp",
+        Workload::ContainerApp => "containerapp",
+        Workload::Machine { .. } => "vm",
+    }
 }
 
 /// Which app a command is about.
-fn app(target: &Scope) -> String {
+pub(super) fn app(target: &Scope) -> String {
     let group = target.resource_group();
     let group = quoted(group.as_ref().map_or("", |group| group.name()));
     let subscription = target.subscription().unwrap_or_default();
@@ -112,7 +129,7 @@ fn app(target: &Scope) -> String {
 }
 
 /// One word for a shell. Names come from whoever writes policies, and `rg-(prod)` is a valid name of a resource group.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | ':' | '@');
     if !text.is_empty() && text.chars().all(plain) {
         text.to_owned()

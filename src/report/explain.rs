@@ -1,6 +1,7 @@
 //! The verdict on one policy for a person who is on call: the chain, the flow, the six hypotheses with their evidence, and
 //! what to do next.
 
+mod probe;
 mod telemetry;
 
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ use super::{
 };
 use crate::{
     evaluate::{Answer, Case, Explanation, Fact, Hypothesis, Link, LinkOfChain, Needed, Question, Severity, Verdict},
+    model::TargetKind,
     plan::Held,
 };
 
@@ -38,6 +40,7 @@ pub fn explanation(report: &Report) -> String {
         hypothesis(&mut out, case, pass.evaluation.decision.cause);
     }
     telemetry::figures(&mut out, report, pass);
+    probe::section(&mut out, &pass.policy.target, explanation);
     next(&mut out, report, pass, explanation);
     out
 }
@@ -52,6 +55,8 @@ pub fn explanation_json(report: &Report) -> Value {
     document["cause"] = json!(pass.evaluation.decision.cause);
     document["chain"] = explanation.chain.iter().map(link_json).collect();
     document["hypotheses"] = explanation.cases.iter().map(case_json).collect();
+    let probes = explanation.probes.as_ref().map(|probes| probe::commands(&pass.policy.target, probes));
+    document["probes"] = json!(probes.unwrap_or_default());
     document
 }
 
@@ -87,7 +92,8 @@ fn head(out: &mut String, report: &Report, pass: &Pass) {
         },
     };
     paragraph(out, &format!("{}  {severity}", name(report)), &verdict);
-    line(out, &format!("  app  {}", pass.policy.target));
+    let target = &pass.policy.target;
+    line(out, &format!("  {:<4} {target}", TargetKind::of(target).label()));
     line(out, &format!("  seen {}", words::moment(report.at)));
 }
 
@@ -200,9 +206,9 @@ pub(super) fn needed_words(needed: &Needed) -> String {
                 .to_owned()
         }
         Needed::Telemetry => {
-            "because only the app can try; would need its traces, or `curl \"$IDENTITY_ENDPOINT?resource=…\"` in its console"
-                .to_owned()
+            "because only the app itself can try: would need its traces, or the commands of `rolecall explain`".to_owned()
         }
+        Needed::Inside => "because Resource Manager shows nothing of what runs inside".to_owned(),
         Needed::Settings => "because app settings are not read: would need `settings: Inspect`".to_owned(),
         Needed::Declaration => "because nothing declared is about it".to_owned(),
         Needed::Network => "because firewalls are not looked at: would need `network: Check`".to_owned(),

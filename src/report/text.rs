@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::{ExitCode, Pass, PassResult, Report, Situation, az, words};
 use crate::{
     evaluate::{Access, Finding, Reach, Reached},
+    model::{TargetKind, Workload},
     plan::{Change, Step},
 };
 
@@ -86,7 +87,10 @@ pub(super) fn summary(step: &Step) -> String {
             let system = change.enable_system.then(|| "enable the system-assigned identity".to_owned());
             let attach = change.attach.iter().map(|id| format!("attach identity `{}`", id.name()));
             let parts: Vec<_> = system.into_iter().chain(attach).collect();
-            format!("{} of `{}`; the app restarts", parts.join(" and "), change.target.app_name())
+            // Container Apps do not restart for it (Microsoft's page says so); of machines nothing is said anywhere.
+            let restarts = matches!(change.workload, Workload::FunctionApp | Workload::WebApp);
+            let then = if restarts { "; the app restarts" } else { "" };
+            format!("{} of `{}`{then}", parts.join(" and "), change.target.app_name())
         }
     }
 }
@@ -129,7 +133,8 @@ fn steps(count: usize) -> String {
 }
 
 fn evaluated(out: &mut String, pass: &Pass, with_plan: bool) {
-    line(out, &format!("  app      {}", pass.policy.target));
+    let target = &pass.policy.target;
+    line(out, &format!("  {:<8} {target}", TargetKind::of(target).label()));
     if let Some(cause) = pass.evaluation.decision.cause {
         line(out, &format!("  cause    {cause:?}: {}", words::hypothesis(cause)));
     }

@@ -11,7 +11,7 @@ pub(super) use network::doubt;
 use crate::{
     catalog::{built_in, built_in_roles},
     evaluate::{Excess, Finding, Hypothesis, Kept, NearMiss},
-    model::{Scope, cosmos::account_of, spelling::did_you_mean},
+    model::{Scope, TargetKind, cosmos::account_of, spelling::did_you_mean},
     plan::{HoldReason, Outcome},
     policy::{Identity, Unchecked},
 };
@@ -19,7 +19,9 @@ use crate::{
 /// What was expected and what was seen.
 pub(super) fn finding(finding: &Finding) -> String {
     match finding {
-        Finding::TargetNotFound { target } => format!("the app `{}` does not exist: {target}", target.app_name()),
+        Finding::TargetNotFound { target } => {
+            format!("the {} `{}` does not exist: {target}", TargetKind::of(target).noun(), target.app_name())
+        }
         Finding::Unreadable { failure, .. } => failure.text.clone(),
         Finding::SystemIdentityDisabled => {
             "the system-assigned identity is required and is not enabled, so the app gets no token by it".to_owned()
@@ -86,23 +88,12 @@ pub(super) fn finding(finding: &Finding) -> String {
             format!("whether {identity} may use what is declared of vault `{}` cannot be told: {because}", vault.name())
         }
         Finding::Connection { connection, problem, .. } => connections::problem(connection, problem),
+        Finding::PlatformIdentity { declared, used, used_for, .. } => connections::platform(used_for, used, declared),
         // Not since when the host runs: that is worked out from its uptime, and differs by a moment at each look.
         Finding::HostNotRecycled { written, started: _ } => {
             format!("the app's identity was written {}, and its host is older and does not know it", moment(*written))
         }
-        Finding::ReferencesDenied { vault, settings, acts_from, .. } => {
-            let first: Vec<_> = settings.iter().take(3).map(|setting| format!("`{setting}`")).collect();
-            let more = match settings.len().saturating_sub(3) {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            format!(
-                "access to vault `{}` acts since {}, and the app still holds its refusal for {}{more}",
-                vault.name(),
-                moment(*acts_from),
-                first.join(", ")
-            )
-        }
+        Finding::ReferencesDenied { vault, settings, acts_from, .. } => references_denied(vault, settings, *acts_from),
         Finding::UnneededGrant { grant, role, beside: _, kept } => {
             let kept = kept.as_ref().map(|kept| format!("; it stays: {}", why_kept(kept))).unwrap_or_default();
             format!(
@@ -113,6 +104,20 @@ pub(super) fn finding(finding: &Finding) -> String {
         }
         Finding::ExcessiveGrant { identity, grant: _, role, scope, excess } => excessive(identity, role, scope, excess),
     }
+}
+
+fn references_denied(vault: &Scope, settings: &[String], acts_from: Timestamp) -> String {
+    let first: Vec<_> = settings.iter().take(3).map(|setting| format!("`{setting}`")).collect();
+    let more = match settings.len().saturating_sub(3) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "access to vault `{}` acts since {}, and the app still holds its refusal for {}{more}",
+        vault.name(),
+        moment(acts_from),
+        first.join(", ")
+    )
 }
 
 /// The nearest of the built-in roles: the names of others are not for every namespace to read.

@@ -26,3 +26,4 @@ mod schema;
 mod settings;
 mod storm;
 mod survey;
+mod targets;

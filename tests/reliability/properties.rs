@@ -102,7 +102,12 @@ fn kind(call: &Call) -> Option<Write> {
     match (call.method.as_str(), segments.as_slice()) {
         ("PUT", ["microsoft.authorization", "roleassignments", _]) => Some(Write::Grant),
         ("DELETE", ["microsoft.authorization", "roleassignments", _]) => Some(Write::Revocation),
-        ("PATCH", ["microsoft.web", "sites", _]) => Some(Write::Identity),
+        (
+            "PATCH",
+            ["microsoft.web", "sites", _]
+            | ["microsoft.app", "containerapps", _]
+            | ["microsoft.compute", "virtualmachines", _],
+        ) => Some(Write::Identity),
         ("PUT", ["microsoft.keyvault", "vaults", _, "accesspolicies", "add"]) => Some(Write::VaultEntry),
         ("PATCH", ["microsoft.keyvault", "vaults", _]) => Some(Write::VaultMode),
         ("POST", ["microsoft.web", "sites", _, "restart"]) => Some(Write::Restart),

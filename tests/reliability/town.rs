@@ -10,6 +10,7 @@ use super::{
     stage::{Key, Stage, role_definitions, words},
 };
 
+const MACHINES: &str = "Microsoft.Compute/virtualMachines";
 const SUBSCRIPTION: &str = "22222222-bbbb-4ccc-8ddd-000000000002";
 const OPERATOR: &str = "0000ca11-0000-4000-8000-0000000000ff";
 const READER: &str = "acdd72a7-3385-48ef-bd42-f606fba81ae7";
@@ -186,7 +187,8 @@ pub(super) fn build(seed: u64, policies: u8) -> Stage {
         let twin = position > 0 && chance.one_in(6);
         let (app, name) = (format!("app-{}", if twin { position - 1 } else { position }), format!("policy-{position}"));
         let principal = format!("5e57e300-0000-4000-8000-0000000000{:02x}", position + 1);
-        let id = format!("{}/providers/Microsoft.Web/sites/{app}", team.group());
+        let target = target(seed, if twin { position - 1 } else { position });
+        let id = format!("{}/providers/{target}/{app}", team.group());
         let site = site(&id, team, &principal, &mut chance);
         if !documents.iter().any(|document| document["id"] == site["id"]) {
             documents.push(site);
@@ -195,7 +197,8 @@ pub(super) fn build(seed: u64, policies: u8) -> Stage {
         if needs_blobs && chance.one_in(2) {
             documents.push(grant(10 + u64::from(position), &team.account(), &principal, BLOB_CONTRIBUTOR));
         }
-        let mut policy = policy(team, &name, &app, needs_blobs, &mut chance);
+        let mut policy = policy(team, &name, needs_blobs, &mut chance);
+        is_about(&mut policy, target, &app);
         if has_vaults(seed) {
             reads_vault(&mut policy, team, &mut chance);
         }
@@ -226,6 +229,27 @@ fn declares_roles(policy: &mut Value, chance: &mut Chance) {
     policy["spec"]["vaults"][0]["mode"] = json!("RBAC");
     if let Some(allow) = policy["spec"]["remediation"]["allow"].as_array_mut() {
         allow.push(json!("SwitchVaultMode"));
+    }
+}
+
+/// What the app at that position is. Other things than sites in some towns only, for the same reason.
+fn target(seed: u64, position: u8) -> &'static str {
+    match (seed % 8, position % 3) {
+        (6, 0) => "Microsoft.App/containerApps",
+        (6, 1) => MACHINES,
+        _ => "Microsoft.Web/sites",
+    }
+}
+
+/// A machine has no bindings: it declares the role.
+fn is_about(policy: &mut Value, target: &str, app: &str) {
+    let spec = &mut policy["spec"];
+    spec["resources"]["app"] = json!(format!("{target}/{app}"));
+    if target == MACHINES {
+        let role = "Azure Service Bus Data Receiver";
+        let grant = json!({ "role": role, "resource": "bus", "entity": "queues/orders", "identity": "shared" });
+        spec["grants"].as_array_mut().expect("a list").push(grant);
+        spec["bindings"] = json!([]);
     }
 }
 
@@ -266,10 +290,11 @@ fn site(id: &str, team: &Team, principal: &str, chance: &mut Chance) -> Value {
             json!({ team.identity(): { "principalId": team.shared, "clientId": team.shared } });
     }
     let name = id.rsplit('/').next();
-    json!({ "id": id, "name": name, "type": "Microsoft.Web/sites", "kind": "functionapp", "identity": identity })
+    let kind = id.rsplit("/providers/").next().and_then(|below| below.rsplit_once('/')).map(|(kind, _)| kind);
+    json!({ "id": id, "name": name, "type": kind, "kind": "functionapp", "identity": identity })
 }
 
-fn policy(team: &Team, name: &str, app: &str, needs_blobs: bool, chance: &mut Chance) -> Value {
+fn policy(team: &Team, name: &str, needs_blobs: bool, chance: &mut Chance) -> Value {
     let mode = ["Enforce", "Enforce", "Enforce", "Enforce", "Enforce", "Enforce", "DryRun", "Report"];
     let grants = json!([{ "role": "Storage Blob Data Contributor", "resource": "account", "identity": "system" }]);
     let takes_back = chance.one_in(3);
@@ -280,7 +305,6 @@ fn policy(team: &Team, name: &str, app: &str, needs_blobs: bool, chance: &mut Ch
             "mode": chance.pick(&mode), "suspend": chance.one_in(12), "interval": "30m",
             "scope": { "subscriptionId": SUBSCRIPTION, "resourceGroup": format!("rg-{}", team.word) },
             "resources": {
-                "app": format!("Microsoft.Web/sites/{app}"),
                 "identity": format!("Microsoft.ManagedIdentity/userAssignedIdentities/mi-{}", team.word),
                 "bus": format!("Microsoft.ServiceBus/namespaces/sb-{}", team.word),
                 "account": format!("Microsoft.Storage/storageAccounts/st{}", team.word),

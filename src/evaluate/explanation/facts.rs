@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::super::{Access, Barrier, ConnectionProblem, Evaluated, Evaluation, Finding, Hypothesis, Reach, Used};
 use crate::{
     api::SystemIdentity,
-    model::{Observed, Reading, Scope, Site, VaultMode, cosmos::account_of},
+    model::{Observed, PlatformUse, Reading, Scope, Site, VaultMode, cosmos::account_of},
     policy::{Identity, Origin, Policy},
 };
 
@@ -97,6 +97,17 @@ pub(super) fn of_finding(finding: &Finding, policy: &Policy, observed: &Observed
             let (setting, value) = of_connection(connection, problem)?;
             let field = format!("app setting `{setting}`");
             fact(target, &field, value, read_at(observed.settings.as_ref()))
+        }
+        Finding::PlatformIdentity { used, used_for, .. } => {
+            let field = match used_for {
+                PlatformUse::Registry { server } => format!("configuration.registries[{server}].identity"),
+                PlatformUse::Secret { name, .. } => format!("configuration.secrets[{name}].identity"),
+            };
+            let value = match used {
+                Identity::System => "system",
+                Identity::User(id) => id.name(),
+            };
+            fact(target, &field, value, seen)
         }
         Finding::NetworkBlocked { resource, by, .. } => {
             let at = read_at(observed.network.firewalls.get(resource));

@@ -55,6 +55,7 @@ impl Finding {
                 ConnectionProblem::WrongAddress { .. } => "service-uri-mismatch",
                 ConnectionProblem::Undecided { .. } => "connection-undecided",
             },
+            Self::PlatformIdentity { .. } => "platform-wrong-identity",
             Self::HostNotRecycled { .. } => "host-not-recycled",
             Self::ReferencesDenied { .. } => "references-denied",
             Self::UnneededGrant { .. } => "unneeded-grant",
@@ -99,6 +100,7 @@ impl Finding {
             | Self::VaultModeMismatch { .. }
             | Self::AccessPolicyMissing { .. }
             | Self::Connection { .. }
+            | Self::PlatformIdentity { .. }
             | Self::HostNotRecycled { .. }
             | Self::ReferencesDenied { .. }
             | Self::UnneededGrant { kept: None, .. } => Effect::Drift,
@@ -115,6 +117,7 @@ impl Finding {
             | Self::UserIdentityNotFound { .. }
             | Self::PrincipalMissing { .. }
             | Self::StaleAttachment { .. }
+            | Self::PlatformIdentity { .. }
             | Self::HostNotRecycled { .. } => Some(Hypothesis::H1),
             Self::RoleMissing { .. }
             | Self::CosmosRoleMissing { .. }
@@ -161,6 +164,7 @@ impl Finding {
             | Self::PrincipalMissing { .. }
             | Self::StaleAttachment { .. }
             | Self::SystemIdentityForbidden { .. }
+            | Self::PlatformIdentity { .. }
             | Self::HostNotRecycled { .. } => 1,
             Self::Connection { problem, .. } => match problem {
                 ConnectionProblem::WrongAddress { .. } => 3,

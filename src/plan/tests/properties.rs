@@ -8,7 +8,7 @@ use super::{ALL, CONTRIBUTOR, RECEIVER, boundary, planned};
 use crate::{
     api::{ChangeKind, Mode},
     evaluate::fixtures::{World, failure, principal_of, role_id},
-    model::{FailureClass, Reading, Scope},
+    model::{FailureClass, Reading, Scope, TargetKind},
     plan::{Change, Plan},
     policy::{
         Policy, Wanted,
@@ -21,6 +21,7 @@ const MODES: [Mode; 3] = [Mode::Report, Mode::DryRun, Mode::Enforce];
 /// Everything that is drawn: the policy's switches, the boundary's, and what is broken in the world.
 #[derive(Clone, Debug)]
 struct Case {
+    target: TargetKind,
     mode: usize,
     max_mode: usize,
     suspended: bool,
@@ -39,12 +40,14 @@ fn case() -> impl Strategy<Value = Case> {
     let scopes = vec![app(), shared(), queue(), host_account(), app().resource_group().unwrap()];
     let kinds = || prop::sample::subsequence(ALL.to_vec(), 0..=3);
     let roles = prop::sample::subsequence(vec![RECEIVER, CONTRIBUTOR, "Reader", "Owner"], 0..=4);
-    let switches = (0..3_usize, 0..3_usize, prop::bool::weighted(0.2), kinds(), kinds(), 0_u32..5);
+    let target = prop::sample::select(vec![TargetKind::App, TargetKind::ContainerApp]);
+    let switches = (target, 0..3_usize, 0..3_usize, prop::bool::weighted(0.2), kinds(), kinds(), 0_u32..5);
     let world = (any::<u8>(), any::<bool>(), any::<bool>(), prop_oneof![3 => Just(0_u8), 1 => any::<u8>()]);
     (switches, roles, prop::sample::subsequence(scopes, 0..=5), world).prop_map(|(switches, roles, scopes, world)| {
-        let (mode, max_mode, suspended, allow, changes, max_changes) = switches;
+        let (target, mode, max_mode, suspended, allow, changes, max_changes) = switches;
         let (kept_grants, no_system, detached, unreadable) = world;
         Case {
+            target,
             mode,
             max_mode,
             suspended,
@@ -63,6 +66,9 @@ fn case() -> impl Strategy<Value = Case> {
 
 fn declared(case: &Case) -> Policy {
     policy(|spec| {
+        if case.target == TargetKind::ContainerApp {
+            spec.resources.insert("app".to_owned(), "Microsoft.App/containerApps/ca-orders".to_owned());
+        }
         spec.mode = MODES[case.mode];
         spec.suspend = case.suspended;
         spec.remediation.allow.clone_from(&case.allow);
@@ -177,6 +183,7 @@ proptest! {
             }
             let kind = identity["type"].as_str().unwrap();
             prop_assert!(!site.system.is_enabled() || kind.starts_with("SystemAssigned"), "{}", kind);
+            prop_assert!(case.target == TargetKind::App || !kind.contains(' '), "{} has a space", kind);
         }
     }
 
@@ -224,6 +231,7 @@ proptest! {
 fn the_cases_are_worth_drawing() {
     // A property over plans that are always empty would prove nothing.
     let case = Case {
+        target: TargetKind::App,
         mode: 2,
         max_mode: 2,
         suspended: false,

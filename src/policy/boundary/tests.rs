@@ -207,11 +207,15 @@ fn of_the_built_in_roles_exactly_these_are_never_granted() {
     assert_eq!(
         refused,
         [
+            "Container Apps Contributor",
+            "Container Apps Operator",
             "Contributor",
             "DocumentDB Account Contributor",
             "Key Vault Contributor",
             "Key Vault Data Access Administrator",
             "Locks Contributor",
+            // It may put an extension on a machine.
+            "Log Analytics Contributor",
             "Logic Apps Standard Contributor",
             "Managed Identity Contributor",
             "Managed Identity Federated Identity Credential Contributor",
@@ -220,6 +224,7 @@ fn of_the_built_in_roles_exactly_these_are_never_granted() {
             "Role Based Access Control Administrator",
             "Storage Account Backup Contributor",
             "User Access Administrator",
+            "Virtual Machine Contributor",
             "Website Contributor",
         ]
     );
@@ -261,6 +266,13 @@ fn custom_roles_are_judged_by_what_is_left_of_them() {
         (&["Microsoft.KeyVault/vaults/read"], &[], false),
         (&["Microsoft.Web/sites/slots/write"], &[], true),
         (&["Microsoft.Web/sites/restart/action"], &[], false),
+        (&["Microsoft.App/containerApps/*/write"], &[], true),
+        (&["Microsoft.App/containerApps/write"], &[], true),
+        (&["Microsoft.App/containerApps/exec/action"], &[], true),
+        (&["Microsoft.App/containerApps/start/action"], &[], false),
+        (&["Microsoft.Compute/virtualMachines/*"], &[], true),
+        (&["Microsoft.Compute/virtualMachines/runCommand/action"], &[], true),
+        (&["Microsoft.Compute/virtualMachines/restart/action"], &[], false),
         (&["Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments/*"], &[], true),
     ];
     for (actions, not_actions, expected) in table {

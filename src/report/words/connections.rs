@@ -2,7 +2,10 @@
 
 use crate::{
     evaluate::{ConnectionProblem, Used},
-    model::settings::{Member, TELEMETRY},
+    model::{
+        PlatformUse,
+        settings::{Member, TELEMETRY},
+    },
     policy::Identity,
 };
 
@@ -77,6 +80,18 @@ fn wrong_identity(connection: &str, declared: &Identity, used: &Used) -> String 
             format!(
                 "`{TELEMETRY}` does not say `Authorization=AAD`, so telemetry is sent without a token of {declared}"
             )
+        }
+    }
+}
+
+/// As whom the platform acts for a container app.
+pub(super) fn platform(used_for: &PlatformUse, used: &Identity, declared: &Identity) -> String {
+    match used_for {
+        PlatformUse::Registry { server } => {
+            format!("images of `{server}` are pulled by {used}, and not by {declared} as declared")
+        }
+        PlatformUse::Secret { name, host } => {
+            format!("secret `{name}` is read from `{host}` by {used}, and not by {declared} as declared")
         }
     }
 }

@@ -12,7 +12,7 @@ use rolecall::{
     model::{
         Attachment, Condition, Denied, DenyAssignment, Failure, FailureClass, Grant, Observed, PermissionSet,
         PrincipalId, PrincipalKind, Reading, Role, RoleId, Scope, Site, SubscriptionAccess, SystemAssigned,
-        UserIdentity,
+        UserIdentity, Workload,
         network::{NetworkSeen, Outbound},
     },
     policy::{Identity, Origin, Policy, Requirement, RoleName, Wanted as PolicyWanted},
@@ -155,10 +155,13 @@ impl Builder<'_> {
             Principal::Unreadable => refused(),
             Principal::Known | Principal::Missing => present(Site {
                 id: scope(3).child("providers/Microsoft.Web/sites/func-orders"),
+                workload: Workload::FunctionApp,
                 system: if system == Principal::Known { SystemAssigned::On(principal(0)) } else { SystemAssigned::Off },
                 attached: [(user_identity(), Attachment { principal: None, client: None })].into(),
                 reference_identity: None,
                 outbound: Outbound::Shared,
+                under_way: None,
+                platform: Vec::new(),
             }),
         };
         let identity = |principal| present(UserIdentity { id: user_identity(), principal, client: None });

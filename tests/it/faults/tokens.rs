@@ -11,7 +11,10 @@ use azure_core::{
 use rolecall::{
     azure::{Azure, AzureConfig, Limits, StaticToken},
     catalog::clouds::CLOUDS,
-    model::FailureClass::{self, Denied, Rejected, Transient},
+    model::{
+        FailureClass::{self, Denied, Rejected, Transient},
+        TargetKind,
+    },
 };
 
 use super::bench::{Bench, SUBSCRIPTION, TOKEN, planned_grant, planned_identity, uploads, world};
@@ -45,7 +48,7 @@ async fn a_refused_token_is_a_denial_and_nothing_is_sent() {
         let bench = Bench::with_credential(world(), Limits::default(), Arc::new(credential));
         let (name, grant) = planned_grant();
         let failures = [
-            bench.azure.sites(SUBSCRIPTION).await.expect_err("no token"),
+            bench.azure.sites(SUBSCRIPTION, TargetKind::App).await.expect_err("no token"),
             bench.azure.grants_of_subscription(SUBSCRIPTION).await.expect_err("no token"),
             bench.azure.write(&planned_identity()).await.expect_err("no token"),
             bench.azure.create_grant(&uploads(), &name, &grant).await.expect_err("no token"),

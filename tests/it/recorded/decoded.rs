@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use azure_core::http::Method;
 use jiff::Timestamp;
 use rolecall::model::{
-    Condition, FailureClass, Grant, PermissionSet, PrincipalId, PrincipalKind, RoleId, Scope, Site, VaultMode,
-    settings::Setting,
+    Condition, FailureClass, Grant, PermissionSet, PlatformUse, PrincipalId, PrincipalKind, RoleId, Scope, Site,
+    TargetKind, VaultMode, Workload, settings::Setting,
 };
 use serde_json::{Value, json};
 
@@ -220,7 +220,7 @@ async fn apps_slots_and_other_hosts_decode_with_the_identities_on_them() {
     for (recording, row) in of(Category::Hosts).into_iter().zip(HOSTS) {
         let azure = Replay::client(recording);
         let hosts = if recording.is_list() {
-            azure.sites(SUBSCRIPTION).await.expect("a list decodes")
+            azure.sites(SUBSCRIPTION, TargetKind::App).await.expect("a list decodes")
         } else {
             azure.site(&scope()).await.expect("a document decodes").into_iter().collect()
         };
@@ -248,6 +248,25 @@ fn assert_is_host(host: &Site, document: &Value, number: u16) {
             assert_eq!(attachment.principal, text(value, "/principalId").and_then(|id| id.parse().ok()), "{number}");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_app_says_as_whom_it_pulls_and_a_machine_what_it_runs_and_whether_it_changes() {
+    let Some(all) = recordings() else { return };
+    let host = async |number: u16| Replay::client(&all[&number]).site(&scope()).await.unwrap().expect("a host");
+    let app = host(103).await;
+    let [pulls] = &app.platform[..] else { panic!("one registry: {:?}", app.platform) };
+    assert!(matches!(&pulls.used_for, PlatformUse::Registry { server } if server == "crpogq2w7bplv2u.azurecr.io"));
+    // The casing of the two differs.
+    assert!(pulls.identity.as_ref().is_some_and(|identity| app.attached.contains_key(identity)));
+    assert_eq!((app.workload, app.under_way), (Workload::ContainerApp, None));
+    for (number, state) in [(106, Some("Creating")), (107, Some("Updating")), (108, None)] {
+        let machine = host(number).await;
+        assert_eq!(machine.workload, Workload::Machine { windows: false }, "{number}");
+        assert_eq!(machine.under_way.as_deref(), state, "{number}");
+    }
+    assert_eq!(host(36).await.workload, Workload::FunctionApp);
+    assert_eq!(host(37).await.workload, Workload::WebApp);
 }
 
 /// Number, vaults, and how many of them use role assignments.

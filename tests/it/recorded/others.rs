@@ -3,7 +3,7 @@
 use azure_core::http::Method;
 use rolecall::{
     azure::{ErrorFacts, failure_of},
-    model::{Failure, FailureClass, Scope},
+    model::{Failure, FailureClass, Scope, TargetKind},
     plan,
 };
 use serde_json::Value;
@@ -22,7 +22,7 @@ async fn a_foreign_success_read_as_a_list_is_a_list_or_not_understood() {
     for recording in of(Category::Others) {
         let azure = Replay::client(recording);
         let entries = recording.documents();
-        let listed = azure.sites(SUBSCRIPTION).await;
+        let listed = azure.sites(SUBSCRIPTION, TargetKind::App).await;
         // Entries without an id, such as those of an activity log of another shape, are not apps.
         if recording.is_list() && entries.iter().all(|entry| entry["id"].is_string()) {
             assert_eq!(listed.expect("a list").len(), entries.len(), "{}", recording.number);

@@ -5,7 +5,7 @@ use rolecall::{
     model::{
         Failure,
         FailureClass::{self, Blocked, Denied, Rejected, Transient, Waiting},
-        PrincipalId, RoleId, Scope,
+        PrincipalId, RoleId, Scope, TargetKind,
     },
     plan::{self, Request},
 };
@@ -108,7 +108,7 @@ async fn every_refusal_has_its_class_and_code_by_every_way_of_sending() {
     assert_complete(Category::Refused, &REFUSED.map(|row| row.0));
     for (recording, (number, class, code, _)) in of(Category::Refused).into_iter().zip(REFUSED) {
         let reads = [
-            sent(recording, async |azure| azure.sites(SUBSCRIPTION).await.map(drop)).await,
+            sent(recording, async |azure| azure.sites(SUBSCRIPTION, TargetKind::App).await.map(drop)).await,
             sent(recording, async |azure| azure.own_permissions(&scope()).await.map(drop)).await,
             sent(recording, async |azure| azure.grants_of_subscription(SUBSCRIPTION).await.map(drop)).await,
             sent(recording, async |azure| azure.denies_of_subscription(SUBSCRIPTION).await.map(drop)).await,

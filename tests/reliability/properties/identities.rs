@@ -15,6 +15,13 @@ use super::{
     asked_for, policy_of,
 };
 
+/// Where identity blocks are written.
+const TARGETS: [&str; 3] = [
+    "/providers/microsoft.web/sites/",
+    "/providers/microsoft.app/containerapps/",
+    "/providers/microsoft.compute/virtualmachines/",
+];
+
 /// How soon an identity that was taken off must be on its way back: a request may take a minute to be given up.
 const AT_ONCE: SignedDuration = SignedDuration::from_secs(62);
 /// How many writes taking off and putting back come to at most, and within which time.
@@ -144,7 +151,8 @@ pub(super) fn at_effect(
     let had = look.as_ref().and_then(|look| look.answer(200)).map(|site| facts::attached(&site["identity"]));
     let had = had.unwrap_or_default();
     let mut lost = Vec::new();
-    for (id, old) in before.iter().filter(|(id, _)| id.contains("/microsoft.web/sites/")) {
+    let is_target = |id: &String| TARGETS.iter().any(|kind| id.contains(kind));
+    for (id, old) in before.iter().filter(|(id, _)| is_target(id)) {
         let raced = ledger.touched.get(id).is_some_and(|touched| seen.is_none_or(|seen| *touched > seen));
         let Some(new) = after.get(id) else { continue };
         let (old, new) = (&old["identity"], &new["identity"]);

@@ -17,7 +17,7 @@ use super::{
 };
 
 /// What each finding confirms: the playbook's table, once more.
-const CONFIRMS: [(&str, &str); 18] = [
+const CONFIRMS: [(&str, &str); 19] = [
     ("system-identity-disabled", "H1"),
     ("system-identity-forbidden", "H1"),
     ("user-identity-not-attached", "H1"),
@@ -28,6 +28,7 @@ const CONFIRMS: [(&str, &str); 18] = [
     ("connection-missing", "H1"),
     ("connection-uses-secret", "H1"),
     ("connection-wrong-identity", "H1"),
+    ("platform-wrong-identity", "H1"),
     ("connection-identity-unsupported", "H1"),
     ("service-uri-mismatch", "H5"),
     ("role-missing", "H2"),

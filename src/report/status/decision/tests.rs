@@ -75,7 +75,7 @@ fn what_is_wrong_is_told_with_its_evidence_on_both_sides() {
       H5 NotExamined
         ? because app settings are not read: would need `settings: Inspect`
       H6 Open
-        ? because only the app can try; would need its traces, or `curl "$IDENTITY_ENDPOINT?resource=…"` in its console
+        ? because only the app itself can try: would need its traces, or the commands of `rolecall explain`
     "#);
 }
 
