@@ -15,6 +15,9 @@ const PRINCIPAL_TYPE: &str = "2018-09-01";
 /// The only version in which a user-assigned identity shows where its secret is.
 const CLIENT_SECRET: &str = "2015-08-31-preview";
 
+/// A vault says who wrote it and when from about this version on (2019-09-01 does not, 2021-06-01-preview does).
+const WRITTEN: &str = "2020";
+
 /// An answer as the api-version of the request shows it.
 pub(super) fn shaped(call: &Call, outcome: Outcome) -> Outcome {
     let version = call.parameter("api-version").unwrap_or("").to_owned();
@@ -40,6 +43,7 @@ pub(super) fn shaped(call: &Call, outcome: Outcome) -> Outcome {
         "microsoft.managedidentity/userassignedidentities" if version == CLIENT_SECRET => {
             reply.map(|document| document["properties"]["clientSecretUrl"] = "https://identity.sandbox.invalid/".into())
         }
+        "microsoft.keyvault/vaults" if before(WRITTEN) => reply.map(|document| drop_members(document, &["systemData"])),
         _ => reply,
     };
     outcome.map(shape)
