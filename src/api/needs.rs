@@ -200,7 +200,8 @@ pub struct VaultExpectation {
     /// A name in `resources`; its value is a `Microsoft.KeyVault/vaults` id.
     #[schemars(schema_with = "fragments::name")]
     pub resource: String,
-    /// The permission model expected. Compared and reported; never switched.
+    /// The permission model expected. Reported where it differs; switched towards `RBAC` where `SwitchVaultMode` is allowed
+    /// here and the boundary says `switch: WhenSafe` of the vault.
     pub mode: VaultMode,
     /// `system`, or the name of an entry of `identities.user`.
     #[schemars(schema_with = "fragments::name")]

@@ -11,7 +11,7 @@ use super::{
     needs::{Binding, DeclaredGrant, Platform, RoleSet, VaultExpectation},
 };
 
-/// The identities, roles and vault modes that one Function App needs, and whether the operator may put them right.
+/// The identities, roles and vault modes that one app or machine needs, and whether the operator may put them right.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[kube(
     group = "rolecall.dev",
@@ -23,7 +23,7 @@ use super::{
     shortname = "fip",
     category = "rolecall",
     derive = "PartialEq",
-    doc = "The identities, roles and vault modes that one Function App needs, compared with live Azure.",
+    doc = "The identities, roles and vault modes that one app or machine needs, compared with live Azure.",
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode"),

@@ -177,9 +177,13 @@ fn tell_plan(
     }
     let mut told: Vec<&str> = Vec::new();
     for held in &plan.held {
-        // What waits for time or for a reading has just been told as a finding.
-        if matches!(held.reason.as_str(), "EvidenceIncomplete" | "Propagating") || told.contains(&held.reason.as_str())
-        {
+        // What waits for time or for a reading has just been told as a finding; grants that a switch waits for have not.
+        let is_told = match held.reason.as_str() {
+            "EvidenceIncomplete" => true,
+            "Propagating" => held.change != "SwitchVaultMode",
+            other => told.contains(&other),
+        };
+        if is_told {
             continue;
         }
         let count = plan.held.iter().filter(|other| other.reason == held.reason).count();
@@ -211,8 +215,8 @@ fn conditions(status: &FunctionIdentityPolicyStatus) -> String {
             }),
             "Recovered" => words.push(match condition.status.as_str() {
                 "True" => "recovered".to_owned(),
-                "False" => "not recovered".to_owned(),
-                _ => "recovery unknown".to_owned(),
+                "False" => format!("not recovered ({})", condition.reason),
+                _ => format!("recovery unknown ({})", condition.reason),
             }),
             other => words.push(other.to_lowercase()),
         }

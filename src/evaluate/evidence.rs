@@ -216,7 +216,7 @@ fn stopped(evidence: &Evidence) -> Option<SignalSeen> {
     let refused = evidence.series.present()?.iter().filter(|step| newest.duration_since(step.begin) < LATE);
     let refusals = refused.map(|step| step.auth_failures).fold(0, u64::saturating_add);
     (refusals > 0).then(|| SignalSeen {
-        ambiguous: Some("a source in which nothing happens".to_owned()),
+        ambiguous: Some("a source in which nothing happens looks the same".to_owned()),
         ..of_series(
             Hypothesis::H2,
             Side::For,

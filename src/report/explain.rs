@@ -206,7 +206,7 @@ pub(super) fn needed_words(needed: &Needed) -> String {
                 .to_owned()
         }
         Needed::Telemetry => {
-            "because only the app itself can try: would need its traces, or the commands of `rolecall explain`".to_owned()
+            "because only the app itself can try: would need its traces, or a try from inside (`rolecall explain` has the commands)".to_owned()
         }
         Needed::Inside => "because Resource Manager shows nothing of what runs inside".to_owned(),
         Needed::Settings => "because app settings are not read: would need `settings: Inspect`".to_owned(),

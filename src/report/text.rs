@@ -90,7 +90,8 @@ pub(super) fn summary(step: &Step) -> String {
             // Container Apps do not restart for it (Microsoft's page says so); of machines nothing is said anywhere.
             let restarts = matches!(change.workload, Workload::FunctionApp | Workload::WebApp);
             let then = if restarts { "; the app restarts" } else { "" };
-            format!("{} of `{}`{then}", parts.join(" and "), change.target.app_name())
+            let to = if change.attach.is_empty() { "of" } else { "to" };
+            format!("{} {to} `{}`{then}", parts.join(" and "), change.target.app_name())
         }
     }
 }
@@ -105,7 +106,9 @@ fn headline(report: &Report) -> String {
                 "drift, waiting for grants to act".to_owned()
             }
             PassResult::Evaluated(pass) if pass.execution.outcomes.is_empty() => {
-                format!("drift, {} would repair it", steps(pass.plan.steps.len()))
+                let held = pass.plan.held.len();
+                let more = if held > 0 { format!(", {held} held") } else { " would repair it".to_owned() };
+                format!("drift, {}{more}", steps(pass.plan.steps.len()))
             }
             _ => "drift, being repaired".to_owned(),
         },

@@ -10,8 +10,8 @@ pub(super) use network::doubt;
 
 use crate::{
     catalog::{built_in, built_in_roles},
-    evaluate::{Excess, Finding, Hypothesis, Kept, NearMiss},
-    model::{Scope, TargetKind, cosmos::account_of, spelling::did_you_mean},
+    evaluate::{Excess, Finding, Hypothesis, Kept, NearMiss, SignalSeen},
+    model::{Scope, Source, TargetKind, cosmos::account_of, spelling::did_you_mean},
     plan::{HoldReason, Outcome},
     policy::{Identity, Unchecked},
 };
@@ -292,6 +292,16 @@ pub(super) fn unchecked(entry: &Unchecked) -> String {
 }
 
 /// A time to the second: nobody waits for a fraction.
+/// What telemetry says, and where it was seen most often; without its count, which moves with every look.
+pub(super) fn signal(seen: &SignalSeen) -> String {
+    let at = match seen.source {
+        _ if seen.at.is_empty() => String::new(),
+        Source::CredentialTraces => format!(" in the app's {}", seen.at),
+        _ => format!(" at `{}`", seen.at),
+    };
+    format!("telemetry: {}{at}", seen.says)
+}
+
 pub(super) fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::sandbox::scenario::{Moment, Played, Scenario, Step};
 
 /// The longest bar.
-const LONGEST: u64 = 30;
+const LONGEST: u64 = 26;
 
-const RECOVERED: &str = "calls recovered";
+const QUIET: &str = "no more refusals";
 /// How long is told of calls that go on well.
 const STEADY: SignedDuration = SignedDuration::from_mins(15);
 
@@ -21,15 +22,16 @@ pub(super) fn plot(scenario: &Scenario, played: &Played) -> String {
     }
     let marks = marks(scenario, played);
     let mut out = String::from("\n  refused calls, and all calls, in each five minutes\n\n");
-    let quiet = marks.iter().find(|(_, what)| *what == RECOVERED).map(|(at, _)| *at + STEADY);
-    for step in played.series.iter().filter(|step| quiet.is_none_or(|quiet| step.begin <= quiet)) {
+    let quiet = marks.iter().find(|(_, what)| *what == QUIET).map(|(at, _)| *at + STEADY);
+    let last = quiet.max(recovered(played));
+    for step in played.series.iter().filter(|step| last.is_none_or(|last| step.begin <= last)) {
         let end = step.begin + SignedDuration::from_mins(5);
         let length = (step.refused * LONGEST).div_ceil(most);
         let bar = if length == 0 { ".".to_owned() } else { "#".repeat(usize::try_from(length).unwrap_or_default()) };
         let here: Vec<_> = marks.iter().filter(|(at, _)| (step.begin..end).contains(at)).collect();
         let here: Vec<_> = here.iter().map(|(at, what)| format!("{} {what}", at.strftime("%H:%M"))).collect();
         let line = format!(
-            "  {}  {bar:<30}  {:>3} of {:>3}  {}",
+            "  {}  {bar:<26}  {:>3} of {:>3}  {}",
             step.begin.strftime("%H:%M"),
             step.refused,
             step.calls,
@@ -40,7 +42,7 @@ pub(super) fn plot(scenario: &Scenario, played: &Played) -> String {
     out
 }
 
-/// What was done, and the first five minutes in which nothing is refused any more.
+/// What was done, the first five minutes in which nothing is refused any more, and when status says that calls recovered.
 fn marks(scenario: &Scenario, played: &Played) -> Vec<(Timestamp, &'static str)> {
     let start = scenario.world.clock.unwrap_or(Timestamp::MIN);
     let mut marks = Vec::new();
@@ -61,10 +63,22 @@ fn marks(scenario: &Scenario, played: &Played) -> Vec<(Timestamp, &'static str)>
         }
     }
     let last = played.series.iter().rposition(|step| step.refused > 0);
-    marks.extend(last.and_then(|last| recovered(&played.series[last + 1..])));
+    marks.extend(last.and_then(|last| quiet(&played.series[last + 1..])));
+    marks.extend(recovered(played).map(|at| (at, "recovered")));
     marks
 }
 
-fn recovered(after: &[Step]) -> Option<(Timestamp, &'static str)> {
-    after.iter().find(|step| step.calls > 0).map(|step| (step.begin, RECOVERED))
+fn quiet(after: &[Step]) -> Option<(Timestamp, &'static str)> {
+    after.iter().find(|step| step.calls > 0).map(|step| (step.begin, QUIET))
+}
+
+/// When the status said for the first time that calls recovered.
+fn recovered(played: &Played) -> Option<Timestamp> {
+    played.moments.iter().find_map(|moment| match moment {
+        Moment::Status { at, status } => {
+            let is_recovered = |one: &Condition| one.type_ == "Recovered" && one.status == "True";
+            status.conditions.iter().any(is_recovered).then_some(*at)
+        }
+        _ => None,
+    })
 }

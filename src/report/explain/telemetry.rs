@@ -17,10 +17,9 @@ pub(super) fn signal(out: &mut String, seen: &SignalSeen) {
         Side::For => "for",
         Side::Against => "against",
     };
-    let at = if seen.at.is_empty() { String::new() } else { format!(" at `{}`", seen.at) };
-    let caution = seen.ambiguous.as_ref().map(|other| format!("; may also be {other}")).unwrap_or_default();
-    let last = words::moment(seen.last);
-    let text = format!("telemetry: {}{at}, {} times, last {last}{caution}", seen.says, seen.count);
+    let caution = seen.ambiguous.as_ref().map(|other| format!("; no proof: {other}")).unwrap_or_default();
+    let (says, last) = (words::signal(seen), words::moment(seen.last));
+    let text = format!("{says}, {} times, last {last}{caution}", seen.count);
     paragraph(out, &format!("        {side:<8}"), &text);
 }
 

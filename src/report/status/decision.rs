@@ -11,9 +11,7 @@ use super::{
 };
 use crate::{
     api::{DecisionStatus, FlowStatus, HypothesisStatus},
-    evaluate::{
-        Answer, Case, Effect, Fact, Node, Question, Reach, Reached, Side, SignalSeen, Standing, Verdict, question_of,
-    },
+    evaluate::{Answer, Case, Effect, Fact, Node, Question, Reach, Reached, Side, Standing, Verdict, question_of},
 };
 
 /// The most entries of a kind of evidence.
@@ -76,7 +74,7 @@ fn reach(pass: &Pass, node: Node) -> Option<String> {
 }
 
 fn hypothesis(case: &Case) -> HypothesisStatus {
-    let telemetry = |side| case.telemetry.iter().filter(move |seen| seen.side == side).map(signal);
+    let telemetry = |side| case.telemetry.iter().filter(move |seen| seen.side == side).map(words::signal);
     let confirming = case.confirming.iter().map(fact).chain(telemetry(Side::For));
     // What is held elsewhere does not weaken what is certainly missing.
     let disproving = case.disproving.iter().filter(|_| case.verdict != Verdict::Confirmed).map(fact);
@@ -92,12 +90,6 @@ fn hypothesis(case: &Case) -> HypothesisStatus {
 
 fn fact(fact: &Fact) -> String {
     format!("{} {}: {}", words::short(&fact.resource), fact.field, fact.value)
-}
-
-/// Without its count, which moves with every look.
-fn signal(seen: &SignalSeen) -> String {
-    let at = if seen.at.is_empty() { String::new() } else { format!(" at `{}`", seen.at) };
-    format!("telemetry: {}{at}", seen.says)
 }
 
 fn few(all: impl Iterator<Item = String>) -> Vec<String> {

@@ -47,7 +47,7 @@ pub(in crate::report) fn doubt(doubt: &Doubt) -> Option<String> {
         }
         Doubt::Addresses => "its firewall lets in some addresses, and the app's are not compared".to_owned(),
         Doubt::Perimeter => "a network security perimeter decides".to_owned(),
-        Doubt::AnotherNetwork => "the app calls from a network that is not looked at".to_owned(),
+        Doubt::AnotherNetwork => "it is called from a network that is not looked at".to_owned(),
         Doubt::Subnet(own) => format!("the service endpoints of the app's subnet {} are not known", short(own)),
     };
     Some(because)

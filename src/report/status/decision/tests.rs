@@ -75,7 +75,7 @@ fn what_is_wrong_is_told_with_its_evidence_on_both_sides() {
       H5 NotExamined
         ? because app settings are not read: would need `settings: Inspect`
       H6 Open
-        ? because only the app itself can try: would need its traces, or the commands of `rolecall explain`
+        ? because only the app itself can try: would need its traces, or a try from inside (`rolecall explain` has the commands)
     "#);
 }
 
