@@ -242,7 +242,8 @@ impl Pipeline {
             references_refreshed: if refreshed { Some(self.clock.now()) } else { previous.references_refreshed },
             recovery: previous.recovery,
         };
-        let explanation = evaluate::explain(&policy, &observed, &evaluation);
+        let mut explanation = evaluate::explain(&policy, &observed, &evaluation);
+        explanation.withhold(&policy.target, |scope| verdict.may_tell(scope));
         PassResult::Evaluated(Box::new(Pass { policy, evaluation, explanation, plan, execution, aftermath }))
     }
 

@@ -17,7 +17,7 @@ pub struct Evidence {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 128))]
     pub role_name: String,
-    /// How far to look back, such as `2h` (the default); between `15m` and `24h`.
+    /// How far to look back, such as `2h` (the default); between `20m` and `24h`.
     #[serde(default = "default_window")]
     #[schemars(schema_with = "fragments::window")]
     pub window: String,

@@ -16,10 +16,14 @@ use crate::model::{Scope, Source};
 pub use recognise::{Asked, recognise};
 
 /// The least and the longest that is looked back.
-pub const WINDOW: (SignedDuration, SignedDuration) = (SignedDuration::from_mins(15), SignedDuration::from_hours(24));
+pub const WINDOW: (SignedDuration, SignedDuration) = (SignedDuration::from_mins(20), SignedDuration::from_hours(24));
 
 /// The signals of refusals that no result code tells of.
 const AMQP: [&str; 2] = ["amqp-claims", "amqp-refused"];
+
+/// The signals of calls that were not answered. All others that exceptions and traces tell are of refused calls, refused
+/// tokens and listeners that do not start.
+const UNANSWERED: [&str; 3] = ["no-such-host", "timed-out", "no-answer"];
 
 /// Whose words a query uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -131,6 +135,10 @@ impl Parameters<'_> {
             "vaultHosts" => list(vault_hosts()),
             "amqpPhrases" => {
                 list(signals::signals().iter().filter(|it| AMQP.contains(&&*it.id)).flat_map(|it| &it.text))
+            }
+            "refusalPhrases" => {
+                let told = signals::signals().iter().filter(|it| it.tables.contains(&Table::Exceptions));
+                list(told.filter(|it| !UNANSWERED.contains(&&*it.id)).flat_map(|it| &it.text))
             }
             // Exceptions are asked for what traces are.
             "tracePhrases" => list(signals::phrases(Table::Exceptions)),

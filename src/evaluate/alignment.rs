@@ -98,7 +98,7 @@ pub struct Grounds {
 /// A grant by which somebody gets in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Relied {
-    /// Who: the grant's own principal, or somebody in that group.
+    /// Who: the grant's own principal.
     pub by: PrincipalId,
     /// A policy declares what it gives.
     pub declared: bool,
@@ -246,11 +246,12 @@ impl Judge<'_> {
         }
     }
 
-    /// A grant of which Azure does not say when it was made is not certain to act.
+    /// A grant of which Azure does not say when it was made is not certain to act. Nor is a group's, for who may be a member
+    /// since today: the token that an app holds has the groups of up to a day ago ([`clocks`](crate::catalog::clocks)).
     fn rely(&mut self, by: PrincipalId, declared: bool, grants: &[DecidingGrant]) -> Fate {
         for deciding in grants {
             let found = self.access.grants.iter().find(|grant| grant.id == deciding.id);
-            let Some(grant) = found.filter(|_| deciding.acts_from.is_some()) else {
+            let Some(grant) = found.filter(|grant| deciding.acts_from.is_some() && grant.principal == by) else {
                 return Fate::Loses(Gap::Undecided);
             };
             let relied = Relied { by, declared, grant: grant.clone() };

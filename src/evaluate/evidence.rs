@@ -99,7 +99,12 @@ pub enum Recovered {
         /// Refusals.
         auth_failures: u64,
     },
-    /// Nothing is called, which is no recovery.
+    /// More calls are without an answer than succeed.
+    Unanswered {
+        /// Calls without one.
+        network_failures: u64,
+    },
+    /// Nothing succeeds, which is no recovery.
     NoTraffic,
     /// It could not be read.
     Unreadable(Failure),
@@ -111,6 +116,9 @@ pub fn recovered(evidence: &Evidence, now: Timestamp) -> Recovered {
     match (availability(evidence, now), evidence.recovery.present()) {
         (Availability::Unreadable(failure), _) => Recovered::Unreadable(failure),
         (_, Some(figures)) if figures.auth_failures > 0 => Recovered::Refused { auth_failures: figures.auth_failures },
+        (_, Some(figures)) if figures.network_failures > figures.calls => {
+            Recovered::Unanswered { network_failures: figures.network_failures }
+        }
         (Availability::Available, Some(figures)) if figures.calls > 0 => Recovered::Yes { calls: figures.calls },
         (Availability::Available | Availability::Silent | Availability::Late { .. }, _) => Recovered::NoTraffic,
     }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     api::{NetworkCheck, Settings},
-    model::{Failure, Observed, Reading, TargetKind},
+    model::{Failure, Observed, Reading, Scope, TargetKind},
     policy::Policy,
 };
 
@@ -24,6 +24,27 @@ pub struct Explanation {
     pub cases: Vec<Case>,
     /// What only the target itself can try; none when it is not known.
     pub probes: Option<Probes>,
+}
+
+impl Explanation {
+    /// Leaves out where access comes from that may not be told; that there is some is the app's own to know.
+    pub fn withhold(&mut self, target: &Scope, may_tell: impl Fn(&Scope) -> bool) {
+        for case in &mut self.cases {
+            for facts in [&mut case.confirming, &mut case.disproving] {
+                let mut told: Vec<Fact> = Vec::new();
+                for mut fact in facts.drain(..) {
+                    if !may_tell(&fact.resource) {
+                        let (field, value) = ("access".to_owned(), "from outside of the boundary".to_owned());
+                        fact = Fact { resource: target.clone(), field, value, at: fact.at };
+                    }
+                    if !told.contains(&fact) {
+                        told.push(fact);
+                    }
+                }
+                *facts = told;
+            }
+        }
+    }
 }
 
 /// A link of the identity chain: each is worth nothing without the ones before.

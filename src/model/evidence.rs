@@ -165,10 +165,12 @@ pub struct FiveMinutes {
 /// Whether calls are still refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Recovery {
-    /// Calls and invocations of the last fifteen minutes of which telemetry can have arrived.
+    /// Calls and invocations that succeeded in the last fifteen minutes of which telemetry can have arrived.
     pub calls: u64,
-    /// Refusals since then, up to now.
+    /// Refused calls, refused tokens and listeners that do not start since then, up to now.
     pub auth_failures: u64,
+    /// Calls without an answer since then.
+    pub network_failures: u64,
     /// The newest telemetry of the app in the window.
     pub newest: Timestamp,
 }

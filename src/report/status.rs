@@ -194,7 +194,7 @@ fn rows(
     rows.push(Row { kind: "Drifted", status, reason: reason.to_owned(), message: drift_message(report) });
     if let PassResult::Evaluated(pass) = &report.finding {
         let known = previous.map(|status| status.conditions.as_slice()).unwrap_or_default();
-        rows.extend(recovery::row(known, pass, now));
+        rows.extend(recovery::row(known, pass, report.generation, now));
     }
     rows
 }

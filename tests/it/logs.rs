@@ -209,9 +209,10 @@ async fn failure_after(answer: serde_json::Value) -> Failure {
 #[tokio::test(start_paused = true)]
 async fn whatever_goes_wrong_is_a_failure_and_no_evidence() {
     let error = json!({ "code": "PartialError", "message": "There were some errors when processing your query." });
-    let columns: Vec<_> =
-        ["Calls", "AuthFailures", "Newest"].map(|name| json!({ "name": name, "type": "long" })).into();
-    let table = json!({ "name": "PrimaryResult", "columns": columns, "rows": [[9, 0, "2026-04-05T01:17:00Z"]] });
+    let columns: Vec<_> = ["Calls", "AuthFailures", "NetworkFailures", "Newest"]
+        .map(|name| json!({ "name": name, "type": "long" }))
+        .into();
+    let table = json!({ "name": "PrimaryResult", "columns": columns, "rows": [[9, 0, 0, "2026-04-05T01:17:00Z"]] });
     let partial = json!({ "status": 200, "body": { "tables": [table], "error": error } });
     let status = |status: u16, code: &str| json!({ "status": status, "code": code, "message": "no" });
     let cases = [

@@ -141,7 +141,12 @@ pub(super) fn series(rows: &Rows) -> Result<Option<Vec<FiveMinutes>>, Failure> {
 pub(super) fn recovery(rows: &Rows) -> Result<Option<Recovery>, Failure> {
     let Some(row) = rows.iter().next() else { return Ok(None) };
     let Some(newest) = row.time("Newest")? else { return Ok(None) };
-    Ok(Some(Recovery { calls: row.count("Calls")?, auth_failures: row.count("AuthFailures")?, newest }))
+    Ok(Some(Recovery {
+        calls: row.count("Calls")?,
+        auth_failures: row.count("AuthFailures")?,
+        network_failures: row.count("NetworkFailures")?,
+        newest,
+    }))
 }
 
 /// Whom the resources refused, most often first; none without a row. Whoever has no id that could be compared is nobody.

@@ -82,7 +82,13 @@ impl<'a> Question<'a> {
                             young = Some((until, grant));
                         }
                     }
-                    Some(_) | None => settled = Some(first(settled, grant)),
+                    // Its own grant before a group's, which also rests on how long it has been a member.
+                    Some(_) | None => {
+                        let rank = |grant: &'a Grant| (grant.principal != self.principal, &grant.id);
+                        if settled.is_none_or(|known| rank(grant) < rank(known)) {
+                            settled = Some(grant);
+                        }
+                    }
                 },
             }
         }
@@ -157,8 +163,11 @@ impl<'a> Question<'a> {
     }
 
     /// When the grant came to be what it is: when it was made or changed, or its role was.
+    ///
+    /// None when Azure does not say when it was made: then it is old, and what its role was before is not known.
     pub(super) fn changed(&self, grant: &Grant) -> Option<Timestamp> {
-        grant.changed.max(self.access.roles.get(&grant.role).and_then(|role| role.changed))
+        let role = self.access.roles.get(&grant.role).and_then(|role| role.changed);
+        grant.changed.map(|changed| role.map_or(changed, |role| role.max(changed)))
     }
 
     pub(super) fn deciding(&self, grant: &Grant) -> DecidingGrant {

@@ -109,7 +109,7 @@ fn what_is_silent_or_could_not_be_read_says_nothing() {
 #[test]
 fn telemetry_is_late_when_its_newest_is_older_than_it_takes_to_arrive() {
     let of = |newest| {
-        let recovery = at(Recovery { calls: 3, auth_failures: 0, newest });
+        let recovery = at(Recovery { calls: 3, auth_failures: 0, network_failures: 0, newest });
         availability(&Evidence { recovery, ..silence() }, now())
     };
     assert_eq!(of(minutes_ago(15)), Availability::Available);
@@ -119,7 +119,7 @@ fn telemetry_is_late_when_its_newest_is_older_than_it_takes_to_arrive() {
 #[test]
 fn only_calls_that_succeed_are_recovery() {
     let of = |calls, auth_failures, newest| {
-        let recovery = at(Recovery { calls, auth_failures, newest });
+        let recovery = at(Recovery { calls, auth_failures, network_failures: 0, newest });
         recovered(&Evidence { recovery, ..silence() }, now())
     };
     assert_eq!(of(120, 0, minutes_ago(2)), Recovered::Yes { calls: 120 });
@@ -209,7 +209,7 @@ fn an_app_that_is_refused_and_invokes_nothing_is_told_and_may_have_nothing_to_do
             let Reading::Present { value, .. } = saying(&[]) else { panic!("it was read") };
             at(Summary { last: minutes_ago(minutes), ..value })
         });
-        let recovery = at(Recovery { calls: 0, auth_failures: refusals, newest: minutes_ago(1) });
+        let recovery = at(Recovery { calls: 0, auth_failures: refusals, network_failures: 0, newest: minutes_ago(1) });
         // The last step began five minutes ago.
         let series = series(&[[(3, 0, 0); 19].as_slice(), [(3, refusals, 0)].as_slice()].concat());
         let seen = of(&Evidence { invocations, series, recovery, ..silence() });

@@ -12,7 +12,7 @@ impl Parser {
         let api::Evidence { workspace, role_name, window } = evidence;
         let workspace = self.resource("spec.evidence.workspace", workspace, &[WORKSPACE]);
         let problem = match window.parse::<SignedDuration>() {
-            Ok(window) if window < WINDOW.0 => Some("is too short: the minimum is 15m"),
+            Ok(window) if window < WINDOW.0 => Some("is too short: the minimum is 20m"),
             Ok(window) if window > WINDOW.1 => Some("is too long: the maximum is 24h"),
             Ok(_) => None,
             Err(_) => Some("is not a duration such as `2h` or `90m`"),

@@ -38,12 +38,17 @@ pub(super) fn figures(out: &mut String, report: &Report, pass: &Pass) {
                 format!("late: the newest is of {}, and what came after says nothing", words::moment(newest))
             }
             (_, Recovered::Yes { calls }) => {
-                format!("{calls} calls in the last quarter of an hour, and none was refused")
+                format!("{calls} calls succeeded in the last quarter of an hour, and none was refused")
             }
             (_, Recovered::Refused { auth_failures }) => {
                 format!("{auth_failures} calls were refused in the last quarter of an hour")
             }
-            (_, Recovered::NoTraffic) => "nothing is called, which is no recovery".to_owned(),
+            (_, Recovered::Unanswered { network_failures }) => {
+                format!(
+                    "{network_failures} calls without an answer in the last quarter of an hour, more than succeeded"
+                )
+            }
+            (_, Recovered::NoTraffic) => "nothing succeeds, which is no recovery".to_owned(),
             (_, Recovered::Unreadable(failure)) => format!("not available: {}", failure.text),
         },
     };

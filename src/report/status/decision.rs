@@ -2,6 +2,8 @@
 //!
 //! Without the times at which things were read, which move with every pass; each answer has the time since when it is so.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -74,7 +76,11 @@ fn reach(pass: &Pass, node: Node) -> Option<String> {
 }
 
 fn hypothesis(case: &Case) -> HypothesisStatus {
-    let telemetry = |side| case.telemetry.iter().filter(move |seen| seen.side == side).map(words::signal);
+    // Without counts and places, and in an order of its own: which comes first moves with every look.
+    let telemetry = |side| {
+        let of_side = case.telemetry.iter().filter(|seen| seen.side == side);
+        of_side.map(|seen| format!("telemetry: {}", seen.says)).collect::<BTreeSet<_>>()
+    };
     let confirming = case.confirming.iter().map(fact).chain(telemetry(Side::For));
     // What is held elsewhere does not weaken what is certainly missing.
     let disproving = case.disproving.iter().filter(|_| case.verdict != Verdict::Confirmed).map(fact);

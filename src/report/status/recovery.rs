@@ -18,12 +18,14 @@ const KIND: &str = "Recovered";
 /// The row; none where nobody declares telemetry, or where nothing was wrong since it was declared.
 ///
 /// Once true it stays as it is until something is wrong again, so that its figures are those of the recovery.
-pub(super) fn row(known: &[Condition], pass: &Pass, now: Timestamp) -> Option<Row> {
+pub(super) fn row(known: &[Condition], pass: &Pass, generation: i64, now: Timestamp) -> Option<Row> {
     let source = pass.policy.evidence.as_ref()?;
     let row =
         |status, reason: &str, message: String| Some(Row { kind: KIND, status, reason: reason.to_owned(), message });
+    // What was seen of an earlier declaration says nothing of this one.
+    let before = known.iter().find(|one| one.type_ == KIND && one.observed_generation == Some(generation));
     let kept = || {
-        let before = known.iter().find(|condition| condition.type_ == KIND)?;
+        let before = before?;
         let status = ["True", "False"].into_iter().find(|one| *one == before.status).unwrap_or("Unknown");
         row(status, &before.reason, before.message.clone())
     };
@@ -58,14 +60,17 @@ pub(super) fn row(known: &[Condition], pass: &Pass, now: Timestamp) -> Option<Ro
     };
     match recovered {
         Recovered::Yes { calls } => {
-            let counted = format!("{calls} calls in a quarter of an hour, 0 refused, at {}", words::moment(now));
+            let counted =
+                format!("{calls} calls succeeded in a quarter of an hour, 0 refused, at {}", words::moment(now));
             row("True", "NoAuthFailures", format!("{in_order}; {counted}, by workspace `{}`", source.workspace.name()))
         }
-        Recovered::Refused { auth_failures } => {
-            row("False", "AuthFailures", format!("{in_order}, and {auth_failures} calls were refused lately"))
+        // Without the count, which moves with every look.
+        Recovered::Refused { .. } => row("False", "AuthFailures", format!("{in_order}, and calls are refused still")),
+        Recovered::Unanswered { .. } => {
+            row("False", "NoAnswer", format!("{in_order}, and more calls are without an answer than succeed"))
         }
         Recovered::NoTraffic => {
-            row("Unknown", "NoTraffic", format!("{in_order}; nothing was called since, which is no recovery"))
+            row("Unknown", "NoTraffic", format!("{in_order}; nothing succeeded since, which is no recovery"))
         }
         Recovered::Unreadable(failure) => unavailable(&failure.text),
     }

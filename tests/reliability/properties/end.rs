@@ -58,8 +58,9 @@ fn settled(mut document: Value) -> Value {
 /// What a status says that follows from the spec and from Azure.
 fn verdict(status: &Value) -> Value {
     let list = |member: &Value| member.as_array().cloned().unwrap_or_default();
-    let conditions: Vec<_> =
-        list(&status["conditions"]).iter().map(|one| json!([one["type"], one["status"], one["reason"]])).collect();
+    // Whether calls recovered follows from what time it is as well.
+    let conditions = list(&status["conditions"]).into_iter().filter(|one| one["type"] != "Recovered");
+    let conditions: Vec<_> = conditions.map(|one| json!([one["type"], one["status"], one["reason"]])).collect();
     let findings: Vec<_> = list(&status["findings"]).iter().map(|one| json!([one["code"], one["subject"]])).collect();
     let held: Vec<_> = list(&status["plan"]["held"]).iter().map(|one| json!([one["subject"], one["reason"]])).collect();
     json!({
@@ -129,6 +130,7 @@ pub(in super::super) fn judge(ledger: &mut Ledger, run: &Run, rest: Rest, calls:
         |call: &Call| !run.stage.unhindered && call.service == Service::Azure && call.heard_status() == Some(403);
     let writes = ledger.calls[calls..].iter().filter(|call| call.mutating);
     let writes = writes.filter(|call| !call.heartbeat && !is_refused(call) && !owns_up(ledger, calls, call));
+    let writes = writes.filter(|call| !tells_recovery(ledger, call));
     for call in writes.cloned().collect::<Vec<_>>() {
         ledger.is_broken("S6", call.number, format!("at rest, and sends {} {}", call.method, call.path));
     }
@@ -139,6 +141,23 @@ pub(in super::super) fn judge(ledger: &mut Ledger, run: &Run, rest: Rest, calls:
             ledger.is_broken(property, last, format!("{name}: {what}"));
         }
     }
+}
+
+/// Whether only the recovery of calls is told, which takes its time: the condition, or its event.
+fn tells_recovery(ledger: &Ledger, call: &Call) -> bool {
+    if call.body["reason"] == "Recovered" {
+        return true;
+    }
+    let Some(pass) = ledger.pass_of(call).filter(|_| call.key.ends_with("/status")) else { return false };
+    let but_recovery = |status: &Value| -> BTreeMap<String, Value> {
+        let mut rest: BTreeMap<_, _> = members(status).map(|(name, value)| (name.clone(), value.clone())).collect();
+        if let Some(conditions) = rest.get_mut("conditions").and_then(Value::as_array_mut) {
+            conditions.retain(|one| one["type"] != "Recovered");
+        }
+        rest
+    };
+    let (before, now) = (&pass.object["status"], &call.body["status"]);
+    condition(now, "Recovered") != condition(before, "Recovered") && but_recovery(before) == but_recovery(now)
 }
 
 /// What a new process holds for want of what the one before it remembered: status does not vouch for it.

@@ -30,8 +30,8 @@ fn evidence_names_a_workspace_and_the_app_goes_by_its_own_name() {
 fn evidence_elsewhere_or_without_end_is_refused() {
     let cases = [
         (
-            json!({ "workspace": "law", "window": "14m" }),
-            "spec.evidence.window: `14m` is too short: the minimum is 15m",
+            json!({ "workspace": "law", "window": "19m" }),
+            "spec.evidence.window: `19m` is too short: the minimum is 20m",
         ),
         (json!({ "workspace": "law", "window": "25h" }), "spec.evidence.window: `25h` is too long: the maximum is 24h"),
         (

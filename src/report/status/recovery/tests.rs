@@ -69,7 +69,7 @@ impl Life {
 }
 
 fn figures(calls: u64, auth_failures: u64, newest: i64) -> Figures {
-    Figures { calls, auth_failures, newest: after(newest) }
+    Figures { calls, auth_failures, network_failures: 0, newest: after(newest) }
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn it_has_recovered_when_calls_succeed_for_a_quarter_of_an_hour_in_order() {
     let refused = life.status.clone();
     life.pass(&in_order, Some(figures(31, 0, 29)), 30);
     assert_eq!(life.shown(), "True NoAuthFailures");
-    insta::assert_snapshot!(life.message(), @"in order since 2026-03-01T10:05:00Z; 31 calls in a quarter of an hour, 0 refused, at 2026-03-01T10:30:00Z, by workspace `log-orders`");
+    insta::assert_snapshot!(life.message(), @"in order since 2026-03-01T10:05:00Z; 31 calls succeeded in a quarter of an hour, 0 refused, at 2026-03-01T10:30:00Z, by workspace `log-orders`");
     let told = event(refused.as_ref(), life.status.as_ref().unwrap());
     assert_eq!(told, Some(("Normal", "Recovered".to_owned(), life.message())));
 

@@ -98,25 +98,29 @@ fn recovery(asked: &Asked, seen: &Seen<'_>, now: Timestamp) -> Vec<Value> {
     let ago = |minutes| now - SignedDuration::from_mins(minutes);
     let figures = figures(asked, seen);
     let calls = figures.iter().filter(|(time, _)| (ago(20)..=ago(5)).contains(time)).map(|(_, it)| it[0]);
-    let auth = figures.iter().filter(|(time, _)| *time > ago(20)).map(|(_, it)| it[1]);
-    let (calls, auth): (u64, u64) = (calls.sum(), auth.sum());
+    let late = |which: usize| figures.iter().filter(|(time, _)| *time > ago(20)).map(move |(_, it)| it[which]).sum();
+    let (calls, auth, network): (u64, u64, u64) = (calls.sum(), late(1), late(2));
     let newest = figures.iter().map(|(time, _)| *time).max().map(written);
-    vec![json!({ "Calls": calls, "AuthFailures": auth, "Newest": newest })]
+    vec![json!({ "Calls": calls, "AuthFailures": auth, "NetworkFailures": network, "Newest": newest })]
 }
 
 /// Calls, refusals and calls without an answer, row by row. What is only told is a row without any.
 fn figures(asked: &Asked, seen: &Seen<'_>) -> Vec<(Timestamp, [u64; 3])> {
     let mut figures = Vec::new();
+    let is_recovery = asked.query.id.name() == "recovery";
+    let counts = |row: &Row<'_>| !is_recovery || row.is("Success", "true");
     for row in of_role(asked, seen, "AppDependencies") {
         let (result, items) = (row.text("ResultCode"), row.items());
         let is_asked = result == "401" && has_any(&row.text("Target"), &asked.texts["vaultHosts"]);
         let auth = if is_refusal(&result) && !is_asked { items } else { 0 };
-        figures.push((row.time, [items, auth, if result == "0" { items } else { 0 }]));
+        let calls = if counts(&row) { items } else { 0 };
+        figures.push((row.time, [calls, auth, if result == "0" { items } else { 0 }]));
     }
-    figures.extend(of_role(asked, seen, "AppRequests").map(|row| (row.time, [row.items(), 0, 0])));
-    let is_recovery = asked.query.id.name() == "recovery";
+    let invoked = of_role(asked, seen, "AppRequests");
+    figures.extend(invoked.map(|row| (row.time, [if counts(&row) { row.items() } else { 0 }, 0, 0])));
+    let phrases = &asked.texts[if is_recovery { "refusalPhrases" } else { "amqpPhrases" }];
     for (_, row, text) in told(asked, seen) {
-        let auth = if has_any(&text, &asked.texts["amqpPhrases"]) { row.items() } else { 0 };
+        let auth = if has_any(&text, phrases) { row.items() } else { 0 };
         if auth > 0 || is_recovery {
             figures.push((row.time, [0, auth, 0]));
         }
