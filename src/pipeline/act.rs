@@ -42,9 +42,9 @@ impl Pipeline {
             if written_vault(&step.change).is_some_and(|vault| vaults::is_disputed(leave, policy, vault)) {
                 return Some(Outcome::Held(HoldReason::VaultModeDisputed));
             }
-            let held =
-                plan::refuse_step(policy, &leave.authority().verdict(policy), plan.mode, step).map(Outcome::Held);
-            let held = held.or_else(|| self.identity_writes.settling(step, self.clock.now()));
+            let now = self.clock.now();
+            let held = plan::refuse_step(policy, &leave.authority().verdict(policy), plan.mode, step, now);
+            let held = held.map(Outcome::Held).or_else(|| self.identity_writes.settling(step, now));
             if held.is_some() || permit != Permit::Write {
                 return held;
             }
@@ -52,7 +52,6 @@ impl Pipeline {
             if !may_write() {
                 return Some(Outcome::Held(HoldReason::LeaseUncertain));
             }
-            let now = self.clock.now();
             if let Err(until) = self.budget.take(step.writes(), now) {
                 return Some(Outcome::Held(HoldReason::WriteBudget(until)));
             }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use rolecall::{
     api::{ChangeKind, FunctionIdentityPolicy, IdentityBoundarySpec, Mode, VaultMode},
     model::FailureClass,
@@ -319,6 +320,26 @@ async fn leave_that_is_lost_between_the_look_and_the_write_stops_it() {
     bench.assert_happened();
     let said = "not sent: boundary `payments` does not say `switch: WhenSafe` of `kv-orders`";
     assert_eq!((seen.outcomes(), bench.writes()), (vec![said], Vec::new()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiver_that_ends_between_the_look_and_the_write_stops_it() {
+    let bench = bench(Mode::Enforce);
+    bench.arm.remove(&others_grant());
+    let now = bench.clock.now().to_zoned(TimeZone::UTC);
+    bench.cluster.set_authority(boundary(|spec| {
+        allowed(spec);
+        let waiver = json!([{ "objectId": STRANGER, "reason": "an old job", "until": now.date().to_string() }]);
+        spec.vaults[0].waive = serde_json::from_value(waiver).expect("a list of waivers");
+    }));
+    let late = now.with().hour(23).minute(59).second(59).build().expect("a time");
+    tokio::time::sleep(late.duration_since(&now).unsigned_abs()).await;
+    // The look before the write takes seconds.
+    let busy = json!({ "status": 503, "headers": { "retry-after": "2" } });
+    bench.fault(&json!({ "method": "GET", "path": LIST, "answer": busy }));
+    let said = "not sent: no boundary waives all who would lose access to `kv-orders`";
+    assert_eq!(bench.act().await.outcomes(), [said]);
+    assert_eq!(bench.writes(), NOTHING);
 }
 
 #[tokio::test(start_paused = true)]
