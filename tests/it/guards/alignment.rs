@@ -218,6 +218,41 @@ async fn a_grant_that_went_meanwhile_is_found_and_the_access_policies_decide_aga
     assert_eq!(bench.writes(), [patch(), patch(), grant, patch()]);
 }
 
+/// The vault does not show, after the write, that it was switched.
+fn hide_the_switch(arm: &ArmSim, read_fails: bool) {
+    let mut stale = arm.document(&vault()).expect("the vault is there");
+    stale["properties"]["enableRbacAuthorization"] = false.into();
+    let (status, times) = if read_fails { (500, 3) } else { (200, 1) };
+    let answer = json!({ "status": status, "body": stale });
+    let fault = json!({ "method": "GET", "path": vault(), "times": times, "answer": answer });
+    arm.add_fault(serde_json::from_value(fault).expect("a fault"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn access_that_was_lost_is_given_back_whatever_the_vault_shows() {
+    for read_fails in [true, false] {
+        // The pass looks at the vault itself twice before the write.
+        let hiding = |bench: &Bench| {
+            bench.before("GET", "/vaults/kv-orders", 3, move |arm| hide_the_switch(arm, read_fails));
+        };
+        let whole = bench(Mode::Enforce);
+        hiding(&whole);
+        let seen = whole.act().await;
+        whole.assert_happened();
+        let Situation::Retrying(failure) = &seen.situation else { panic!("{:?}", seen.situation) };
+        assert_eq!(failure.code == "ModeNotShown", !read_fails, "{failure:?}");
+        assert_eq!((by_roles(&whole), whole.writes()), (true, vec![patch()]));
+
+        let lossy = bench(Mode::Enforce);
+        hiding(&lossy);
+        lose_the_grant_after_the_write(&lossy);
+        let seen = lossy.act().await;
+        let Situation::Retrying(failure) = &seen.situation else { panic!("{:?}", seen.situation) };
+        assert_eq!(failure.code, "AccessLost", "{failure:?}");
+        assert_eq!((by_roles(&lossy), lossy.writes()), (false, vec![patch(), patch()]));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_strangers_grant_that_went_meanwhile_takes_nothing_back() {
     let bench = bench(Mode::Enforce);
