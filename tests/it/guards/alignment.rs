@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use rolecall::{
     api::{ChangeKind, FunctionIdentityPolicy, IdentityBoundarySpec, Mode, VaultMode},
     model::FailureClass,
@@ -17,6 +16,8 @@ use super::documents::{
     ACTING, APPLIED, BLOB_CONTRIBUTOR, DONE, GROUP, NOTHING, REHEARSED, SHARED, STRANGER, SUBSCRIPTION, SYSTEM,
     assignment, boundary, foreign, identity, own_name, put, rights, uploads,
 };
+
+mod meanwhile;
 
 const SWITCH: ChangeKind = ChangeKind::SwitchVaultMode;
 const TENANT: &str = "00000000-7777-4777-8777-00000000000a";
@@ -55,6 +56,17 @@ fn allowed(spec: &mut IdentityBoundarySpec) {
     spec.changes.extend([SWITCH, ChangeKind::RefreshReferences]);
     let switchable = json!([{ "resource": vault(), "switch": "WhenSafe" }]);
     spec.vaults = serde_json::from_value(switchable).expect("a list of vaults");
+}
+
+/// The role that the stranger needs, held by a group.
+fn grant_to_a_group() -> Value {
+    let group = "96000000-0009-4000-8000-000000000009";
+    let id = format!(
+        "{SUBSCRIPTION}/providers/Microsoft.Authorization/roleAssignments/a5516e00-0022-4000-8000-000000000000"
+    );
+    let mut grant = assignment(&id, SUBSCRIPTION, group, SECRETS_OFFICER);
+    grant["properties"]["principalType"] = "Group".into();
+    grant
 }
 
 /// Everything is there, and the vault decides by access policies.
@@ -218,41 +230,6 @@ async fn a_grant_that_went_meanwhile_is_found_and_the_access_policies_decide_aga
     assert_eq!(bench.writes(), [patch(), patch(), grant, patch()]);
 }
 
-/// The vault does not show, after the write, that it was switched.
-fn hide_the_switch(arm: &ArmSim, read_fails: bool) {
-    let mut stale = arm.document(&vault()).expect("the vault is there");
-    stale["properties"]["enableRbacAuthorization"] = false.into();
-    let (status, times) = if read_fails { (500, 3) } else { (200, 1) };
-    let answer = json!({ "status": status, "body": stale });
-    let fault = json!({ "method": "GET", "path": vault(), "times": times, "answer": answer });
-    arm.add_fault(serde_json::from_value(fault).expect("a fault"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn access_that_was_lost_is_given_back_whatever_the_vault_shows() {
-    for read_fails in [true, false] {
-        // The pass looks at the vault itself twice before the write.
-        let hiding = |bench: &Bench| {
-            bench.before("GET", "/vaults/kv-orders", 3, move |arm| hide_the_switch(arm, read_fails));
-        };
-        let whole = bench(Mode::Enforce);
-        hiding(&whole);
-        let seen = whole.act().await;
-        whole.assert_happened();
-        let Situation::Retrying(failure) = &seen.situation else { panic!("{:?}", seen.situation) };
-        assert_eq!(failure.code == "ModeNotShown", !read_fails, "{failure:?}");
-        assert_eq!((by_roles(&whole), whole.writes()), (true, vec![patch()]));
-
-        let lossy = bench(Mode::Enforce);
-        hiding(&lossy);
-        lose_the_grant_after_the_write(&lossy);
-        let seen = lossy.act().await;
-        let Situation::Retrying(failure) = &seen.situation else { panic!("{:?}", seen.situation) };
-        assert_eq!(failure.code, "AccessLost", "{failure:?}");
-        assert_eq!((by_roles(&lossy), lossy.writes()), (false, vec![patch(), patch()]));
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_strangers_grant_that_went_meanwhile_takes_nothing_back() {
     let bench = bench(Mode::Enforce);
@@ -327,57 +304,6 @@ async fn two_policies_that_disagree_about_a_vault_both_say_so_and_neither_acts()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_policy_that_comes_between_the_look_and_the_write_stops_it() {
-    for mode in [VaultMode::Rbac, VaultMode::AccessPolicy] {
-        let bench = bench(Mode::Enforce);
-        bench.look().await;
-        let (cluster, late) = (bench.cluster.clone(), other(&bench, "payments", mode));
-        bench.before("GET", LIST, 1, move |_| cluster.also_store(late));
-        let seen = bench.act().await;
-        bench.assert_happened();
-        assert_eq!(seen.outcomes(), ["not sent: the policies of the cluster have changed"], "{mode:?}");
-        assert_eq!(bench.writes(), NOTHING);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn leave_that_is_lost_between_the_look_and_the_write_stops_it() {
-    let bench = bench(Mode::Enforce);
-    bench.look().await;
-    let cluster = bench.cluster.clone();
-    bench.before("GET", LIST, 1, move |_| {
-        cluster.set_authority(boundary(|spec| {
-            allowed(spec);
-            spec.vaults.clear();
-        }));
-    });
-    let seen = bench.act().await;
-    bench.assert_happened();
-    let said = "not sent: boundary `payments` does not say `switch: WhenSafe` of `kv-orders`";
-    assert_eq!((seen.outcomes(), bench.writes()), (vec![said], Vec::new()));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_waiver_that_ends_between_the_look_and_the_write_stops_it() {
-    let bench = bench(Mode::Enforce);
-    bench.arm.remove(&others_grant());
-    let now = bench.clock.now().to_zoned(TimeZone::UTC);
-    bench.cluster.set_authority(boundary(|spec| {
-        allowed(spec);
-        let waiver = json!([{ "objectId": STRANGER, "reason": "an old job", "until": now.date().to_string() }]);
-        spec.vaults[0].waive = serde_json::from_value(waiver).expect("a list of waivers");
-    }));
-    let late = now.with().hour(23).minute(59).second(59).build().expect("a time");
-    tokio::time::sleep(late.duration_since(&now).unsigned_abs()).await;
-    // The look before the write takes seconds.
-    let busy = json!({ "status": 503, "headers": { "retry-after": "2" } });
-    bench.fault(&json!({ "method": "GET", "path": LIST, "answer": busy }));
-    let said = "not sent: no boundary waives all who would lose access to `kv-orders`";
-    assert_eq!(bench.act().await.outcomes(), [said]);
-    assert_eq!(bench.writes(), NOTHING);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_dry_run_says_what_would_be_sent_and_which_right_lacks() {
     let bench = bench(Mode::DryRun);
     bench.arm.set_caller_permissions(Some(vec![rights(&["*"], &["Microsoft.KeyVault/*/write"])]));
@@ -395,13 +321,7 @@ async fn a_dry_run_says_what_would_be_sent_and_which_right_lacks() {
 async fn an_inherited_grant_and_one_through_a_group_are_looked_at_again() {
     let bench = bench(Mode::Enforce);
     bench.arm.remove(&others_grant());
-    let group = "96000000-0009-4000-8000-000000000009";
-    let id = format!(
-        "{SUBSCRIPTION}/providers/Microsoft.Authorization/roleAssignments/a5516e00-0022-4000-8000-000000000000"
-    );
-    let mut grant = assignment(&id, SUBSCRIPTION, group, SECRETS_OFFICER);
-    grant["properties"]["principalType"] = "Group".into();
-    bench.arm.insert(grant);
+    bench.arm.insert(grant_to_a_group());
     let seen = bench.act().await;
     let held = &seen.status.plan.as_ref().expect("a plan").held[0];
     assert_eq!(held.reason, "AccessWouldBreak");
