@@ -346,6 +346,7 @@ impl Pipeline {
         Circumstances {
             installation: self.settings.installation.clone(),
             max_mode: self.settings.max_mode,
+            policies_unknown: !evaluation.alignments.is_empty() && leave.policies().is_none(),
             stopped: self.breaker.stopped(),
             known: self.breaker.known(),
             ..Circumstances::default()

@@ -112,16 +112,19 @@ fn applicable_mode(policy: &Policy, verdict: &Verdict, circumstances: &Circumsta
 
 /// Why what was read does not suffice for the change, if so.
 fn lacks_evidence(evaluation: &Evaluation, circumstances: &Circumstances, wish: &Wish) -> Option<HoldReason> {
+    // Nothing is written for an app that could not be read: what it has now is part of the evidence.
+    let unread = evaluation.site.is_none().then_some(HoldReason::EvidenceIncomplete);
     match &wish.change {
-        // Nothing is written for an app that could not be read: what it has now is part of the evidence.
         WishedChange::EnableSystem
         | WishedChange::Attach(_)
         | WishedChange::Grant(_)
         | WishedChange::AddEntry(_)
-        | WishedChange::Switch(_)
         | WishedChange::Reattach(_)
         | WishedChange::Restart
-        | WishedChange::Refresh(_) => evaluation.site.is_none().then_some(HoldReason::EvidenceIncomplete),
+        | WishedChange::Refresh(_) => unread,
+        WishedChange::Switch(_) => {
+            unread.or_else(|| circumstances.policies_unknown.then_some(HoldReason::PoliciesUnknown))
+        }
         WishedChange::Revoke(revoke) => {
             let unknown = evaluation.findings.iter().any(|finding| finding.effect() == Effect::Unknown);
             let unknown = unknown.then_some(HoldReason::EvidenceIncomplete);

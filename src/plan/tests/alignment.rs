@@ -80,11 +80,21 @@ fn waiving(waived: &[(&str, &str)]) -> Authority {
 }
 
 fn claiming(policy: &Policy, world: &World, authority: &Authority, claims: &Claims) -> Plan {
+    under(policy, world, authority, claims, &Circumstances::default())
+}
+
+fn under(
+    policy: &Policy,
+    world: &World,
+    authority: &Authority,
+    claims: &Claims,
+    circumstances: &Circumstances,
+) -> Plan {
     let mut evaluation = world.evaluate(policy);
     let alignment = align(policy, &kv(), claims, &world.observed, now(), &mut BTreeSet::new());
     evaluation.alignments.insert(kv(), alignment);
     let verdict = authority.verdict(policy);
-    plan(policy, &verdict, &evaluation, &Circumstances::default(), lookup(&world.observed))
+    plan(policy, &verdict, &evaluation, circumstances, lookup(&world.observed))
 }
 
 fn aligned(policy: &Policy, world: &World, authority: &Authority) -> Plan {
@@ -313,6 +323,9 @@ fn each_doubt_and_each_want_of_leave_holds_it() {
     assert_eq!(held_for(only(boundaries("WhenSafe", &[], &[ChangeKind::GrantRole]))), "OutsideBoundary");
     let unasked = enforcing(|spec| vault(spec, "RBAC", "shared", &["get"]));
     assert_eq!(reason(&planned(&unasked, &world, &waiving(&[]))), HoldReason::NotAllowed(SWITCH));
+    let alone = Circumstances { policies_unknown: true, ..Circumstances::default() };
+    let unasked = under(&policy, &world, &waiving(&[]), &Claims::default(), &alone);
+    assert_eq!(reason(&unasked), HoldReason::PoliciesUnknown);
     let capped = Policy { max_changes: 0, ..declaring() };
     assert_eq!(reason(&aligned(&capped, &world, &waiving(&[]))).word(), "MaxChanges");
     // Towards access policies nothing is ever switched.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use rolecall::{
     api::{ChangeKind, FunctionIdentityPolicy, IdentityBoundarySpec, Mode, VaultMode},
     model::FailureClass,
-    report::Situation,
+    pipeline::Intent,
+    report::{Situation, text},
     sandbox::arm::ArmSim,
 };
 use serde_json::{Value, json};
@@ -315,6 +316,17 @@ async fn a_dry_run_says_what_would_be_sent_and_which_right_lacks() {
     let command = "az keyvault update --subscription 11111111-aaaa-4bbb-8ccc-000000000001 --resource-group \
                    rg-functions-prod --name kv-orders --enable-rbac-authorization true";
     assert_eq!(seen.status.plan.expect("a plan").steps[0].az, command);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_policies_of_the_cluster_no_switch_is_planned_and_no_command_told() {
+    let bench = bench(Mode::Enforce);
+    let report = bench.pipeline.pass(&bench.policy, &boundary(allowed), None, Intent::Look).await;
+    let plan = bench.seen(&report).status.plan.expect("a plan");
+    let held: Vec<_> = plan.held.iter().map(|held| (held.change.as_str(), held.reason.as_str())).collect();
+    assert_eq!((plan.steps.len(), held), (0, vec![("SwitchVaultMode", "PoliciesUnknown")]));
+    let told = text(&report, report.exit_code(), true);
+    assert!(told.contains("held: PoliciesUnknown") && !told.contains("az keyvault"), "{told}");
 }
 
 #[tokio::test(start_paused = true)]
