@@ -194,9 +194,8 @@ impl Pipeline {
         // Lists are of whole subscriptions; what lies outside of the boundary is not told.
         evaluation.withhold(|scope| verdict.may_tell(scope));
         vaults::add_disputes(&policy, leave, &mut evaluation);
-        Box::pin(self.align(&policy, &verdict, leave, &mut observed, &mut evaluation)).await;
-        let takes_away = policy.prune == Prune::Owned || !evaluation.alignments.is_empty();
-        let live = takes_away.then(|| Live::of(leave, None)).flatten();
+        let live = Box::pin(self.align(&policy, &verdict, leave, &mut observed, &mut evaluation)).await;
+        let live = live.or_else(|| (policy.prune == Prune::Owned).then(|| Live::of(leave, None)).flatten());
         if policy.prune == Prune::Owned {
             let unneeded = self.unneeded(&policy, &observed, &verdict, live.as_ref()).await;
             evaluation.findings.extend(
@@ -348,6 +347,7 @@ impl Pipeline {
         Circumstances {
             installation: self.settings.installation.clone(),
             max_mode: self.settings.max_mode,
+            policies_unknown: !evaluation.alignments.is_empty() && leave.policies().is_none(),
             stopped: self.breaker.stopped(),
             known: self.breaker.known(),
             ..Circumstances::default()

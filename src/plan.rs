@@ -112,16 +112,19 @@ fn applicable_mode(policy: &Policy, verdict: &Verdict, circumstances: &Circumsta
 
 /// Why what was read does not suffice for the change, if so.
 fn lacks_evidence(evaluation: &Evaluation, circumstances: &Circumstances, wish: &Wish) -> Option<HoldReason> {
+    // Nothing is written for an app that could not be read: what it has now is part of the evidence.
+    let unread = evaluation.site.is_none().then_some(HoldReason::EvidenceIncomplete);
     match &wish.change {
-        // Nothing is written for an app that could not be read: what it has now is part of the evidence.
         WishedChange::EnableSystem
         | WishedChange::Attach(_)
         | WishedChange::Grant(_)
         | WishedChange::AddEntry(_)
-        | WishedChange::Switch(_)
         | WishedChange::Reattach(_)
         | WishedChange::Restart
-        | WishedChange::Refresh(_) => evaluation.site.is_none().then_some(HoldReason::EvidenceIncomplete),
+        | WishedChange::Refresh(_) => unread,
+        WishedChange::Switch(_) => {
+            unread.or_else(|| circumstances.policies_unknown.then_some(HoldReason::PoliciesUnknown))
+        }
         WishedChange::Revoke(revoke) => {
             let unknown = evaluation.findings.iter().any(|finding| finding.effect() == Effect::Unknown);
             let unknown = unknown.then_some(HoldReason::EvidenceIncomplete);
@@ -190,7 +193,7 @@ fn refuse(
         WishedChange::Attach(identity) => verdict.permits_change(mode, wish.kind, &[&policy.target, identity]),
         WishedChange::Grant(grant) => verdict.permits_grant(mode, &grant.role, &grant.scope),
         WishedChange::AddEntry(add) => verdict.permits_change(mode, wish.kind, &[&add.entry.vault]),
-        WishedChange::Switch(switch) => alignment::permits(verdict, mode, switch),
+        WishedChange::Switch(switch) => alignment::permits(verdict, mode, switch, switch.at),
         WishedChange::Revoke(revoke) => verdict.permits_change(mode, wish.kind, &[&revoke.grant.scope]),
         WishedChange::Reattach(reattach) => permits_reattach(verdict, mode, reattach),
         WishedChange::Restart | WishedChange::Refresh(_) => verdict.permits_change(mode, wish.kind, &[&policy.target]),
@@ -198,10 +201,16 @@ fn refuse(
     permitted.err().map(hold)
 }
 
-/// Why a step may no longer be made, asked again just before it: boundaries change while a pass is under way.
-/// `planned`: the mode that it was planned in.
+/// Why a step may no longer be made, asked again just before it: boundaries change and waivers end while a pass is under
+/// way. `planned`: the mode that it was planned in.
 #[must_use]
-pub fn refuse_step(policy: &Policy, verdict: &Verdict, planned: Mode, step: &Step) -> Option<HoldReason> {
+pub fn refuse_step(
+    policy: &Policy,
+    verdict: &Verdict,
+    planned: Mode,
+    step: &Step,
+    now: Timestamp,
+) -> Option<HoldReason> {
     let mode = verdict.mode(policy).min(planned);
     if mode < planned {
         return Some(HoldReason::BoundaryMode(mode));
@@ -215,7 +224,7 @@ pub fn refuse_step(policy: &Policy, verdict: &Verdict, planned: Mode, step: &Ste
             enable.into_iter().chain(attach).try_for_each(|(kind, scopes)| verdict.permits_change(mode, kind, &scopes))
         }
         Change::AddEntry(add) => verdict.permits_change(mode, ChangeKind::AddVaultPolicyEntry, &[&add.entry.vault]),
-        Change::Switch(switch) => alignment::permits(verdict, mode, switch),
+        Change::Switch(switch) => alignment::permits(verdict, mode, switch, now),
         Change::Revoke(revoke) => verdict.permits_change(mode, ChangeKind::RevokeRole, &[&revoke.grant.scope]),
         Change::Reattach(reattach) => permits_reattach(verdict, mode, reattach),
         Change::Restart(target) => verdict.permits_change(mode, ChangeKind::RestartHost, &[target]),

@@ -62,7 +62,7 @@ async fn confirm_vault(azure: &Azure, switch: &SwitchVaultMode) -> Result<Option
     Ok(switch.differs(&vault).map(|what| Outcome::Moved(format!("{what} of vault {name} changed"))))
 }
 
-/// Switches, looks whether it did, and takes it back when a grant that a declared identity needs went meanwhile.
+/// Switches, takes it back when a grant that a declared identity needs went meanwhile, and looks whether the vault shows it.
 ///
 /// Only a switch that Azure accepted is taken back: of one whose answer got lost nobody knows whose it is. What the next
 /// pass finds then is a vault of the declared mode and a missing role, and it grants that.
@@ -74,20 +74,23 @@ pub(super) async fn make(
 ) -> Result<Outcome, Failure> {
     azure.write(&step.request).await?;
     let name = switch.vault.name();
+    // The grants first: that Azure accepted it is enough to care for who lost access, whatever the vault shows by now.
+    let declared: BTreeSet<_> =
+        switch.grounds.grants.iter().filter(|relied| relied.declared).map(|relied| &relied.grant.id).collect();
+    let lost = gone(azure, switch).await?.into_iter().find(|grant| declared.contains(&grant.id));
+    if let (Some(lost), Some(undo)) = (lost, &step.undo) {
+        follow(azure, undo, may_write).await?;
+        let lost = lost.id.name();
+        let text =
+            format!("role assignment {lost} went while vault {name} was switched, so its access policies decide again");
+        return Err(Failure::new(FailureClass::Waiting, "AccessLost", text));
+    }
     let after = azure.vault(&switch.vault).await?;
     if after.is_none_or(|vault| vault.mode != VaultMode::Rbac) {
         let text = format!("vault {name} does not show its new mode yet");
         return Err(Failure::new(FailureClass::Waiting, "ModeNotShown", text));
     }
-    let declared: BTreeSet<_> =
-        switch.grounds.grants.iter().filter(|relied| relied.declared).map(|relied| &relied.grant.id).collect();
-    let lost = gone(azure, switch).await?.into_iter().find(|grant| declared.contains(&grant.id));
-    let (Some(lost), Some(undo)) = (lost, &step.undo) else { return Ok(Outcome::Applied) };
-    follow(azure, undo, may_write).await?;
-    let lost = lost.id.name();
-    let text =
-        format!("role assignment {lost} went while vault {name} was switched, so its access policies decide again");
-    Err(Failure::new(FailureClass::Waiting, "AccessLost", text))
+    Ok(Outcome::Applied)
 }
 
 /// The grants that it rests on and that are not there any more as they were.

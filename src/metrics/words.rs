@@ -84,7 +84,7 @@ pub(super) const FINDING_CODES: [&str; 40] = [
 ];
 
 /// The values of `reason` of `rolecall_held_changes`.
-pub(super) const HOLD_REASONS: [&str; 26] = [
+pub(super) const HOLD_REASONS: [&str; 27] = [
     "ModeReport",
     "Suspended",
     "BoundaryMode",
@@ -110,6 +110,7 @@ pub(super) const HOLD_REASONS: [&str; 26] = [
     "LeaseUncertain",
     "VaultModeDisputed",
     "AccessWouldBreak",
+    "PoliciesUnknown",
     "other",
 ];
 

@@ -33,18 +33,20 @@ impl Pipeline {
             }
             // A policy that came or changed since may need what is about to be taken away: a grant, or all access policies
             // of a vault.
-            let claims_moved = matches!(step.change, Change::Revoke(_) | Change::Switch(_))
-                && live
-                    .is_none_or(|live| Live::of(leave, live.leaving.clone()).is_none_or(|now| now.seen != live.seen));
-            if claims_moved {
+            let is_switch = matches!(step.change, Change::Switch(_));
+            let takes_away = is_switch || matches!(step.change, Change::Revoke(_));
+            if takes_away && live.is_none_or(|live| live.has_moved(leave)) {
                 return Some(Outcome::Moved("the policies of the cluster have changed".to_owned()));
+            }
+            if is_switch && live.is_none_or(|live| vaults::others_are_heard(leave, policy, live)) {
+                return Some(Outcome::Moved("other policies have a say about the vault".to_owned()));
             }
             if written_vault(&step.change).is_some_and(|vault| vaults::is_disputed(leave, policy, vault)) {
                 return Some(Outcome::Held(HoldReason::VaultModeDisputed));
             }
-            let held =
-                plan::refuse_step(policy, &leave.authority().verdict(policy), plan.mode, step).map(Outcome::Held);
-            let held = held.or_else(|| self.identity_writes.settling(step, self.clock.now()));
+            let now = self.clock.now();
+            let held = plan::refuse_step(policy, &leave.authority().verdict(policy), plan.mode, step, now);
+            let held = held.map(Outcome::Held).or_else(|| self.identity_writes.settling(step, now));
             if held.is_some() || permit != Permit::Write {
                 return held;
             }
@@ -52,7 +54,6 @@ impl Pipeline {
             if !may_write() {
                 return Some(Outcome::Held(HoldReason::LeaseUncertain));
             }
-            let now = self.clock.now();
             if let Err(until) = self.budget.take(step.writes(), now) {
                 return Some(Outcome::Held(HoldReason::WriteBudget(until)));
             }

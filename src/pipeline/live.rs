@@ -16,6 +16,8 @@ pub(super) struct Live {
     pub(super) unparsed: BTreeSet<String>,
     /// Uid and generation of each.
     pub(super) seen: BTreeSet<(Option<String>, Option<i64>)>,
+    /// The names of those that were asked about the vaults of the policy at hand.
+    pub(super) heard: BTreeSet<String>,
     /// The one that is being deleted and does not count.
     pub(super) leaving: Option<String>,
 }
@@ -36,7 +38,12 @@ impl Live {
             }
         }
         let seen = alive.iter().map(|object| (object.metadata.uid.clone(), object.metadata.generation)).collect();
-        Some(Self { policies, unparsed, seen, leaving })
+        Some(Self { policies, unparsed, seen, heard: BTreeSet::new(), leaving })
+    }
+
+    /// Whether a policy came, changed or went since.
+    pub(super) fn has_moved(&self, leave: &impl Leave) -> bool {
+        Self::of(leave, self.leaving.clone()).is_none_or(|now| now.seen != self.seen)
     }
 }
 

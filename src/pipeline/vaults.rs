@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Leave, Pipeline, live};
+use super::{
+    Leave, Pipeline,
+    live::{self, Live},
+};
 use crate::{
     evaluate::{self, Evaluation, Finding},
     model::{Observed, Scope, VaultMode},
@@ -40,6 +43,15 @@ pub(super) fn is_disputed(leave: &impl Leave, policy: &Policy, vault: &Scope) ->
     own.any(|required| others.iter().any(|other| declares_other(other, required.mode, vault)))
 }
 
+/// Whether others have a say about the policy's vaults than those that were asked: boundaries let others look by now.
+pub(super) fn others_are_heard(leave: &impl Leave, policy: &Policy, live: &Live) -> bool {
+    live::sharers(leave, policy, |_, _| true).is_none_or(|sharers| names(&sharers) != live.heard)
+}
+
+fn names(policies: &[Policy]) -> BTreeSet<String> {
+    policies.iter().map(Policy::full_name).collect()
+}
+
 fn differs(own: &VaultRequirement, mode: VaultMode) -> bool {
     own.mode != mode
 }
@@ -50,7 +62,7 @@ fn declares_other(other: &Policy, mode: VaultMode, vault: &Scope) -> bool {
 
 impl Pipeline {
     /// Judges the switches that are asked for and allowed, and asks which groups the consumers of a vault are in where
-    /// that could decide.
+    /// that could decide. Returns the policies as they were asked for that.
     pub(super) async fn align(
         &self,
         policy: &Policy,
@@ -58,7 +70,7 @@ impl Pipeline {
         leave: &(impl Leave + Sync),
         observed: &mut Observed,
         evaluation: &mut Evaluation,
-    ) {
+    ) -> Option<Live> {
         let now = self.clock.now();
         let wanted = evaluation.findings.iter().filter_map(|finding| match finding {
             Finding::VaultModeMismatch { vault, expected: VaultMode::Rbac, .. } => Some(vault.clone()),
@@ -67,10 +79,15 @@ impl Pipeline {
         let wanted = wanted.filter(|vault| plan::may_switch(policy, verdict, vault, now).is_ok());
         let wanted: BTreeSet<Scope> = wanted.collect();
         if wanted.is_empty() {
-            return;
+            return None;
         }
+        // Before anything is waited for, and before the sharers: whoever comes after that was not asked.
+        let mut live = Live::of(leave, None);
         // On a command line nobody knows them, and nothing is written.
         let sharers = live::sharers(leave, policy, |_, _| true).unwrap_or_default();
+        if let Some(live) = &mut live {
+            live.heard = names(&sharers);
+        }
         for vault in wanted {
             let claims = observe::claims(&self.azure, &self.surveys, policy, observed, &sharers).await;
             let mut ask = BTreeSet::new();
@@ -81,5 +98,6 @@ impl Pipeline {
             }
             evaluation.alignments.insert(vault, alignment);
         }
+        live
     }
 }

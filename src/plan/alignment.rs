@@ -64,9 +64,9 @@ pub fn may_switch(policy: &Policy, verdict: &Verdict, vault: &Scope, at: Timesta
     verdict.permits_switch(Mode::Report, vault, at).map(drop).map_err(super::hold)
 }
 
-/// Why a planned switch is not allowed, or not any more: also when a waiver that it needs is gone.
-pub(super) fn permits(verdict: &Verdict, mode: Mode, switch: &SwitchVaultMode) -> Result<(), Refusal> {
-    let sets = verdict.permits_switch(mode, &switch.vault, switch.at)?;
+/// Why a switch is not allowed at that time, or not any more: also when a waiver that it needs is gone or has ended.
+pub(super) fn permits(verdict: &Verdict, mode: Mode, switch: &SwitchVaultMode, at: Timestamp) -> Result<(), Refusal> {
+    let sets = verdict.permits_switch(mode, &switch.vault, at)?;
     if sets.iter().any(|waived| switch.waived.is_subset(waived)) {
         return Ok(());
     }

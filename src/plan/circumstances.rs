@@ -18,6 +18,8 @@ pub struct Circumstances {
     pub stopped: BTreeMap<String, String>,
     /// Subscriptions that have been surveyed often enough to tell a change from a first sight.
     pub known: BTreeSet<String>,
+    /// Nobody could be asked what other policies need of a vault: those of the cluster are not known.
+    pub policies_unknown: bool,
     /// This process wrote the app's identity block itself, and remembers it.
     pub wrote_identity: bool,
     /// The app was restarted since its identity block was written.
@@ -33,6 +35,7 @@ impl Default for Circumstances {
             max_mode: Mode::Enforce,
             stopped: BTreeMap::new(),
             known: BTreeSet::new(),
+            policies_unknown: false,
             wrote_identity: false,
             restarted: false,
             references_refreshed: None,

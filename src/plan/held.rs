@@ -76,6 +76,8 @@ pub enum HoldReason {
     LeaseUncertain,
     /// Live policies declare different modes of the vault: none of them acts on it.
     VaultModeDisputed,
+    /// Whether another policy needs it cannot be asked, because the policies of the cluster are not known.
+    PoliciesUnknown,
     /// These would lose access to the vault.
     AccessWouldBreak(Vec<Break>),
 }
@@ -118,6 +120,7 @@ impl HoldReason {
             Self::AlreadyRefreshed => "AlreadyRefreshed",
             Self::LeaseUncertain => "LeaseUncertain",
             Self::VaultModeDisputed => "VaultModeDisputed",
+            Self::PoliciesUnknown => "PoliciesUnknown",
             Self::AccessWouldBreak(_) => "AccessWouldBreak",
         }
     }

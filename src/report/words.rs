@@ -257,6 +257,10 @@ pub(super) fn hold(reason: &HoldReason) -> String {
         HoldReason::VaultModeDisputed => {
             "live policies declare different modes of the vault; none of them acts on it until they agree".to_owned()
         }
+        HoldReason::PoliciesUnknown => {
+            "it takes the policies of the cluster, which only the operator knows: others may need the vault as it is"
+                .to_owned()
+        }
         HoldReason::AccessWouldBreak(breaks) => vaults::breaks(breaks),
         HoldReason::LeaseUncertain => {
             "the operator's lease was not renewed in time for a write; another operator may take over".to_owned()

@@ -80,11 +80,21 @@ fn waiving(waived: &[(&str, &str)]) -> Authority {
 }
 
 fn claiming(policy: &Policy, world: &World, authority: &Authority, claims: &Claims) -> Plan {
+    under(policy, world, authority, claims, &Circumstances::default())
+}
+
+fn under(
+    policy: &Policy,
+    world: &World,
+    authority: &Authority,
+    claims: &Claims,
+    circumstances: &Circumstances,
+) -> Plan {
     let mut evaluation = world.evaluate(policy);
     let alignment = align(policy, &kv(), claims, &world.observed, now(), &mut BTreeSet::new());
     evaluation.alignments.insert(kv(), alignment);
     let verdict = authority.verdict(policy);
-    plan(policy, &verdict, &evaluation, &Circumstances::default(), lookup(&world.observed))
+    plan(policy, &verdict, &evaluation, circumstances, lookup(&world.observed))
 }
 
 fn aligned(policy: &Policy, world: &World, authority: &Authority) -> Plan {
@@ -252,16 +262,23 @@ fn a_waiver_counts_to_its_last_day_for_entries_and_never_for_what_is_declared() 
 }
 
 #[test]
-fn a_switch_is_not_made_any_more_when_its_waiver_is_gone() {
+fn a_switch_is_not_made_any_more_when_its_waiver_is_gone_or_has_ended() {
     let policy = declaring();
     let world = with(&policy, &[entry(STRANGER, &[("keys", &["sign"])])]);
     let plan = aligned(&policy, &world, &waiving(&[(STRANGER, "2026-03-01")]));
-    let refused =
-        |authority: Authority| refuse_step(&policy, &authority.verdict(&policy), Mode::Enforce, &plan.steps[0]);
-    assert_eq!(refused(waiving(&[(STRANGER, "2027-01-01")])), None);
+    let refused = |authority: Authority, at: &str| {
+        let at = at.parse().expect("a time");
+        refuse_step(&policy, &authority.verdict(&policy), Mode::Enforce, &plan.steps[0], at)
+    };
+    let last_second = "2026-03-01T23:59:59Z";
+    assert_eq!(refused(waiving(&[(STRANGER, "2027-01-01")]), last_second), None);
     let gone =
         Some(HoldReason::OutsideBoundary("no boundary waives all who would lose access to `kv-orders`".to_owned()));
-    assert_eq!(refused(waiving(&[])), gone);
+    assert_eq!(refused(waiving(&[]), last_second), gone);
+    // Or when its last day ended since.
+    let to_the_day = || waiving(&[(STRANGER, "2026-03-01")]);
+    assert_eq!(refused(to_the_day(), last_second), None);
+    assert_eq!(refused(to_the_day(), "2026-03-02T00:00:00Z"), gone);
 }
 
 #[test]
@@ -306,6 +323,9 @@ fn each_doubt_and_each_want_of_leave_holds_it() {
     assert_eq!(held_for(only(boundaries("WhenSafe", &[], &[ChangeKind::GrantRole]))), "OutsideBoundary");
     let unasked = enforcing(|spec| vault(spec, "RBAC", "shared", &["get"]));
     assert_eq!(reason(&planned(&unasked, &world, &waiving(&[]))), HoldReason::NotAllowed(SWITCH));
+    let alone = Circumstances { policies_unknown: true, ..Circumstances::default() };
+    let unasked = under(&policy, &world, &waiving(&[]), &Claims::default(), &alone);
+    assert_eq!(reason(&unasked), HoldReason::PoliciesUnknown);
     let capped = Policy { max_changes: 0, ..declaring() };
     assert_eq!(reason(&aligned(&capped, &world, &waiving(&[]))).word(), "MaxChanges");
     // Towards access policies nothing is ever switched.

@@ -102,7 +102,7 @@ pub(super) struct Bench {
     pub(super) policy: FunctionIdentityPolicy,
     pub(super) cluster: Arc<Cluster>,
     pub(super) pipeline: Pipeline,
-    clock: Clock,
+    pub(super) clock: Clock,
     moments: Arc<Moments>,
 }
 
