@@ -120,7 +120,12 @@ async fn every_source_is_asked_and_summed_up() {
     assert_eq!(figures, [(1, 0, 0), (6, 5, 0), (2, 1, 0), (2, 0, 1)]);
 
     let recovery = ask!(client, recovery).unwrap().unwrap();
-    assert_eq!((recovery.calls, recovery.auth_failures), (8, 6), "of the quarter before the last five minutes");
+    assert_eq!(
+        (recovery.calls, recovery.auth_failures),
+        (1, 6),
+        "what succeeded in the quarter before the last five minutes"
+    );
+    assert_eq!(recovery.network_failures, 1);
     assert_eq!(recovery.newest.to_string(), "2026-04-05T01:17:00Z");
 
     let refused = ask!(client, refused_principals).unwrap().unwrap();

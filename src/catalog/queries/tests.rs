@@ -87,7 +87,7 @@ fn each_dialect_has_its_own_names_and_none_of_the_others() {
 
 #[test]
 fn the_window_is_neither_too_short_to_tell_nor_too_long_to_pay_for() {
-    for (window, written) in [(1, "ago(15m)"), (90, "ago(90m)"), (100_000, "ago(1440m)")] {
+    for (window, written) in [(1, "ago(20m)"), (90, "ago(90m)"), (100_000, "ago(1440m)")] {
         let window = SignedDuration::from_mins(window);
         let parameters = Parameters { role_name: "f", app: &app(), resources: &[], window };
         assert!(query(Source::Invocations).text(Dialect::Workspace, &parameters).unwrap().contains(written));

@@ -128,6 +128,12 @@ fn only_calls_that_succeed_are_recovery() {
     assert_eq!(of(0, 0, minutes_ago(2)), Recovered::NoTraffic);
     assert_eq!(of(120, 0, minutes_ago(19)), Recovered::NoTraffic, "what came since may not have arrived");
     assert_eq!(recovered(&silence(), now()), Recovered::NoTraffic);
+    let unanswered = |network_failures| {
+        let recovery = at(Recovery { calls: 10, auth_failures: 0, network_failures, newest: minutes_ago(2) });
+        recovered(&Evidence { recovery, ..silence() }, now())
+    };
+    assert_eq!(unanswered(10), Recovered::Yes { calls: 10 }, "some time out always");
+    assert_eq!(unanswered(11), Recovered::Unanswered { network_failures: 11 });
     let failure = Failure::new(FailureClass::Transient, "PartialError", "in part only");
     let unread = Evidence { recovery: Reading::Unreadable(failure.clone()), ..silence() };
     assert_eq!(recovered(&unread, now()), Recovered::Unreadable(failure));

@@ -41,7 +41,9 @@ pub(super) fn figures(out: &mut String, report: &Report, pass: &Pass) {
                 format!("{calls} calls succeeded in the last quarter of an hour, and none was refused")
             }
             (_, Recovered::Refused { auth_failures }) => {
-                format!("{auth_failures} calls were refused in the last quarter of an hour")
+                format!(
+                    "{auth_failures} refusals in the last quarter of an hour, in calls and in what the app says of them"
+                )
             }
             (_, Recovered::Unanswered { network_failures }) => {
                 format!(

@@ -117,16 +117,16 @@ fn who_was_refused_is_told_by_resource_and_those_without_an_id_are_nobody() {
 fn an_answer_in_part_or_of_another_form_is_a_failure() {
     let read = |answer: Value| Rows::read(query(Source::Recovery), &answer).map(|_| ()).unwrap_err().code;
     let column = |name: &str| json!({ "name": name, "type": "long" });
-    let all = json!([column("Calls"), column("AuthFailures"), column("Newest")]);
+    let all = json!([column("Calls"), column("AuthFailures"), column("NetworkFailures"), column("Newest")]);
     let error = json!({ "code": "PartialError", "message": "There were some errors when processing your query." });
     let table = |columns: &Value, rows: Value| json!({ "columns": columns, "rows": rows });
-    assert_eq!(read(json!({ "tables": [table(&all, json!([[1, 2, LAST]]))], "error": error })), "PartialError");
+    assert_eq!(read(json!({ "tables": [table(&all, json!([[1, 2, 0, LAST]]))], "error": error })), "PartialError");
     assert_eq!(read(json!({ "tables": [] })), "UndecodableAnswer");
     assert_eq!(read(json!({ "value": [] })), "UndecodableAnswer");
     assert_eq!(read(json!({ "tables": [table(&json!([column("Calls")]), json!([[1]]))] })), "UndecodableAnswer");
     assert_eq!(read(json!({ "tables": [table(&all, json!([[1, 2]]))] })), "UndecodableAnswer");
-    assert_eq!(read(json!({ "tables": [table(&all, json!(vec![[1, 2, 3]; 301]))] })), "UndecodableAnswer");
-    for cells in [json!([-1, 0, LAST]), json!([1, "many", LAST]), json!([1, 0, "yesterday"])] {
+    assert_eq!(read(json!({ "tables": [table(&all, json!(vec![[1, 2, 0, 3]; 301]))] })), "UndecodableAnswer");
+    for cells in [json!([-1, 0, 0, LAST]), json!([1, "many", 0, LAST]), json!([1, 0, 0, "yesterday"])] {
         let answer = json!({ "tables": [table(&all, json!([cells]))], "error": null });
         let rows = Rows::read(query(Source::Recovery), &answer).expect("it has the form of an answer");
         assert_eq!(recovery(&rows).unwrap_err().code, "UndecodableAnswer", "{cells}");
