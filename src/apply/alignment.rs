@@ -77,7 +77,14 @@ pub(super) async fn make(
     // The grants first: that Azure accepted it is enough to care for who lost access, whatever the vault shows by now.
     let declared: BTreeSet<_> =
         switch.grounds.grants.iter().filter(|relied| relied.declared).map(|relied| &relied.grant.id).collect();
-    let lost = gone(azure, switch).await?.into_iter().find(|grant| declared.contains(&grant.id));
+    let mut lost = None;
+    for grant in gone(azure, switch).await?.into_iter().filter(|grant| declared.contains(&grant.id)) {
+        // A list may be an old one; the grant itself says whether it is there.
+        if azure.grant(&grant.scope, grant.id.name()).await?.is_none_or(|now| !is_same(grant, &now)) {
+            lost = Some(grant);
+            break;
+        }
+    }
     if let (Some(lost), Some(undo)) = (lost, &step.undo) {
         follow(azure, undo, may_write).await?;
         let lost = lost.id.name();
@@ -96,15 +103,15 @@ pub(super) async fn make(
 /// The grants that it rests on and that are not there any more as they were.
 async fn gone<'a>(azure: &Azure, switch: &'a SwitchVaultMode) -> Result<Vec<&'a Grant>, Failure> {
     let now = azure.grants_around(&switch.vault).await?;
-    // One that was made anew under its old name does not act yet. Two answers about the same grant may differ a little.
-    let as_old = |one: &Grant, other: &Grant| {
-        let later = one.changed.zip(other.changed).map(|(seen, now)| now.duration_since(seen));
-        later.is_some_and(|later| later < SignedDuration::from_mins(1))
-    };
-    let same = |one: &Grant, other: &Grant| {
-        let facts = |grant: &Grant| (grant.principal, grant.role, grant.scope.clone(), grant.condition.clone());
-        one.id == other.id && facts(one) == facts(other) && as_old(one, other)
-    };
     let relied = switch.grounds.grants.iter().map(|relied| &relied.grant);
-    Ok(relied.filter(|grant| !now.iter().any(|other| same(grant, other))).collect())
+    Ok(relied.filter(|grant| !now.iter().any(|other| is_same(grant, other))).collect())
+}
+
+/// Whether a grant is still the one that was seen. One that was made anew under its old name does not act yet. Two answers
+/// about the same grant may differ a little.
+fn is_same(seen: &Grant, now: &Grant) -> bool {
+    let facts = |grant: &Grant| (grant.principal, grant.role, grant.scope.clone(), grant.condition.clone());
+    let later = seen.changed.zip(now.changed).map(|(seen, now)| now.duration_since(seen));
+    let as_old = later.is_some_and(|later| later < SignedDuration::from_mins(1));
+    seen.id == now.id && facts(seen) == facts(now) && as_old
 }

@@ -235,7 +235,11 @@ fn lacking(run: &Run, policy: &Value) -> Vec<(String, bool)> {
     };
     let mut lacking = Vec::new();
     if facts::requires_system(policy) && !facts::has_system(&site["identity"]) {
-        let may = may("EnableSystemIdentity", None, &[&target]);
+        // Where nothing declared uses it, it would only become the one that is used by default.
+        let mut needs = facts::needs(policy).into_iter().map(|need| need.who);
+        let would_mislead =
+            !facts::attached(&site["identity"]).is_empty() && !needs.any(|who| matches!(who, Who::System));
+        let may = !would_mislead && may("EnableSystemIdentity", None, &[&target]);
         lacking.push(("the system-assigned identity".to_owned(), may));
     }
     let attached = facts::attached(&site["identity"]);
