@@ -206,17 +206,19 @@ fn shows_everything(
     (since, now): (Timestamp, Timestamp),
     acting: bool,
 ) -> bool {
-    let Some(site) = heard_document(ledger, process, &facts::target(policy)) else { return false };
-    let attached = facts::attached(&site["identity"]);
-    let identities = facts::declared_identities(policy).iter().all(|id| attached.contains(id))
-        && (!facts::requires_system(policy) || facts::has_system(&site["identity"]));
     let documents = |id: &str| -> Vec<Value> {
         let recent = heard_documents(ledger, process, id, since).filter(|_| acting);
         recent.chain(heard_document(ledger, process, id)).collect()
     };
+    let sites = documents(&facts::target(policy));
+    let identities = sites.iter().any(|site| {
+        let attached = facts::attached(&site["identity"]);
+        facts::declared_identities(policy).iter().all(|id| attached.contains(id))
+            && (!facts::requires_system(policy) || facts::has_system(&site["identity"]))
+    });
     let principals = |who: &Who| -> Vec<String> {
         match who {
-            Who::System => facts::principal(who, Some(&site), None).into_iter().collect(),
+            Who::System => sites.iter().filter_map(|site| facts::principal(who, Some(site), None)).collect(),
             Who::User(id) => {
                 let identities = documents(id).into_iter();
                 identities.filter_map(|identity| facts::principal(who, None, Some(&identity))).collect()
