@@ -29,7 +29,7 @@ generate: ## Write crds/ and everything else that is generated
 verify: generate ## Generated files are up to date: leaves a clean tree
 	git diff --exit-code -- crds charts docs tests/cluster/rbac.yaml
 
-reliability: ## Every fault at every call, and 100,000 random schedules (ten minutes, and once as many to build)
+reliability: ## Every fault at every call, and 100,000 random schedules (twenty minutes, and once five to build)
 	RUST_LIB_BACKTRACE=0 $(CARGO) test --locked --profile fast --test reliability -- --nocapture
 
 mutants: ## Break the shipped code in one way after another, and want the tests to notice (seven minutes)
