@@ -26,15 +26,6 @@ pub(super) async fn confirm(azure: &Azure, switch: &SwitchVaultMode) -> Result<O
             return moved(format!("role `{}` has changed", role.name));
         }
     }
-    let subscription = switch.vault.subscription().unwrap_or_default();
-    let through_groups = || grounds.grants.iter().filter(|relied| relied.grant.principal != relied.by);
-    for by in through_groups().map(|relied| relied.by).collect::<BTreeSet<_>>() {
-        let reaching = azure.grants_assigned_to(subscription, by).await?;
-        let mut own = through_groups().filter(|relied| relied.by == by);
-        if !own.all(|relied| reaching.iter().any(|grant| grant.id == relied.grant.id)) {
-            return moved(format!("{by} is no longer in a group that it needs"));
-        }
-    }
     let over = |deny: &DenyAssignment| deny.scope.reaches(&switch.vault);
     let denies: Vec<_> = azure.denies_around(&switch.vault).await?.into_iter().filter(over).collect();
     if denies.len() != grounds.denies.len() || !denies.iter().all(|deny| grounds.denies.contains(deny)) {

@@ -87,7 +87,7 @@ pub enum Gap {
 /// What a judgement rests on: each of it has to be there still when something is written because of it.
 #[derive(Clone, Debug, Default)]
 pub struct Grounds {
-    /// The grants that let somebody in, each with who that is and whether a policy declares it.
+    /// The grants that let their own principal in, each with whether a policy declares it.
     pub grants: Vec<Relied>,
     /// Their roles.
     pub roles: Vec<Role>,
@@ -98,8 +98,6 @@ pub struct Grounds {
 /// A grant by which somebody gets in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Relied {
-    /// Who: the grant's own principal.
-    pub by: PrincipalId,
     /// A policy declares what it gives.
     pub declared: bool,
     /// The grant.
@@ -254,7 +252,7 @@ impl Judge<'_> {
             let Some(grant) = found.filter(|grant| deciding.acts_from.is_some() && grant.principal == by) else {
                 return Fate::Loses(Gap::Undecided);
             };
-            let relied = Relied { by, declared, grant: grant.clone() };
+            let relied = Relied { declared, grant: grant.clone() };
             if !self.relied.contains(&relied) {
                 self.relied.push(relied);
             }
