@@ -17,7 +17,7 @@ use crate::{
         evidence::Evidence,
         network::{NetworkSeen, Outbound},
     },
-    policy::{Identity, Policy, Wanted},
+    policy::{Identity, Policy, Wanted, fixtures::kv},
 };
 
 pub const SYSTEM: &str = "51515151-0000-4000-8000-000000000051";
@@ -100,12 +100,7 @@ impl World {
             (id.clone(), present(identity))
         };
         let vault = |required: &crate::policy::VaultRequirement| {
-            let entry = AccessEntry {
-                object: principal_of(policy, &required.identity),
-                tenant: Some(TENANT.to_owned()),
-                compound: false,
-                permissions: [("secrets".to_owned(), ["get", "list"].map(str::to_owned).into())].into(),
-            };
+            let entry = access_entry(principal_of(policy, &required.identity), &[("secrets", &["get", "list"])]);
             let vault = Vault {
                 changed: None,
                 id: required.vault.clone(),
@@ -234,6 +229,14 @@ impl World {
         }
     }
 
+    /// The vault of the fixtures.
+    pub fn vault(&mut self) -> &mut Vault {
+        match self.observed.vaults.get_mut(&kv()) {
+            Some(Reading::Present { value, .. }) => value,
+            other => panic!("the vault is readable: {other:?}"),
+        }
+    }
+
     pub fn evaluate(&self, policy: &Policy) -> Evaluation {
         evaluate(policy, &self.observed, now())
     }
@@ -268,6 +271,17 @@ pub fn control(actions: &[&str], not: &[&str]) -> PermissionSet {
 
 fn owned(list: &[&str]) -> Vec<String> {
     list.iter().map(|&text| text.to_owned()).collect()
+}
+
+/// An access policy in the directory of the fixtures.
+pub fn access_entry(object: PrincipalId, permissions: &[(&str, &[&str])]) -> AccessEntry {
+    let list = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+    AccessEntry {
+        object,
+        tenant: Some(TENANT.to_owned()),
+        compound: false,
+        permissions: permissions.iter().map(|(on, words)| ((*on).to_owned(), list(words))).collect(),
+    }
 }
 
 /// Telemetry in which nothing was found anywhere.

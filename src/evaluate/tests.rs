@@ -148,9 +148,7 @@ fn a_vault_in_the_other_mode_is_h4_whichever_way() {
     for (declared, actual, access) in [("RBAC", VaultMode::AccessPolicy, 0), ("AccessPolicy", VaultMode::Rbac, 1)] {
         let policy = policy(|spec| vault(spec, declared, "shared", &["get"]));
         let mut world = World::matching(&policy);
-        if let Some(Reading::Present { value, .. }) = world.observed.vaults.get_mut(&kv()) {
-            value.mode = actual;
-        }
+        world.vault().mode = actual;
         let evaluation = world.evaluate(&policy);
         assert!(codes(&evaluation).contains(&"vault-mode-mismatch"), "{declared}");
         assert_eq!(verdict(&evaluation, Hypothesis::H4), Verdict::Confirmed);
@@ -177,9 +175,7 @@ fn an_earlier_link_of_the_chain_is_the_cause() {
         vault(spec, "AccessPolicy", "shared", &[]);
     });
     let mut world = World::without_grants(&policy);
-    if let Some(Reading::Present { value, .. }) = world.observed.vaults.get_mut(&kv()) {
-        value.mode = VaultMode::Rbac;
-    }
+    world.vault().mode = VaultMode::Rbac;
     let evaluation = world.evaluate(&policy);
     assert_eq!(evaluation.decision.cause, Some(Hypothesis::H2), "role before vault mode");
     world.site().system = crate::model::SystemAssigned::Off;

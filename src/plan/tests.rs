@@ -33,8 +33,8 @@ fn enforcing(edit: impl FnOnce(&mut FunctionIdentityPolicySpec)) -> Policy {
 
 const ALL: [ChangeKind; 3] = [ChangeKind::EnableSystemIdentity, ChangeKind::AttachUserIdentity, ChangeKind::GrantRole];
 
-fn boundary(max_mode: Mode, scopes: &[Scope], roles: &[&str], changes: &[ChangeKind]) -> Authority {
-    let object: IdentityBoundary = serde_json::from_value(serde_json::json!({
+fn boundary_object(max_mode: Mode, scopes: &[Scope], roles: &[&str], changes: &[ChangeKind]) -> IdentityBoundary {
+    serde_json::from_value(serde_json::json!({
         "apiVersion": "rolecall.dev/v1alpha1",
         "kind": "IdentityBoundary",
         "metadata": { "name": "payments" },
@@ -46,7 +46,11 @@ fn boundary(max_mode: Mode, scopes: &[Scope], roles: &[&str], changes: &[ChangeK
             "changes": changes.iter().map(|change| format!("{change:?}")).collect::<Vec<_>>(),
         },
     }))
-    .unwrap();
+    .unwrap()
+}
+
+fn boundary(max_mode: Mode, scopes: &[Scope], roles: &[&str], changes: &[ChangeKind]) -> Authority {
+    let object = boundary_object(max_mode, scopes, roles, changes);
     Authority::Boundaries { boundaries: vec![Boundary::from(&object)], namespaces: [].into() }
 }
 

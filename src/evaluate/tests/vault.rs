@@ -21,11 +21,7 @@ fn declared() -> Policy {
 
 fn with(edit: impl Fn(&mut Vault)) -> World {
     let mut world = World::matching(&declared());
-    for reading in world.observed.vaults.values_mut() {
-        if let Reading::Present { value, .. } = reading {
-            edit(value);
-        }
-    }
+    edit(world.vault());
     world
 }
 
@@ -60,12 +56,9 @@ fn keys_and_certificates_are_asked_in_their_own_lists() {
     });
     let missing = |keys: &[&str], certificates: &[&str]| {
         let mut world = World::matching(&keyed);
-        for reading in world.observed.vaults.values_mut() {
-            let Reading::Present { value, .. } = reading else { panic!("the vault is readable") };
-            let entry = &mut value.entries.as_mut().unwrap()[0];
-            for (on, words) in [("secrets", &["all"][..]), ("keys", keys), ("certificates", certificates)] {
-                entry.permissions.insert(on.to_owned(), words.iter().map(|&word| word.to_owned()).collect());
-            }
+        let entry = &mut world.vault().entries.as_mut().unwrap()[0];
+        for (on, words) in [("secrets", &["all"][..]), ("keys", keys), ("certificates", certificates)] {
+            entry.permissions.insert(on.to_owned(), words.iter().map(|&word| word.to_owned()).collect());
         }
         match world.evaluate(&keyed).findings.first() {
             Some(Finding::AccessPolicyMissing { missing, .. }) => missing.iter().map(ToString::to_string).collect(),
@@ -147,10 +140,6 @@ fn access_policies_that_were_not_shown_prove_nothing() {
 fn access_policies_of_a_vault_that_uses_roles_say_nothing() {
     let rbac = policy(|spec| vault(spec, "RBAC", "shared", &["get"]));
     let mut world = World::matching(&rbac);
-    for reading in world.observed.vaults.values_mut() {
-        if let Reading::Present { value, .. } = reading {
-            value.entries = Some(Vec::new());
-        }
-    }
+    world.vault().entries = Some(Vec::new());
     assert_eq!(world.evaluate(&rbac).standing(), Standing::Compliant);
 }

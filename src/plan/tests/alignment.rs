@@ -6,9 +6,9 @@ use super::*;
 use crate::{
     evaluate::{
         Alignment, Gap, align,
-        fixtures::{GROUP, STRANGER, TENANT, control},
+        fixtures::{GROUP, STRANGER, access_entry, control},
     },
-    model::{AccessEntry, Condition, Vault, VaultMode},
+    model::{AccessEntry, Condition, VaultMode},
     policy::{
         Claim, Claims,
         fixtures::{kv, vault},
@@ -27,50 +27,27 @@ fn declaring() -> Policy {
 }
 
 fn entry(object: &str, permissions: &[(&str, &[&str])]) -> AccessEntry {
-    let list = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
-    AccessEntry {
-        object: principal(object),
-        tenant: Some(TENANT.to_owned()),
-        compound: false,
-        permissions: permissions.iter().map(|(on, words)| ((*on).to_owned(), list(words))).collect(),
-    }
+    access_entry(principal(object), permissions)
 }
 
 /// The vault decides by these access policies, and the policy's own identity has its role.
 fn with(policy: &Policy, entries: &[AccessEntry]) -> World {
     let mut world = World::matching(policy);
-    edit(&mut world, |vault| (vault.mode, vault.entries) = (VaultMode::AccessPolicy, Some(entries.to_vec())));
+    let vault = world.vault();
+    (vault.mode, vault.entries) = (VaultMode::AccessPolicy, Some(entries.to_vec()));
     world
-}
-
-fn edit(world: &mut World, change: impl Fn(&mut Vault)) {
-    match world.observed.vaults.get_mut(&kv()) {
-        Some(Reading::Present { value, .. }) => change(value),
-        other => panic!("the vault is readable: {other:?}"),
-    }
 }
 
 /// A boundary over app and vault that lets it be switched, and waives these until the day.
 fn boundaries(switch: &str, waived: &[(&str, &str)], changes: &[ChangeKind]) -> Vec<Boundary> {
     let groups = [app().resource_group().unwrap(), kv().resource_group().unwrap()];
     let waive = |(object, until): &(&str, &str)| serde_json::json!({ "objectId": object, "reason": "an old job", "until": until });
-    let object: IdentityBoundary = serde_json::from_value(serde_json::json!({
-        "apiVersion": "rolecall.dev/v1alpha1",
-        "kind": "IdentityBoundary",
-        "metadata": { "name": "payments" },
-        "spec": {
-            "namespaces": { "names": ["payments"] },
-            "maxMode": "Enforce",
-            "scopes": groups.iter().map(|scope| serde_json::json!({ "id": scope })).collect::<Vec<_>>(),
-            "roles": [{ "id": role_id(USER) }],
-            "changes": changes.iter().map(|change| format!("{change:?}")).collect::<Vec<_>>(),
-            "vaults": [{
-                "resource": kv().to_string().to_uppercase().replace("/SUBSCRIPTIONS", "/subscriptions"),
-                "switch": switch, "waive": waived.iter().map(waive).collect::<Vec<_>>(),
-            }],
-        },
-    }))
-    .unwrap();
+    let mut object = boundary_object(Mode::Enforce, &groups, &[USER], changes);
+    let vault = serde_json::json!({
+        "resource": kv().to_string().to_uppercase().replace("/SUBSCRIPTIONS", "/subscriptions"),
+        "switch": switch, "waive": waived.iter().map(waive).collect::<Vec<_>>(),
+    });
+    object.spec.vaults = vec![serde_json::from_value(vault).unwrap()];
     vec![Boundary::from(&object)]
 }
 
@@ -191,7 +168,7 @@ fn a_groups_entry_is_proved_by_the_groups_own_role_and_nobody_is_proved_by_being
     let mut world = with(&policy, &[entry(GROUP, &[("secrets", &["get"])])]);
     let grant = world.group_grant(USER, &kv());
     assert_eq!(aligned(&policy, &world, &waiving(&[])).steps.len(), 1);
-    edit(&mut world, |vault| vault.entries = Some(vec![entry(STRANGER, &[("secrets", &["get"])])]));
+    world.vault().entries = Some(vec![entry(STRANGER, &[("secrets", &["get"])])]);
     let told = |world: &World| breaks(&aligned(&policy, world, &waiving(&[])));
     assert_eq!(told(&world), [(STRANGER.to_owned(), Gap::Undecided)]);
     let asked = (principal(STRANGER), kv().subscription().unwrap().to_owned());
@@ -309,9 +286,9 @@ fn each_doubt_and_each_want_of_leave_holds_it() {
     let mut unwitnessed = with(&policy, &[]);
     unwitnessed.observed.unwitnessed.insert(kv(), failure(FailureClass::Denied, "Unwitnessed"));
     let mut hidden = with(&policy, &[]);
-    edit(&mut hidden, |vault| vault.entries = None);
+    hidden.vault().entries = None;
     let mut homeless = with(&policy, &[]);
-    edit(&mut homeless, |vault| vault.tenant = None);
+    homeless.vault().tenant = None;
     for world in [unwitnessed, hidden, homeless] {
         assert_eq!(reason(&aligned(&policy, &world, &waiving(&[]))), HoldReason::EvidenceIncomplete);
     }
@@ -334,7 +311,7 @@ fn each_doubt_and_each_want_of_leave_holds_it() {
         spec.remediation.allow.push(SWITCH);
     });
     let mut roles = World::matching(&back);
-    edit(&mut roles, |vault| vault.mode = VaultMode::Rbac);
+    roles.vault().mode = VaultMode::Rbac;
     assert_eq!(holds(&aligned(&back, &roles, &waiving(&[])))[0], ("vaults/kv", "NoSafeChange"));
 }
 

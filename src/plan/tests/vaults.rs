@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    evaluate::fixtures::{GROUP, STRANGER, TENANT},
+    evaluate::fixtures::{GROUP, STRANGER, TENANT, access_entry},
     model::{AccessEntry, Vault, VaultMode},
     policy::fixtures::{kv, vault},
 };
@@ -27,21 +27,12 @@ fn opened() -> Authority {
 /// The world of that policy, with the vault changed.
 fn with(policy: &Policy, edit: impl Fn(&mut Vault)) -> World {
     let mut world = World::matching(policy);
-    match world.observed.vaults.get_mut(&kv()) {
-        Some(Reading::Present { value, .. }) => edit(value),
-        other => panic!("the vault is readable: {other:?}"),
-    }
+    edit(world.vault());
     world
 }
 
 fn entry(object: &str, permissions: &[(&str, &[&str])]) -> AccessEntry {
-    let list = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
-    AccessEntry {
-        object: principal(object),
-        tenant: Some(TENANT.to_owned()),
-        compound: false,
-        permissions: permissions.iter().map(|(on, words)| ((*on).to_owned(), list(words))).collect(),
-    }
+    access_entry(principal(object), permissions)
 }
 
 fn empty(vault: &mut Vault) {
