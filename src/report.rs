@@ -110,13 +110,10 @@ pub enum Recovery {
 
 impl Recovery {
     fn of(status: &FunctionIdentityPolicyStatus) -> Self {
-        let of = |kind: &str| status.conditions.iter().find(|condition| condition.type_ == kind);
-        if of("Recovered").is_none_or(|recovered| recovered.status == "True") {
+        if status.condition("Recovered").is_none_or(|recovered| recovered.status == "True") {
             return Self::NotAwaited;
         }
-        let in_order =
-            of("Ready").filter(|ready| matches!(ready.reason.as_str(), "Compliant" | "CompliantWithFindings"));
-        Self::Awaited { in_order_since: in_order.map(|ready| ready.last_transition_time.0) }
+        Self::Awaited { in_order_since: status.in_order().map(|ready| ready.last_transition_time.0) }
     }
 
     /// Whether enough time has passed in order, so that calls can be counted.

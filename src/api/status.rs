@@ -69,6 +69,21 @@ pub struct FunctionIdentityPolicyStatus {
     pub plan: Option<PlanStatus>,
 }
 
+impl FunctionIdentityPolicyStatus {
+    /// The condition of that type.
+    #[must_use]
+    pub fn condition(&self, kind: &str) -> Option<&Condition> {
+        self.conditions.iter().find(|condition| condition.type_ == kind)
+    }
+
+    /// `Ready`, where it says that nothing is wrong, advice aside.
+    #[must_use]
+    pub fn in_order(&self) -> Option<&Condition> {
+        let is_in_order = |ready: &&Condition| matches!(ready.reason.as_str(), "Compliant" | "CompliantWithFindings");
+        self.condition("Ready").filter(is_in_order)
+    }
+}
+
 /// An identity was written, and whether the host was made anew since is not known yet.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]

@@ -199,8 +199,7 @@ fn tell_plan(
 }
 
 fn ready_message(status: &FunctionIdentityPolicyStatus) -> String {
-    let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
-    ready.map(|condition| condition.message.clone()).unwrap_or_default()
+    status.condition("Ready").map(|condition| condition.message.clone()).unwrap_or_default()
 }
 
 fn conditions(status: &FunctionIdentityPolicyStatus) -> String {

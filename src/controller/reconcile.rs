@@ -138,8 +138,7 @@ impl Reconciler {
 
         let now = self.clock.now();
         let status = report::status(previous, &report, requested.or(handled), now);
-        let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
-        let unsettled_since = ready.map(|condition| condition.last_transition_time.0);
+        let unsettled_since = status.condition("Ready").map(|condition| condition.last_transition_time.0);
         let due = report::due(&report, unsettled_since, now);
         self.publish(policy, PassEnd { status, due, ground }).await
     }

@@ -33,8 +33,7 @@ impl Sights {
         let mut tally = Tally::default();
         for policy in policies {
             let status = policy.status.as_ref();
-            let conditions = status.map(|status| status.conditions.as_slice()).unwrap_or_default();
-            let ready = conditions.iter().find(|condition| condition.type_ == "Ready");
+            let ready = status.and_then(|status| status.condition("Ready"));
             tally.policy(ready.map(|ready| (ready.status.as_str(), ready.reason.as_str())));
             if let Some(status) = status {
                 status.findings.iter().for_each(|finding| tally.finding(&finding.code));

@@ -91,8 +91,8 @@ impl Stores {
 
 /// Whether the policy last stood back for another one. When that one changes or goes, this one may be the oldest.
 pub(super) fn stands_back(policy: &FunctionIdentityPolicy) -> bool {
-    let conditions = policy.status.iter().flat_map(|status| &status.conditions);
-    conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.reason == "DuplicateTarget")
+    let ready = policy.status.as_ref().and_then(|status| status.condition("Ready"));
+    ready.is_some_and(|ready| ready.reason == "DuplicateTarget")
 }
 
 /// The policies that stand back.

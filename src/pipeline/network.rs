@@ -37,6 +37,5 @@ impl Pipeline {
 /// Whether the last pass found something wrong, advice aside. Then what is known has to be young; while all is well it may
 /// be old.
 fn is_open(status: &FunctionIdentityPolicyStatus) -> bool {
-    let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
-    ready.is_some_and(|ready| !matches!(ready.reason.as_str(), "Compliant" | "CompliantWithFindings"))
+    status.condition("Ready").is_some() && status.in_order().is_none()
 }

@@ -124,27 +124,24 @@ pub fn event(
     previous: Option<&FunctionIdentityPolicyStatus>,
     current: &FunctionIdentityPolicyStatus,
 ) -> Option<(&'static str, String, String)> {
-    let ready = |status: &FunctionIdentityPolicyStatus| {
-        status.conditions.iter().find(|condition| condition.type_ == "Ready").cloned()
-    };
-    let is_stalled =
-        |status: &FunctionIdentityPolicyStatus| status.conditions.iter().any(|condition| condition.type_ == "Stalled");
-    let now = ready(current)?;
+    let is_stalled = |status: &FunctionIdentityPolicyStatus| status.condition("Stalled").is_some();
+    let now = current.condition("Ready")?;
     let stalled = is_stalled(current);
     let same = previous.is_some_and(|previous| {
         let about = |status: &FunctionIdentityPolicyStatus| {
             let findings = status.findings.iter().map(|finding| (finding.code.clone(), finding.subject.clone()));
             (findings.collect::<Vec<_>>(), status.truncated)
         };
-        let answer = ready(previous).is_some_and(|before| before.status == now.status && before.reason == now.reason);
+        let ready = previous.condition("Ready");
+        let answer = ready.is_some_and(|before| before.status == now.status && before.reason == now.reason);
         answer && is_stalled(previous) == stalled && about(previous) == about(current)
     });
     if same {
         return recovery::event(previous, current);
     }
-    let drifted = current.conditions.iter().any(|condition| condition.type_ == "Drifted" && condition.status == "True");
+    let drifted = current.condition("Drifted").is_some_and(|drifted| drifted.status == "True");
     let kind = if now.status == "False" || stalled || drifted { "Warning" } else { "Normal" };
-    Some((kind, now.reason, now.message))
+    Some((kind, now.reason.clone(), now.message.clone()))
 }
 
 /// The status table of the design, one arm a row.
@@ -201,7 +198,7 @@ fn rows(
 
 /// Since when `Ready` has had this reason.
 fn waited_since(previous: Option<&FunctionIdentityPolicyStatus>, reason: &str) -> Option<Timestamp> {
-    let ready = previous?.conditions.iter().find(|condition| condition.type_ == "Ready")?;
+    let ready = previous?.condition("Ready")?;
     (ready.reason == reason).then_some(ready.last_transition_time.0)
 }
 

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::sandbox::scenario::{Moment, Played, Scenario, Step};
 
@@ -76,8 +75,7 @@ fn quiet(after: &[Step]) -> Option<(Timestamp, &'static str)> {
 fn recovered(played: &Played) -> Option<Timestamp> {
     played.moments.iter().find_map(|moment| match moment {
         Moment::Status { at, status } => {
-            let is_recovered = |one: &Condition| one.type_ == "Recovered" && one.status == "True";
-            status.conditions.iter().any(is_recovered).then_some(*at)
+            status.condition("Recovered").is_some_and(|recovered| recovered.status == "True").then_some(*at)
         }
         _ => None,
     })

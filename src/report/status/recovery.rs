@@ -82,7 +82,7 @@ pub(super) fn event(
     current: &FunctionIdentityPolicyStatus,
 ) -> Option<(&'static str, String, String)> {
     let recovered = |status: &FunctionIdentityPolicyStatus| {
-        status.conditions.iter().find(|condition| condition.type_ == KIND && condition.status == "True").cloned()
+        status.condition(KIND).filter(|recovered| recovered.status == "True").cloned()
     };
     let now = recovered(current)?;
     previous.and_then(recovered).is_none().then(|| ("Normal", KIND.to_owned(), now.message))
