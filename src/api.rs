@@ -3,6 +3,7 @@
 //! Defaults are written by hand, because a derived default becomes part of the API.
 
 mod boundary;
+mod choices;
 mod evidence;
 mod fragments;
 mod needs;
@@ -13,14 +14,15 @@ pub use boundary::{
     BoundaryRole, BoundaryScope, BoundaryVault, IdentityBoundary, IdentityBoundarySpec, NamespaceSelection,
     VaultSwitch, Waiver,
 };
+pub use choices::{ChangeKind, Criticality, DeletionPolicy, Gate, Mode, NetworkCheck, Prune, Settings};
 pub use evidence::Evidence;
 pub use needs::{
     Binding, DeclaredGrant, HostStorage, Leases, Platform, PlatformResource, RoleSet, StorageAuth, VaultAccess,
     VaultExpectation, VaultMode,
 };
 pub use policy::{
-    BaseScope, ChangeKind, Criticality, DeletionPolicy, FunctionIdentityPolicy, FunctionIdentityPolicySpec, Gate,
-    Identities, Mode, NetworkCheck, Prune, Remediation, Settings, SystemIdentity, Target, UserIdentityRef,
+    BaseScope, FunctionIdentityPolicy, FunctionIdentityPolicySpec, Identities, Remediation, SystemIdentity, Target,
+    UserIdentityRef,
 };
 pub use status::{
     DecisionStatus, FindingStatus, FlowStatus, FunctionIdentityPolicyStatus, HeldStatus, HypothesisStatus,

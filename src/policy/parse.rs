@@ -1,15 +1,17 @@
 //! From the loose resource to a [`Policy`], with every mistake named at once.
 
 mod connections;
+mod error;
 mod evidence;
 mod implied;
 mod target;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt,
     time::Duration,
 };
+
+pub use error::{PolicyError, Violation};
 
 use self::implied::Implied;
 use super::declared::{Identity, Origin, Policy, Requirement, RoleName, VaultRequirement, Wanted};
@@ -30,44 +32,6 @@ const VAULT: &str = "Microsoft.KeyVault/vaults";
 
 /// Shortest time between two passes: a sweep of a subscription is a handful of list calls.
 const MIN_INTERVAL: Duration = Duration::from_secs(30);
-
-/// Everything that is wrong with a policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PolicyError {
-    /// The mistakes, in the order of the fields. Never empty.
-    pub violations: Vec<Violation>,
-}
-
-/// One mistake.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// The field, such as `spec.bindings[0].resource`.
-    pub field: String,
-    /// The name of the entry of a list that the field is in; empty elsewhere, and where the problem names it.
-    pub entry: String,
-    /// What is wrong with it.
-    pub problem: String,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { field, entry, problem } = self;
-        let entry = if entry.is_empty() { String::new() } else { format!(" ({entry})") };
-        write!(f, "{field}{entry}: {problem}")
-    }
-}
-
-impl fmt::Display for PolicyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, violation) in self.violations.iter().enumerate() {
-            let separator = if position == 0 { "" } else { "; " };
-            write!(f, "{separator}{violation}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for PolicyError {}
 
 impl Policy {
     /// Parses the resource. The API server has checked most of this by schema and CEL already; files and old objects
