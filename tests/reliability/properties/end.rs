@@ -130,7 +130,7 @@ pub(in super::super) fn judge(ledger: &mut Ledger, run: &Run, rest: Rest, calls:
         |call: &Call| !run.stage.unhindered && call.service == Service::Azure && call.heard_status() == Some(403);
     let writes = ledger.calls[calls..].iter().filter(|call| call.mutating);
     let writes = writes.filter(|call| !call.heartbeat && !is_refused(call) && !owns_up(ledger, calls, call));
-    let writes = writes.filter(|call| !tells_recovery(ledger, call));
+    let writes = writes.filter(|call| !tells_of_calls(ledger, call));
     for call in writes.cloned().collect::<Vec<_>>() {
         ledger.is_broken("S6", call.number, format!("at rest, and sends {} {}", call.method, call.path));
     }
@@ -143,21 +143,26 @@ pub(in super::super) fn judge(ledger: &mut Ledger, run: &Run, rest: Rest, calls:
     }
 }
 
-/// Whether only the recovery of calls is told, which takes its time: the condition, or its event.
-fn tells_recovery(ledger: &Ledger, call: &Call) -> bool {
+/// Whether no more is told than how the app's calls go, which takes its time: they are refused from some minutes after a
+/// grant is gone, and served again some minutes after it is back. `Recovered` says so, its event, and the decision.
+fn tells_of_calls(ledger: &Ledger, call: &Call) -> bool {
     if call.body["reason"] == "Recovered" {
         return true;
     }
     let Some(pass) = ledger.pass_of(call).filter(|_| call.key.ends_with("/status")) else { return false };
-    let but_recovery = |status: &Value| -> BTreeMap<String, Value> {
-        let mut rest: BTreeMap<_, _> = members(status).map(|(name, value)| (name.clone(), value.clone())).collect();
+    let asks_a_workspace = pass.object["spec"]["evidence"].is_object();
+    let but_calls = |status: &Value| -> BTreeMap<String, Value> {
+        let told = members(status).filter(|(name, _)| *name != "decision" || !asks_a_workspace);
+        let mut rest: BTreeMap<_, _> = told.map(|(name, value)| (name.clone(), value.clone())).collect();
         if let Some(conditions) = rest.get_mut("conditions").and_then(Value::as_array_mut) {
             conditions.retain(|one| one["type"] != "Recovered");
         }
         rest
     };
     let (before, now) = (&pass.object["status"], &call.body["status"]);
-    condition(now, "Recovered") != condition(before, "Recovered") && but_recovery(before) == but_recovery(now)
+    let (was, is) = (condition(before, "Recovered"), condition(now, "Recovered"));
+    let tells = was != is || (asks_a_workspace && before["decision"] != now["decision"]);
+    tells && but_calls(before) == but_calls(now)
 }
 
 /// What a new process holds for want of what the one before it remembered: status does not vouch for it.
