@@ -10,6 +10,7 @@ mod cosmos;
 mod counted;
 mod credentials;
 mod envelope;
+mod history;
 mod limits;
 mod logs;
 mod network;

@@ -12,6 +12,7 @@ mod explanation;
 mod finding;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod history;
 mod identity;
 mod network;
 mod operation;
@@ -46,7 +47,7 @@ pub use unneeded::{Kept, unneeded};
 
 pub use crate::model::Hypothesis;
 use crate::{
-    model::{Evidence, Failure, FailureClass, Observed, PrincipalId, Reading, RoleId, Scope, Site},
+    model::{Evidence, Failure, FailureClass, History, Observed, PrincipalId, Reading, RoleId, Scope, Site},
     policy::{Identity, Origin, Policy},
 };
 
@@ -75,6 +76,8 @@ pub struct Evaluation {
     pub ask_ends: BTreeSet<String>,
     /// Something is wrong, and what the app's telemetry says of it is not known. Asked likewise, at last.
     pub ask_evidence: bool,
+    /// Whose lately made changes could say how what is wrong came about. Asked likewise, and only told.
+    pub ask_history: BTreeSet<History>,
     /// What telemetry told, where anybody asked.
     pub evidence: Option<Reading<Arc<Evidence>>>,
     /// What it says for and against the hypotheses.
@@ -140,6 +143,7 @@ impl Evaluation {
             ask_references: false,
             ask_ends: BTreeSet::new(),
             ask_evidence: false,
+            ask_history: BTreeSet::new(),
             evidence: None,
             signals: Vec::new(),
             reached: Vec::new(),
@@ -204,7 +208,8 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
     };
     if matches!(observed.target, Reading::Absent { .. }) {
         // Nothing can be said about the identities of an app that is not there.
-        return Evaluation::of_grants(policy, findings);
+        let ask_history = history::unasked(&findings, policy, observed);
+        return Evaluation { ask_history, ..Evaluation::of_grants(policy, findings) };
     }
 
     let principals = identity::principals(policy, observed, site.as_ref(), &mut findings);
@@ -231,6 +236,7 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
     let ask_groups = ask_groups.into_inner();
     let ask_ends = access::unasked(&requirements, observed);
     let ask_resources = existence::unasked(&requirements, observed);
+    let ask_history = history::unasked(&findings, policy, observed);
     let signals = evidence::of_policy(observed, site.as_ref(), &requirements);
     let mut evaluation = Evaluation {
         site,
@@ -243,6 +249,7 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
         ask_references,
         ask_ends,
         ask_evidence: false,
+        ask_history,
         evidence,
         signals,
         reached,

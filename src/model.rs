@@ -7,6 +7,7 @@ pub mod ends;
 pub mod evidence;
 pub mod failure;
 pub mod grants;
+pub mod history;
 pub mod hypothesis;
 pub mod identity;
 pub mod ids;
@@ -26,6 +27,7 @@ pub use ends::Ends;
 pub use evidence::{Evidence, Source};
 pub use failure::{Failure, FailureClass, innermost};
 pub use grants::Grants;
+pub use history::{Change, Granted, History};
 pub use hypothesis::Hypothesis;
 pub use identity::{
     AccessEntry, Attachment, PlatformIdentity, PlatformUse, Site, SystemAssigned, UserIdentity, Vault, VaultMode,

@@ -2,6 +2,7 @@
 //! Decides nothing.
 
 mod evidence;
+mod history;
 mod network;
 mod shared;
 mod survey;
@@ -9,6 +10,7 @@ mod survey;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use evidence::ask_evidence;
+pub use history::ask_history;
 pub use network::ask_network;
 pub use survey::{Survey, Surveys};
 
@@ -116,6 +118,7 @@ pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Po
         cosmos,
         resources: BTreeMap::new(),
         evidence: None,
+        history: BTreeMap::new(),
         network: NetworkSeen::default(),
         identities,
         census,
@@ -153,6 +156,7 @@ pub async fn glance(azure: &Azure, surveys: &Surveys, subscription: &str, polici
             cosmos: BTreeMap::new(),
             resources: BTreeMap::new(),
             evidence: None,
+            history: BTreeMap::new(),
             network: NetworkSeen::default(),
             identities: BTreeSet::new(),
             census: BTreeMap::new(),

@@ -15,5 +15,5 @@ pub use declared::{
     Connection, EvidenceSource, Identity, Origin, Policy, Requirement, RoleName, Unchecked, VaultRequirement, Wanted,
     subject_of,
 };
-pub use parse::{PolicyError, Violation};
+pub use parse::{COMPONENT, PolicyError, Violation};
 pub use rival::acts_instead;

@@ -9,8 +9,9 @@ use super::fragments;
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
-    /// A name in `resources`; its value is a `Microsoft.OperationalInsights/workspaces` id. A boundary that reaches the
-    /// workspace lets a policy read what any app has written there.
+    /// A name in `resources`; its value is the id of a `Microsoft.OperationalInsights/workspaces`, or of a
+    /// `Microsoft.Insights/components` that keeps its telemetry in one. A boundary that reaches the workspace lets a policy read
+    /// what any app has written there.
     #[schemars(schema_with = "fragments::name")]
     pub workspace: String,
     /// The app's role name in its telemetry (`AppRoleName`, `cloud_RoleName`). Without it, the name of the app.

@@ -79,6 +79,27 @@ impl Azure {
         Ok(Some(WorkspaceId(id)))
     }
 
+    /// The workspace that an Application Insights component keeps its telemetry in; none when the component does not exist.
+    pub async fn workspace_of(&self, component: &Scope) -> Result<Option<Scope>, Failure> {
+        let Some((resource, version)) = services::resource_of(component).filter(|(it, _)| it == component) else {
+            let text = format!("how to look at {component} is not known");
+            return Err(Failure::new(FailureClass::Bug, "UnknownType", text));
+        };
+        let Some(answer) = absent(self.arm.get(resource.as_str(), version).await)? else { return Ok(None) };
+        let document = answer.json("GET component")?;
+        // The member is written with a capital letter, in answers of that version and in Microsoft's examples.
+        match document["properties"]["WorkspaceResourceId"].as_str() {
+            Some(workspace) => Ok(Some(Scope::lenient(workspace))),
+            None => {
+                let text = format!("{component} is a classic component: it keeps its telemetry in no workspace");
+                Err(Failure::new(FailureClass::Rejected, "ClassicComponent", text).with_hint(
+                    "Azure retired classic components on 2024-02-29: give it a workspace (`az monitor app-insights component \
+                     update --workspace`), or name the workspace that the app writes to",
+                ))
+            }
+        }
+    }
+
     /// Failed calls, credential traces, invocations or host traces; none when there is no row.
     pub async fn summary(
         &self,

@@ -12,10 +12,15 @@ impl Arm {
         self.list_from(self.url(path, api_version)).await
     }
 
-    /// The same of the entries that a filter lets through.
-    pub(super) async fn list_filtered(&self, path: &str, version: &str, filter: &str) -> Result<Vec<Value>, Failure> {
+    /// The same with parameters of the list's own, such as `$filter`.
+    pub(super) async fn list_with(
+        &self,
+        path: &str,
+        version: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Vec<Value>, Failure> {
         let mut url = self.url(path, version);
-        url.query_pairs_mut().append_pair("$filter", filter);
+        url.query_pairs_mut().extend_pairs(parameters);
         self.list_from(url).await
     }
 

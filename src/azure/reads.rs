@@ -112,7 +112,8 @@ impl Azure {
     /// The ids of all resources of a type in a subscription that we may see. What is left out proves nothing.
     pub async fn resources_of_type(&self, subscription: &str, kind: &str) -> Result<BTreeSet<Scope>, Failure> {
         let path = format!("/subscriptions/{subscription}/resources");
-        let entries = self.arm.list_filtered(&path, RESOURCES, &format!("resourceType eq '{kind}'")).await?;
+        let entries =
+            self.arm.list_with(&path, RESOURCES, &[("$filter", &format!("resourceType eq '{kind}'"))]).await?;
         Ok(entries.iter().filter_map(|entry| entry["id"].as_str()).map(Scope::lenient).collect())
     }
 

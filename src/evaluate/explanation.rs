@@ -3,8 +3,10 @@
 mod facts;
 mod probe;
 
+use std::collections::BTreeSet;
+
 use super::{
-    Access, Answer, ConnectionProblem, Effect, Evaluation, Finding, Hypothesis, Question, SignalSeen, Verdict,
+    Access, Answer, ConnectionProblem, Effect, Evaluation, Finding, Hypothesis, Question, SignalSeen, Verdict, history,
 };
 use crate::{
     api::{NetworkCheck, Settings},
@@ -96,6 +98,8 @@ pub struct Case {
 pub enum Needed {
     /// A reading failed.
     Reading(Failure),
+    /// The activity log could not be read, and so not how it came about.
+    History(Failure),
     /// What was read does not decide it.
     Undecided(String),
     /// Resource Manager does not show which principals exist in the directory.
@@ -122,10 +126,10 @@ pub fn explain(policy: &Policy, observed: &Observed, evaluation: &Evaluation) ->
         Case {
             hypothesis: one.hypothesis,
             verdict: one.verdict,
-            confirming: speaking.filter_map(|finding| facts::of_finding(finding, policy, observed)).collect(),
+            confirming: speaking.flat_map(|finding| facts::for_it(finding, policy, observed)).collect(),
             disproving: facts::against(one.hypothesis, policy, observed, evaluation),
             telemetry: evaluation.signals.iter().filter(|seen| seen.hypothesis == one.hypothesis).cloned().collect(),
-            needed: needed(one.hypothesis, one.verdict, policy, evaluation),
+            needed: needed(one.hypothesis, one.verdict, policy, observed, evaluation),
         }
     });
     Explanation {
@@ -135,7 +139,13 @@ pub fn explain(policy: &Policy, observed: &Observed, evaluation: &Evaluation) ->
     }
 }
 
-fn needed(hypothesis: Hypothesis, verdict: Verdict, policy: &Policy, evaluation: &Evaluation) -> Vec<Needed> {
+fn needed(
+    hypothesis: Hypothesis,
+    verdict: Verdict,
+    policy: &Policy,
+    observed: &Observed,
+    evaluation: &Evaluation,
+) -> Vec<Needed> {
     match verdict {
         // Names, routes and addresses are seen by the app alone.
         Verdict::Open if hypothesis == Hypothesis::H6 => vec![Needed::Telemetry],
@@ -159,8 +169,22 @@ fn needed(hypothesis: Hypothesis, verdict: Verdict, policy: &Policy, evaluation:
             vec![settings(policy)]
         }
         Verdict::NotExamined => vec![Needed::Declaration],
-        Verdict::Confirmed | Verdict::Refuted => Vec::new(),
+        Verdict::Confirmed => unread_histories(hypothesis, policy, observed, evaluation),
+        Verdict::Refuted => Vec::new(),
     }
+}
+
+/// Why it is not told how what is wrong came about. A log that many findings need is told once.
+fn unread_histories(
+    hypothesis: Hypothesis,
+    policy: &Policy,
+    observed: &Observed,
+    evaluation: &Evaluation,
+) -> Vec<Needed> {
+    let of_it = evaluation.findings.iter().filter(|finding| finding.hypothesis() == Some(hypothesis));
+    let behind: BTreeSet<_> = of_it.filter_map(|finding| history::behind(finding, policy)).collect();
+    let unread = behind.iter().filter_map(|history| observed.history.get(history)?.unreadable());
+    unread.take(1).cloned().map(Needed::History).collect()
 }
 
 /// What would show by which identity is asked, and where.

@@ -128,6 +128,7 @@ impl World {
             cosmos: BTreeMap::new(),
             resources: BTreeMap::new(),
             evidence: None,
+            history: BTreeMap::new(),
             network: NetworkSeen::default(),
             identities: BTreeSet::new(),
             census: BTreeMap::new(),

@@ -1,7 +1,7 @@
 //! Requests to Azure by what they do: the verb and the type, with every id taken out.
 
 /// Every operation that is sent. One that is missing here is counted as `other`.
-pub const OPERATIONS: [&str; 47] = [
+pub const OPERATIONS: [&str; 49] = [
     "GET Microsoft.App/containerApps",
     "GET Microsoft.App/containerApps/{name}",
     "PATCH Microsoft.App/containerApps/{name}",
@@ -24,6 +24,8 @@ pub const OPERATIONS: [&str; 47] = [
     "GET Microsoft.EventHub/namespaces",
     "GET Microsoft.EventHub/namespaces/{name}",
     "GET Microsoft.EventHub/namespaces/{name}/networkRuleSets/{name}",
+    "GET Microsoft.Insights/components/{name}",
+    "GET Microsoft.Insights/eventtypes/{name}/values",
     "GET Microsoft.KeyVault/vaults",
     "GET Microsoft.KeyVault/vaults/{name}",
     "PATCH Microsoft.KeyVault/vaults/{name}",

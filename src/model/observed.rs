@@ -8,8 +8,8 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    AppSettings, DenyAssignment, Ends, Failure, Grants, PrincipalId, Reading, Role, RoleId, Scope, Site, UserIdentity,
-    Vault, cosmos::CosmosAccess, evidence::Evidence, network::NetworkSeen,
+    AppSettings, Change, DenyAssignment, Ends, Failure, Grants, History, PrincipalId, Reading, Role, RoleId, Scope,
+    Site, UserIdentity, Vault, cosmos::CosmosAccess, evidence::Evidence, network::NetworkSeen,
 };
 
 /// What was seen of one policy's world.
@@ -46,6 +46,8 @@ pub struct Observed {
     pub resources: BTreeMap<Scope, Reading<()>>,
     /// What telemetry tells, where anybody asked. Absent when the workspace does not exist.
     pub evidence: Option<Reading<Arc<Evidence>>>,
+    /// What was changed lately, where anybody asked.
+    pub history: BTreeMap<History, Reading<Arc<Vec<Change>>>>,
     /// The network between the app and what it uses, where anybody asked.
     pub network: NetworkSeen,
     /// The principals of the identities that were seen: none of them is a group. Filled in where that could matter: for Cosmos DB and access policies.

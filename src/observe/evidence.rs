@@ -10,8 +10,8 @@ use crate::{
     azure::{Azure, WorkspaceId},
     catalog::{queries::Parameters, services},
     clock::Clock,
-    model::{Observed, Reading, Scope, Source, evidence::Evidence},
-    policy::{EvidenceSource, Policy},
+    model::{Failure, FailureClass, Observed, Reading, Scope, Source, evidence::Evidence},
+    policy::{COMPONENT, EvidenceSource, Policy},
 };
 
 /// How long an answer is used, and how long nobody asks again who was refused.
@@ -30,8 +30,28 @@ pub async fn ask_evidence(
 ) {
     if let Some(source) = &policy.evidence {
         // A boundary may end inside of a resource, whose log tells of all of it.
-        let logged: BTreeSet<_> = logged_resources(policy).into_iter().filter(may_tell).collect();
-        observed.evidence = Some(surveys.evidence(azure, policy, source, logged).await);
+        let logged: BTreeSet<_> = logged_resources(policy).into_iter().filter(|resource| may_tell(resource)).collect();
+        observed.evidence = Some(surveys.evidence(azure, policy, source, logged, may_tell).await);
+    }
+}
+
+/// The workspace that is asked: the one that is named, or the one that a named component keeps its telemetry in.
+async fn workspace(
+    azure: &Azure,
+    named: &Scope,
+    may_tell: impl Fn(&Scope) -> bool,
+) -> Result<Option<WorkspaceId>, Failure> {
+    if !named.is_type(COMPONENT) {
+        return azure.workspace(named).await;
+    }
+    match azure.workspace_of(named).await? {
+        Some(workspace) if may_tell(&workspace) => azure.workspace(&workspace).await,
+        Some(_) => {
+            let text = format!("{named} keeps its telemetry in a workspace outside of the boundary");
+            Err(Failure::new(FailureClass::Denied, "OutsideBoundary", text)
+                .with_hint("let a boundary reach that workspace, or name one that it reaches"))
+        }
+        None => Ok(None),
     }
 }
 
@@ -42,8 +62,9 @@ impl Surveys {
         policy: &Policy,
         source: &EvidenceSource,
         logged: BTreeSet<Scope>,
+        may_tell: impl Fn(&Scope) -> bool,
     ) -> Reading<Arc<Evidence>> {
-        let read = async || match azure.workspace(&source.workspace).await {
+        let read = async || match workspace(azure, &source.workspace, may_tell).await {
             Ok(Some(workspace)) => {
                 let value = Arc::new(Box::pin(gather(azure, self.clock, policy, source, workspace, &logged)).await);
                 Reading::Present { value, at: self.clock.now() }

@@ -16,8 +16,8 @@ use crate::{
     catalog::services,
     clock::Clock,
     model::{
-        AppSettings, Census, Ends, Failure, FailureClass, PermissionSet, PrincipalId, Reading, Scope, Site,
-        SubscriptionAccess, TargetKind, UserIdentity, Vault, cosmos::CosmosAccess, evidence::Evidence,
+        AppSettings, Census, Change, Ends, Failure, FailureClass, History, PermissionSet, PrincipalId, Reading, Scope,
+        Site, SubscriptionAccess, TargetKind, UserIdentity, Vault, cosmos::CosmosAccess, evidence::Evidence,
     },
     policy::EvidenceSource,
 };
@@ -64,6 +64,7 @@ pub struct Surveys {
     exist: Readings<Scope, Reading<()>>,
     /// By app, workspace and the resources whose own logs are read.
     pub(super) evidence: Readings<(Scope, EvidenceSource, BTreeSet<Scope>), Reading<Arc<Evidence>>>,
+    pub(super) history: Readings<History, Reading<Arc<Vec<Change>>>>,
     pub(super) network: NetworkReadings,
     /// Nothing read before this moment counts, per subscription, and there for everybody or for one app: our last write.
     not_before: Mutex<BTreeMap<(String, Option<Scope>), Timestamp>>,
@@ -87,6 +88,7 @@ impl Surveys {
             listed: Readings::new(clock, max_age),
             exist: Readings::new(clock, max_age),
             evidence: Readings::new(clock, EVIDENCE_KEEP),
+            history: Readings::new(clock, EVIDENCE_KEEP),
             network: NetworkReadings::new(clock),
             not_before: Mutex::default(),
         }

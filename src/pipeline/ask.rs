@@ -3,7 +3,7 @@
 use super::Pipeline;
 use crate::{
     evaluate::{self, Evaluation, Standing},
-    model::{Observed, Scope},
+    model::{History, Observed, Scope},
     observe,
     policy::{Policy, Verdict},
 };
@@ -37,6 +37,15 @@ impl Pipeline {
         if evaluation.ask_evidence || (wants_evidence && policy.evidence.is_some()) {
             let may_tell = |scope: &Scope| verdict.may_tell(scope);
             observe::ask_evidence(&self.azure, &self.surveys, policy, &mut observed, may_tell).await;
+            evaluation = compare(&observed);
+        }
+        // How it came about. A pass that stops before here still says what is wrong.
+        evaluation.ask_history.retain(|history| match history {
+            History::Grants(_) => true,
+            History::Resource(resource) => verdict.may_tell(resource),
+        });
+        if !evaluation.ask_history.is_empty() {
+            observe::ask_history(&self.azure, &self.surveys, &mut observed, &evaluation.ask_history).await;
             evaluation = compare(&observed);
         }
         // Advice, so only where nothing graver is to be told.

@@ -12,6 +12,7 @@ use std::{
 };
 
 pub use error::{PolicyError, Violation};
+pub use evidence::COMPONENT;
 
 use self::implied::Implied;
 use super::declared::{Identity, Origin, Policy, Requirement, RoleName, VaultRequirement, Wanted};

@@ -200,6 +200,9 @@ pub(super) fn needed_words(needed: &Needed) -> String {
             let hint = failure.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
             format!("because it could not be read: {}{hint}", failure.text)
         }
+        Needed::History(failure) => {
+            format!("because the activity log could not be read, which may say how it came about: {}", failure.text)
+        }
         Needed::Undecided(because) => format!("because {because}"),
         Needed::Directory => {
             "because Resource Manager does not show the directory; the resource's own log names the object id that it refuses"

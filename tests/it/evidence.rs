@@ -166,3 +166,38 @@ async fn explain_puts_telemetry_beside_the_hypotheses_and_prints_the_query() {
     let silent = report::explanation(&pipeline.pass(&watched(), &boundaries(), None, Intent::Explain).await);
     assert!(silent.contains("not available:") && silent.contains("ACT ON THIS") && !silent.contains("telemetry:"));
 }
+
+/// The policy of an incident whose telemetry is named by the component that the app was given, and the component.
+fn by_component(workspace: Option<&str>) -> (ArmSim, Pipeline, FunctionIdentityPolicy) {
+    let (arm, pipeline, _) = incident();
+    let component = format!("{GROUP}/providers/Microsoft.Insights/components/appi-orders");
+    let kept = workspace.map(|it| json!({ "WorkspaceResourceId": it })).unwrap_or_else(|| json!({}));
+    arm.insert(json!({ "id": component, "properties": kept }));
+    let mut policy = watched();
+    policy.spec.resources.insert("law".to_owned(), component);
+    (arm, pipeline, policy)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_component_is_followed_to_its_workspace_and_no_further_than_the_boundary() {
+    let (_, pipeline, _) = incident();
+    let named = look(&pipeline, &watched()).await;
+    let (_, pipeline, policy) = by_component(Some(&format!("{GROUP}/providers/{WORKSPACE}")));
+    assert!(named.signals.len() > 1);
+    assert_eq!(look(&pipeline, &policy).await.signals, named.signals);
+
+    let elsewhere = "/subscriptions/22222222-aaaa-4bbb-8ccc-000000000002/resourceGroups/managed/providers";
+    let cases = [
+        (Some(format!("{elsewhere}/Microsoft.OperationalInsights/workspaces/w")), "OutsideBoundary"),
+        (None, "ClassicComponent"),
+    ];
+    for (workspace, code) in cases {
+        let (arm, pipeline, policy) = by_component(workspace.as_deref());
+        let evaluation = look(&pipeline, &policy).await;
+        let failure = evaluation.evidence.as_ref().and_then(|it| it.unreadable()).expect("it is not read");
+        assert_eq!(failure.code, code);
+        assert!(failure.hint.is_some());
+        assert!(arm.journal().iter().all(|request| !request.path.starts_with("/subscriptions/22222222")), "{code}");
+        assert_eq!(asked(&arm), (0, 0), "{code}");
+    }
+}

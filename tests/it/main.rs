@@ -15,6 +15,7 @@ mod existence;
 mod faults;
 mod generated;
 mod guards;
+mod history;
 mod life;
 mod logs;
 mod metrics;

@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 
-use super::super::{Access, Barrier, ConnectionProblem, Evaluated, Evaluation, Finding, Hypothesis, Reach, Used};
+use super::super::{
+    Access, Barrier, ConnectionProblem, Evaluated, Evaluation, Finding, Hypothesis, Reach, Used, history,
+};
 use crate::{
     api::SystemIdentity,
-    model::{Observed, PlatformUse, Reading, Scope, Site, VaultMode, cosmos::account_of},
+    model::{Change, Granted, Observed, PlatformUse, Reading, Scope, Site, VaultMode, cosmos::account_of},
     policy::{Identity, Origin, Policy},
 };
 
@@ -41,8 +43,29 @@ fn listed_at(observed: &Observed, scope: &Scope) -> Option<Timestamp> {
     read_at(observed.access.get(scope.subscription()?))
 }
 
+/// The fact behind a finding, and what was changed lately that can have led to it.
+pub(super) fn for_it(finding: &Finding, policy: &Policy, observed: &Observed) -> Vec<Fact> {
+    let changes = history::led_to(finding, policy, observed);
+    let read = history::behind(finding, policy).and_then(|history| read_at(observed.history.get(&history)));
+    let changes = changes.into_iter().map(|change| {
+        let Change { at, operation, resource, grant, correlation } = change;
+        let of_grant =
+            |grant: &Granted| format!("`{}` for principal {} was removed", role_name(grant, observed), grant.principal);
+        let what = grant.as_ref().map_or_else(|| format!("`{operation}`"), of_grant);
+        let value = format!("{what} at {}, correlation id {correlation}", moment(*at));
+        fact(resource, "activity log", value, read)
+    });
+    of_finding(finding, policy, observed).into_iter().chain(changes).collect()
+}
+
+fn role_name(grant: &Granted, observed: &Observed) -> String {
+    let access = grant.scope.subscription().and_then(|id| observed.access.get(id)).and_then(Reading::present);
+    let role = access.and_then(|access| access.roles.get(&grant.role));
+    role.map_or_else(|| grant.role.to_string(), |role| role.name.clone())
+}
+
 /// The fact behind a finding; none for one that only says that something is not known, or too much.
-pub(super) fn of_finding(finding: &Finding, policy: &Policy, observed: &Observed) -> Option<Fact> {
+fn of_finding(finding: &Finding, policy: &Policy, observed: &Observed) -> Option<Fact> {
     let (target, seen) = (&policy.target, read_at(Some(&observed.target)));
     let grants = |scope: &Scope, value: String| fact(scope, "roleAssignments", value, listed_at(observed, scope));
     Some(match finding {

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::activity;
 use super::call::Call;
 use super::fault::{ArmedFault, FaultAnswer};
 use super::hosts::Hosts;
@@ -27,6 +28,10 @@ pub(super) struct State {
     pub(super) documents: BTreeMap<String, Value>,
     /// The keys of the documents of each type, so that a list of thousands does not look at all for each.
     kinds: BTreeMap<String, BTreeSet<String>>,
+    /// What the activity log has of changes here, oldest first.
+    pub(super) events: Vec<Value>,
+    /// When what is being done is done.
+    now: Timestamp,
     pub(super) journal: Vec<ArmRequest>,
     pub(super) faults: Vec<ArmedFault>,
     pub(super) caller: Caller,
@@ -83,6 +88,8 @@ impl State {
         let mut state = Self {
             documents: BTreeMap::new(),
             kinds: BTreeMap::new(),
+            events: Vec::new(),
+            now,
             journal: Vec::new(),
             faults: faults.into_iter().map(ArmedFault::from).collect(),
             caller,
@@ -108,6 +115,8 @@ impl State {
         for document in resources {
             state.put(document);
         }
+        // How a world begins is no change of it.
+        state.events.clear();
         if !hosts.is_empty() {
             state.life = Some(Life::begin(&state, hosts, propagation, now));
         }
@@ -116,6 +125,7 @@ impl State {
 
     /// Lets the hosts do what they have done until now. Comes before each change of the documents.
     pub(super) fn live_until(&mut self, now: Timestamp) {
+        self.now = now;
         if let Some(mut life) = self.life.take() {
             life.advance(self, now);
             self.life = Some(life);
@@ -200,6 +210,7 @@ impl State {
         if self.documents.get(&key) != Some(&document) {
             self.changed = true;
             self.revision += 1;
+            activity::note(&mut self.events, "write", &document, self.now);
             self.kinds.entry(Address::parse(&key).kind()).or_default().insert(key.clone());
             self.documents.insert(key, document);
         }
@@ -229,6 +240,7 @@ impl State {
         }
         self.changed = true;
         self.revision += 1;
+        activity::note(&mut self.events, "delete", &removed, self.now);
         let current = self.identities();
         self.gone.extend(known.difference(&current).cloned());
         Some(removed)

@@ -209,6 +209,7 @@ impl Builder<'_> {
             cosmos: BTreeMap::new(),
             resources: BTreeMap::new(),
             evidence: None,
+            history: BTreeMap::new(),
             network: NetworkSeen::default(),
             identities: BTreeSet::new(),
             census: BTreeMap::new(),

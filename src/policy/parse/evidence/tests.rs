@@ -42,7 +42,7 @@ fn evidence_elsewhere_or_without_end_is_refused() {
         (
             json!({ "workspace": "bus" }),
             "spec.evidence.workspace: `bus` is a Microsoft.ServiceBus/namespaces, not a \
-             Microsoft.OperationalInsights/workspaces",
+             Microsoft.OperationalInsights/workspaces or Microsoft.Insights/components",
         ),
     ];
     for (evidence, problem) in cases {
@@ -56,4 +56,14 @@ fn a_workspace_is_read_and_its_subscription_is_not() {
     let policy = policy(|spec| law(spec, json!({ "workspace": "law" })));
     assert!(policy.scopes().iter().any(|scope| scope.name() == "law-prod"), "the boundary is asked about it");
     assert_eq!(policy.subscriptions(), [fixtures::SUBSCRIPTION].into());
+}
+
+#[test]
+fn a_component_that_writes_to_a_workspace_may_be_named_for_it() {
+    let declared = policy(|spec| {
+        law(spec, json!({ "workspace": "law" }));
+        let id = spec.resources["law"].replace("OperationalInsights/workspaces", "Insights/components");
+        spec.resources.insert("law".to_owned(), id);
+    });
+    assert!(declared.evidence.unwrap().workspace.is_type(super::COMPONENT));
 }
