@@ -19,17 +19,12 @@ impl Azure {
     /// What was changed since then, newest first. It takes the right `Microsoft.Insights/eventtypes/values/read` at the
     /// subscription, which `Reader` has.
     pub async fn changes(&self, of: &History, since: Timestamp) -> Result<Vec<Change>, Failure> {
-        let (subscription, term) = match of {
-            History::Grants(subscription) => {
-                (subscription.as_str(), "resourceProvider eq 'Microsoft.Authorization'".to_owned())
-            }
-            History::Resource(resource) => {
-                let subscription = resource.subscription().unwrap_or_default();
-                (subscription, format!("resourceUri eq '{resource}'"))
-            }
+        let term = match of {
+            History::Grants(_) => "resourceProvider eq 'Microsoft.Authorization'".to_owned(),
+            History::Resource(resource) => format!("resourceUri eq '{resource}'"),
         };
         let kind = "providers/Microsoft.Insights/eventtypes/management/values";
-        let path = format!("{}/{kind}", Scope::of_subscription(subscription));
+        let path = format!("{}/{kind}", Scope::of_subscription(of.subscription()));
         let filter = format!("eventTimestamp ge '{}' and {term}", since.strftime("%Y-%m-%dT%H:%M:%SZ"));
         let parameters = [("$filter", filter.as_str()), ("$select", MEMBERS)];
         Ok(changes(&self.arm.list_with(&path, EVENTS, &parameters).await?))

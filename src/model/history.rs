@@ -13,6 +13,17 @@ pub enum History {
     Resource(Scope),
 }
 
+impl History {
+    /// The subscription whose log has it, in lower case.
+    #[must_use]
+    pub fn subscription(&self) -> &str {
+        match self {
+            Self::Grants(subscription) => subscription,
+            Self::Resource(resource) => resource.subscription().unwrap_or_default(),
+        }
+    }
+}
+
 /// A change that succeeded. Who made it is not read: a status is seen by many.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {

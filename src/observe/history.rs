@@ -1,4 +1,4 @@
-//! What was changed lately. Asked about while something is wrong that a change would explain, and shared for minutes.
+//! What was changed lately. Asked about while something is wrong that a change would explain, and shared like a survey.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -16,18 +16,19 @@ const SINCE: SignedDuration = SignedDuration::from_hours(24);
 /// Adds what was changed lately.
 pub async fn ask_history(azure: &Azure, surveys: &Surveys, observed: &mut Observed, asked: &BTreeSet<History>) {
     for of in asked {
-        observed.history.insert(of.clone(), surveys.history(azure, of).await);
+        let survey = surveys.of(azure, of.subscription(), None).await;
+        observed.history.insert(of.clone(), surveys.history(azure, of, survey.began).await);
     }
 }
 
 impl Surveys {
     /// A refusal lasts as long as an answer: what is not known is only not told.
-    async fn history(&self, azure: &Azure, of: &History) -> Reading<Arc<Vec<Change>>> {
+    async fn history(&self, azure: &Azure, of: &History, survey: Timestamp) -> Reading<Arc<Vec<Change>>> {
         let now = self.clock.now();
         let read = async || match azure.changes(of, now.saturating_sub(SINCE).unwrap_or(Timestamp::MIN)).await {
             Ok(changes) => Reading::Present { value: Arc::new(changes), at: self.clock.now() },
             Err(failure) => Reading::Unreadable(failure),
         };
-        self.history.get(of, Timestamp::MIN, |_| None, read).await
+        self.history.get(of, survey, |_| None, read).await
     }
 }

@@ -88,7 +88,7 @@ impl Surveys {
             listed: Readings::new(clock, max_age),
             exist: Readings::new(clock, max_age),
             evidence: Readings::new(clock, EVIDENCE_KEEP),
-            history: Readings::new(clock, EVIDENCE_KEEP),
+            history: Readings::new(clock, max_age),
             network: NetworkReadings::new(clock),
             not_before: Mutex::default(),
         }

@@ -67,7 +67,7 @@ async fn the_removal_of_a_grant_is_told_with_its_time_and_nobodys_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_log_is_asked_about_what_is_wrong_and_shared_for_minutes() {
+async fn the_log_is_asked_about_what_is_wrong_and_shared_like_a_survey() {
     let (arm, pipeline, _) = example();
     look(&pipeline).await;
     look(&pipeline).await;

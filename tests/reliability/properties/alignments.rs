@@ -94,7 +94,10 @@ fn takes_back(ledger: &Ledger, call: &Call, policy: &Value) -> Vec<(&'static str
     let mut declared = facts::needs(policy).into_iter().filter(|need| need.scope == call.key);
     let is_needed = grants.is_some_and(|grants| {
         declared.any(|need| {
-            !grants.iter().any(|grant| grant.role == need.role && facts::reaches(&grant.scope, &need.scope))
+            let lets_in = |grant: &Assignment| {
+                grant.role == need.role && facts::reaches(&grant.scope, &need.scope) && !grant.conditioned
+            };
+            !grants.iter().any(lets_in)
         })
     });
     if is_own && is_needed {
