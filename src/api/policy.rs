@@ -211,11 +211,16 @@ pub struct Identities {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub user: Vec<UserIdentityRef>,
+    /// The identity by which the app resolves its Key Vault and App Configuration references: `system`, or a name in `user`.
+    /// Without it, that is not compared. Only a `Microsoft.Web/sites` has it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 63))]
+    pub key_vault_references: String,
 }
 
 impl Identities {
     fn none() -> Self {
-        Self { system: SystemIdentity::unstated(), user: Vec::new() }
+        Self { system: SystemIdentity::unstated(), user: Vec::new(), key_vault_references: String::new() }
     }
 }
 

@@ -128,7 +128,7 @@ fn used(policy: &Policy) -> BTreeMap<Scope, Used> {
     let is_the_apps = |origin: &&Origin| match origin {
         Origin::Binding(_) => true,
         Origin::Platform(field) => *field == "hostStorage",
-        Origin::Grant(_) | Origin::Vault(_) => false,
+        Origin::Identities(_) | Origin::Grant(_) | Origin::Vault(_) => false,
     };
     let by_requirements = policy.requirements.iter().flat_map(|requirement| {
         requirement.origins.iter().filter(is_the_apps).map(|origin| (&requirement.scope, origin))

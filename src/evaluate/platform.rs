@@ -1,20 +1,28 @@
-//! H1 for a container app: as whom its platform pulls images and reads secrets of vaults, which its own document says.
+//! H1 where the platform acts for the target, which its own document says: as whom an app resolves the references in its
+//! settings, and as whom a container app pulls images and reads secrets of vaults.
 
 use super::Finding;
 use crate::{
-    model::{PlatformUse, Site},
+    model::{PlatformIdentity, PlatformUse, Site},
     policy::{Identity, Origin, Policy},
 };
 
 const REGISTRY: &str = "Microsoft.ContainerRegistry/registries";
+static REFERENCES: Origin = Origin::Identities("keyVaultReferences");
 
 /// Adds where another identity is used than declared. What is declared nowhere is the container app's own affair.
 pub(super) fn compare(policy: &Policy, site: Option<&Site>, findings: &mut Vec<Finding>) {
-    for used in site.into_iter().flat_map(|site| &site.platform) {
+    let Some(site) = site else { return };
+    let references = policy
+        .references
+        .as_ref()
+        .map(|_| PlatformIdentity { used_for: PlatformUse::References, identity: site.reference_identity.clone() });
+    for used in references.iter().chain(&site.platform) {
         let identity = used.identity.clone().map_or(Identity::System, Identity::User);
         let declared = match &used.used_for {
             PlatformUse::Registry { server } => pulling(policy, first_label(server)),
             PlatformUse::Secret { host, .. } => reading(policy, first_label(host)),
+            PlatformUse::References => policy.references.iter().map(|identity| (&REFERENCES, identity)).collect(),
         };
         let Some((_, expected)) = declared.first() else { continue };
         if declared.iter().any(|(_, one)| **one == identity) {
@@ -59,7 +67,6 @@ mod tests {
     use super::*;
     use crate::{
         evaluate::fixtures::World,
-        model::PlatformIdentity,
         policy::fixtures::{policy, shared, vault},
     };
 
@@ -80,5 +87,22 @@ mod tests {
         assert_eq!(told(secret(&host, None)), 1);
         assert_eq!(told(secret(&host, Some(shared()))), 0);
         assert_eq!(told(secret("kv-another.vault.azure.net", None)), 0);
+    }
+
+    #[test]
+    fn references_are_resolved_as_declared_and_otherwise_not_looked_at() {
+        let told = |declared: &str, used: Option<crate::model::Scope>| {
+            let policy = policy(|spec| declared.clone_into(&mut spec.identities.key_vault_references));
+            let mut world = World::matching(&policy);
+            world.site().reference_identity = used;
+            let findings = world.evaluate(&policy).findings;
+            let wrong = findings.into_iter().filter(|finding| finding.code() == "platform-wrong-identity");
+            wrong.map(|finding| finding.subject()).collect::<Vec<_>>()
+        };
+        assert_eq!(told("shared", None), ["identities/keyVaultReferences"]);
+        assert_eq!(told("system", Some(shared())), ["identities/keyVaultReferences"]);
+        for (declared, used) in [("shared", Some(shared())), ("system", None), ("", None), ("", Some(shared()))] {
+            assert!(told(declared, used).is_empty(), "{declared}");
+        }
     }
 }

@@ -67,7 +67,7 @@ fn stops_functions(policy: &Policy, finding: &Finding, requirements: &[Evaluated
     let starts = |origin: &Origin| match origin {
         Origin::Binding(name) => policy.triggers.contains(name),
         Origin::Platform(_) => true,
-        Origin::Grant(_) | Origin::Vault(_) => false,
+        Origin::Identities(_) | Origin::Grant(_) | Origin::Vault(_) => false,
     };
     let uses = |identity: &Identity| {
         requirements.iter().any(|one| one.identity == *identity && one.origins.iter().any(starts))

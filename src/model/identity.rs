@@ -47,7 +47,7 @@ pub enum Workload {
     },
 }
 
-/// As whom the platform does something for a container app.
+/// As whom the platform does something for an app.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlatformIdentity {
     /// What.
@@ -56,7 +56,7 @@ pub struct PlatformIdentity {
     pub identity: Option<Scope>,
 }
 
-/// What the platform does for a container app.
+/// What the platform does for an app or a container app.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PlatformUse {
     /// It pulls images from there.
@@ -71,6 +71,8 @@ pub enum PlatformUse {
         /// The vault's host name.
         host: String,
     },
+    /// It resolves the references in an app's settings.
+    References,
 }
 
 /// The system-assigned identity of a site.

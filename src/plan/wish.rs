@@ -275,7 +275,7 @@ fn no_change_for(finding: &Finding, subject: String) -> Option<Held> {
             return Some(Held { kind: None, subject, reason: HoldReason::EvidenceIncomplete });
         }
         Finding::Connection { .. } => "app settings are never written",
-        Finding::PlatformIdentity { .. } => "the configuration of a container app is never written",
+        Finding::PlatformIdentity { .. } => "the configuration of the target is never written",
         Finding::Unreadable { .. }
         | Finding::AccessUndecided { .. }
         | Finding::AccessPolicyUndecided { .. } => {

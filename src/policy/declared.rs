@@ -41,6 +41,8 @@ pub struct Policy {
     pub system: SystemIdentity,
     /// User-assigned identities that must be attached.
     pub user: Vec<Scope>,
+    /// The identity by which the app must resolve its references; none where that is not compared.
+    pub references: Option<Identity>,
     /// Access that must be there.
     pub requirements: Vec<Requirement>,
     /// What is declared and cannot be checked here.
@@ -142,6 +144,8 @@ impl fmt::Display for Identity {
 pub enum Origin {
     /// An entry of `bindings`, by name.
     Binding(String),
+    /// A field of `identities`.
+    Identities(&'static str),
     /// A field of `platform`.
     Platform(&'static str),
     /// An entry of `grants`, by position.
@@ -154,6 +158,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Binding(name) => write!(f, "bindings/{name}"),
+            Self::Identities(field) => write!(f, "identities/{field}"),
             Self::Platform(field) => write!(f, "platform/{field}"),
             Self::Grant(position) => write!(f, "grants/{position}"),
             Self::Vault(name) => write!(f, "vaults/{name}"),

@@ -119,7 +119,7 @@ impl Parser {
             scope: _,
             resources: _,
             target,
-            identities: api::Identities { system, user },
+            identities: api::Identities { system, user, key_vault_references },
             platform,
             bindings,
             grants,
@@ -139,6 +139,9 @@ impl Parser {
             self.fits(target, &object.spec);
         }
         let user = self.user_identities(user);
+        let references = (!key_vault_references.is_empty())
+            .then(|| self.identity("spec.identities.keyVaultReferences", key_vault_references))
+            .flatten();
         let mut implied = Implied::of(*role_set, *settings);
         self.platform(platform, &mut implied);
         for (position, binding) in bindings.iter().enumerate() {
@@ -191,6 +194,7 @@ impl Parser {
                 target,
                 system,
                 user,
+                references,
                 requirements,
                 unchecked,
                 vaults,

@@ -4,8 +4,9 @@ use super::Pass;
 use crate::{
     catalog::cosmos_role,
     evaluate::Finding,
-    model::{Scope, Workload, cosmos::account_of},
+    model::{PlatformUse, Scope, Workload, cosmos::account_of},
     plan::{Change, GrantRole, IdentityChange, Step, VaultEntry},
+    policy::Identity,
 };
 
 /// One command a line.
@@ -39,6 +40,17 @@ pub(super) fn remedy(pass: &Pass, finding: &Finding) -> Option<String> {
     if let Some(entry) = VaultEntry::of(finding) {
         let entry = entry.ok().filter(|entry| !pass.plan.adds_entry(&entry.vault, entry.principal))?;
         return Some(vault_command(&entry));
+    }
+    if let Finding::PlatformIdentity { used_for: PlatformUse::References, declared, .. } = finding {
+        let identity = match declared {
+            Identity::System => "SystemAssigned",
+            Identity::User(id) => id.as_str(),
+        };
+        let (group, target) = (group_of(pass.evaluation.site.as_ref()?.workload), app(&pass.policy.target));
+        return Some(format!(
+            "az {group} update {target} --set {}",
+            quoted(&format!("keyVaultReferenceIdentity={identity}"))
+        ));
     }
     let Finding::CosmosRoleMissing { principal, role, scope, .. } = finding else { return None };
     let account = account_of(scope);

@@ -125,6 +125,7 @@ fn of_finding(finding: &Finding, policy: &Policy, observed: &Observed) -> Option
             let field = match used_for {
                 PlatformUse::Registry { server } => format!("configuration.registries[{server}].identity"),
                 PlatformUse::Secret { name, .. } => format!("configuration.secrets[{name}].identity"),
+                PlatformUse::References => "properties.keyVaultReferenceIdentity".to_owned(),
             };
             let value = match used {
                 Identity::System => "system",

@@ -35,6 +35,12 @@ impl Parser {
         if spec.settings == Settings::Inspect {
             self.fault("spec.settings", format!("`Inspect` reads app settings, which a {noun} does not have"));
         }
+        if !spec.identities.key_vault_references.is_empty() {
+            self.fault(
+                "spec.identities.keyVaultReferences",
+                format!("means nothing for a {noun}: its settings have none"),
+            );
+        }
         let api::Platform { host_storage, deployment_storage, registry, telemetry, app_configuration } = &spec.platform;
         let is_machine = kind == TargetKind::Machine;
         // Functions run in a container app too, and its platform pulls images.

@@ -84,7 +84,7 @@ fn wrong_identity(connection: &str, declared: &Identity, used: &Used) -> String 
     }
 }
 
-/// As whom the platform acts for a container app.
+/// As whom the platform acts for the target.
 pub(super) fn platform(used_for: &PlatformUse, used: &Identity, declared: &Identity) -> String {
     match used_for {
         PlatformUse::Registry { server } => {
@@ -92,6 +92,9 @@ pub(super) fn platform(used_for: &PlatformUse, used: &Identity, declared: &Ident
         }
         PlatformUse::Secret { name, host } => {
             format!("secret `{name}` is read from `{host}` by {used}, and not by {declared} as declared")
+        }
+        PlatformUse::References => {
+            format!("Key Vault references are resolved by {used}, and not by {declared} as declared")
         }
     }
 }
