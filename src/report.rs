@@ -8,6 +8,7 @@ mod farewell;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod json;
+mod series;
 mod situation;
 mod status;
 mod text;
@@ -19,6 +20,7 @@ pub use cadence::due;
 pub use explain::{explanation, explanation_json};
 pub use farewell::{FarewellEnd, farewell};
 pub use json::json;
+pub use series::{Failed, five_minutes};
 pub use situation::{ExitCode, Situation};
 pub use status::{event, handled_token, status};
 pub use text::text;

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Surveys, reading};
 use crate::{
     azure::{Azure, WorkspaceId},
-    catalog::{queries::Parameters, services},
+    catalog::queries::Parameters,
     clock::Clock,
     model::{Failure, FailureClass, Observed, Reading, Scope, Source, evidence::Evidence},
     policy::{COMPONENT, EvidenceSource, Policy},
@@ -16,9 +16,6 @@ use crate::{
 
 /// How long an answer is used, and how long nobody asks again who was refused.
 pub(super) const EVIDENCE_KEEP: SignedDuration = SignedDuration::from_mins(5);
-
-/// The types of resources whose own logs name whom they refused.
-const LOGGED: [&str; 2] = ["Microsoft.Storage/storageAccounts", "Microsoft.KeyVault/vaults"];
 
 /// Adds what telemetry tells, where the policy says where it is.
 pub async fn ask_evidence(
@@ -30,7 +27,7 @@ pub async fn ask_evidence(
 ) {
     if let Some(source) = &policy.evidence {
         // A boundary may end inside of a resource, whose log tells of all of it.
-        let logged: BTreeSet<_> = logged_resources(policy).into_iter().filter(|resource| may_tell(resource)).collect();
+        let logged: BTreeSet<_> = policy.logged().into_iter().filter(|resource| may_tell(resource)).collect();
         observed.evidence = Some(surveys.evidence(azure, policy, source, logged, may_tell).await);
     }
 }
@@ -135,10 +132,4 @@ async fn gather(
         recovery,
         refused,
     }
-}
-
-/// What the policy declares, or declares something in, that keeps such logs.
-fn logged_resources(policy: &Policy) -> BTreeSet<Scope> {
-    let resources = policy.scopes().into_iter().filter_map(|scope| services::resource_of(scope));
-    resources.map(|(resource, _)| resource).filter(|it| LOGGED.iter().any(|kind| it.is_type(kind))).collect()
 }

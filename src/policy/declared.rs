@@ -9,10 +9,14 @@ use crate::{
     catalog::{
         Need,
         binding::{self, Plane},
+        services,
         vault::VaultPermission,
     },
     model::{RoleId, Scope, VaultMode, cosmos::account_of},
 };
+
+/// The types of resources whose own logs name whom they refused.
+const LOGGED: [&str; 2] = ["Microsoft.Storage/storageAccounts", "Microsoft.KeyVault/vaults"];
 
 /// A valid policy. Nothing in it is "maybe invalid".
 #[derive(Clone, Debug)]
@@ -85,6 +89,12 @@ impl Policy {
         let requirements = self.requirements.iter().map(|requirement| &requirement.scope);
         let vaults = self.vaults.iter().map(|vault| &vault.vault);
         std::iter::once(&self.target).chain(&self.user).chain(requirements).chain(vaults)
+    }
+
+    /// The resources that it declares, or declares something in, whose own logs name whom they refused.
+    pub fn logged(&self) -> BTreeSet<Scope> {
+        let resources = self.scopes().into_iter().filter_map(services::resource_of);
+        resources.map(|(resource, _)| resource).filter(|it| LOGGED.iter().any(|kind| it.is_type(kind))).collect()
     }
 
     /// How it is called: `namespace/name`.

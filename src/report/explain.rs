@@ -39,13 +39,14 @@ pub fn explanation(report: &Report) -> String {
     for case in &explanation.cases {
         hypothesis(&mut out, case, pass.evaluation.decision.cause);
     }
-    telemetry::figures(&mut out, report, pass);
+    telemetry::section(&mut out, report, pass);
     probe::section(&mut out, &pass.policy.target, explanation);
     next(&mut out, report, pass, explanation);
     out
 }
 
-/// The explanation for programs: what `report::json` says, with `severity`, `chain` and the evidence of each hypothesis.
+/// The explanation for programs: what `report::json` says, with `severity`, `chain`, the facts of each hypothesis, and
+/// `evidence`: what telemetry told, and the queries.
 #[must_use]
 pub fn explanation_json(report: &Report) -> Value {
     let mut document = super::json(report);
@@ -55,6 +56,7 @@ pub fn explanation_json(report: &Report) -> Value {
     document["cause"] = json!(pass.evaluation.decision.cause);
     document["chain"] = explanation.chain.iter().map(link_json).collect();
     document["hypotheses"] = explanation.cases.iter().map(case_json).collect();
+    document["evidence"] = telemetry::json(report, pass);
     let probes = explanation.probes.as_ref().map(|probes| probe::commands(&pass.policy.target, probes));
     document["probes"] = json!(probes.unwrap_or_default());
     document

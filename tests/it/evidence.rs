@@ -1,6 +1,6 @@
 //! Telemetry is asked about while something is wrong with an app, and not more often than it changes.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use rolecall::{
@@ -11,7 +11,7 @@ use rolecall::{
     report::{self, PassResult},
     sandbox::arm::{ArmSim, Fault, World},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::azure::{boundaries, example, file, pipeline, policy};
 
@@ -152,19 +152,60 @@ async fn explain_puts_telemetry_beside_the_hypotheses_and_prints_the_query() {
     let after = |start: &str| told.split_once(start).unwrap_or_else(|| panic!("no `{start}` in {text}")).1;
     assert!(after("H2 ACT ON THIS").contains("for telemetry: "), "{text}");
     assert!(after("H6 ").contains("against telemetry: "), "{text}");
-    assert!(after(" Telemetry ").contains(" refusals in the last quarter of an hour"), "{text}");
+    assert!(after(" Evidence ").contains(" refusals in the last quarter of an hour"), "{text}");
     assert!(after("in workspace `law-prod`:").contains("AppDependencies"), "{text}");
+    for told in [
+        "which calls to other services failed: 34, 2026-03-02T",
+        "34 × `storderuploads.blob.core.windows.net` answered 403",
+        "whom the called resources refused: 34 34 × principal 5e57e300-0001-4000-8000-000000000001 at `storderuploads`",
+        " 34 refused (#), 0 without an answer (~) 0",
+        "\"This request is not authorized to perform this operation using this permission.",
+    ] {
+        assert!(after(" Evidence ").contains(told), "{told}: {text}");
+    }
+    let section = text.split_once("\n  Evidence").and_then(|(_, rest)| rest.split_once("To see it")).unwrap().0;
+    assert!(section.lines().all(|line| line.chars().count() <= 80), "{section}");
     insta::with_settings!({ snapshot_path => "snapshots/cli", prepend_module_to_snapshot => false, omit_expression => true },
         { insta::assert_snapshot!("explain-with-telemetry", text) });
     let json = report::explanation_json(&report);
     assert_eq!(json["hypotheses"][1]["telemetry"][1]["signal"], "storage-permission");
+    let evidence = &json["evidence"];
+    assert_eq!([&evidence["roleName"], &evidence["window"], &evidence["state"]], ["func-orders", "120m", "available"]);
+    assert_eq!(evidence["workspace"], format!("{GROUP}/providers/{WORKSPACE}"));
+    assert_eq!(sources(evidence).len(), 7);
+    for one in sources(evidence).values() {
+        let id = one["source"].as_str().unwrap();
+        assert!(one["query"]["text"].as_str().is_some_and(|it| it.starts_with(&format!("// rolecall: {id}\n"))));
+        assert!(one["asks"].is_string() && one["query"]["in"] == "workspace `law-prod`", "{one}");
+    }
+    let calls = &sources(evidence)["dependency-failures"]["summary"];
+    assert_eq!((&calls["count"], &calls["top"][0]["result"]), (&json!(34), &json!("403")));
+    let series = sources(evidence)["failure-series"]["series"].as_array().unwrap();
+    let refused: u64 = series.iter().filter_map(|step| step["auth_failures"].as_u64()).sum();
+    assert_eq!(refused, 34);
+    assert_eq!(sources(evidence)["recovery"]["recovery"]["calls"], 0);
+    assert_eq!(
+        sources(evidence)["refused-principals"]["refused"][0]["principal"],
+        "5e57e300-0001-4000-8000-000000000001"
+    );
+    assert_eq!(sources(evidence)["invocations"]["state"], "nothing");
 
     // Nothing is told where the workspace does not answer, and the verdicts are the same.
     let refused = json!({ "method": "POST", "path": "/query", "times": 100, "answer": { "status": 403 } });
     arm.add_fault(serde_json::from_value::<Fault>(refused).unwrap());
     tokio::time::advance(Duration::from_secs(301)).await;
-    let silent = report::explanation(&pipeline.pass(&watched(), &boundaries(), None, Intent::Explain).await);
+    let report = pipeline.pass(&watched(), &boundaries(), None, Intent::Explain).await;
+    let evidence = &report::explanation_json(&report)["evidence"];
+    assert!(evidence["state"] == "not-available" && evidence["because"].is_string(), "{evidence}");
+    assert!(sources(evidence).values().all(|one| one["state"] == "not-available" && one["query"]["text"].is_string()));
+    let silent = report::explanation(&report);
     assert!(silent.contains("not available:") && silent.contains("ACT ON THIS") && !silent.contains("telemetry:"));
+}
+
+/// The sources of the explanation for programs, by name.
+fn sources(evidence: &Value) -> BTreeMap<&str, &Value> {
+    let all = evidence["sources"].as_array().into_iter().flatten();
+    all.filter_map(|one| one["source"].as_str().map(|name| (name, one))).collect()
 }
 
 /// The policy of an incident whose telemetry is named by the component that the app was given, and the component.
@@ -184,7 +225,17 @@ async fn a_component_is_followed_to_its_workspace_and_no_further_than_the_bounda
     let named = look(&pipeline, &watched()).await;
     let (_, pipeline, policy) = by_component(Some(&format!("{GROUP}/providers/{WORKSPACE}")));
     assert!(named.signals.len() > 1);
-    assert_eq!(look(&pipeline, &policy).await.signals, named.signals);
+    let report = pipeline.pass(&policy, &boundaries(), None, Intent::Explain).await;
+    let text = report::explanation(&report);
+    let PassResult::Evaluated(pass) = &report.finding else { panic!("the policy is evaluated") };
+    assert_eq!(pass.evaluation.signals, named.signals);
+    // The component's log view has its own names, and the host's log is in the workspace only.
+    let query = text.split_once("in component `appi-orders`:").expect("it names where").1;
+    assert!(query.contains("(dependencies") && query.contains("cloud_RoleName =~") && !query.contains("AppRoleName"));
+    let document = report::explanation_json(&report);
+    let place = |source| sources(&document["evidence"])[source]["query"]["in"].clone();
+    assert_eq!(place("invocations"), "component `appi-orders`");
+    assert_eq!(place("host-traces"), "the workspace that component `appi-orders` writes to");
 
     let elsewhere = "/subscriptions/22222222-aaaa-4bbb-8ccc-000000000002/resourceGroups/managed/providers";
     let cases = [

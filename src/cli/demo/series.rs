@@ -1,13 +1,11 @@
 //! The refused calls of an incident, five minutes a line, with what was done about them beside.
 
-use std::fmt::Write as _;
-
 use jiff::{SignedDuration, Timestamp};
 
-use crate::sandbox::scenario::{Moment, Played, Scenario, Step};
-
-/// The longest bar.
-const LONGEST: u64 = 26;
+use crate::{
+    report,
+    sandbox::scenario::{Moment, Played, Scenario, Step},
+};
 
 const QUIET: &str = "no more refusals";
 /// How long is told of calls that go on well.
@@ -25,18 +23,10 @@ pub(super) fn plot(scenario: &Scenario, played: &Played) -> String {
     let last = quiet.max(recovered(played));
     for step in played.series.iter().filter(|step| last.is_none_or(|last| step.begin <= last)) {
         let end = step.begin + SignedDuration::from_mins(5);
-        let length = (step.refused * LONGEST).div_ceil(most);
-        let bar = if length == 0 { ".".to_owned() } else { "#".repeat(usize::try_from(length).unwrap_or_default()) };
         let here: Vec<_> = marks.iter().filter(|(at, _)| (step.begin..end).contains(at)).collect();
         let here: Vec<_> = here.iter().map(|(at, what)| format!("{} {what}", at.strftime("%H:%M"))).collect();
-        let line = format!(
-            "  {}  {bar:<26}  {:>3} of {:>3}  {}",
-            step.begin.strftime("%H:%M"),
-            step.refused,
-            step.calls,
-            here.join(", ")
-        );
-        writeln!(out, "{}", line.trim_end()).expect(super::INFALLIBLE);
+        let failed = report::Failed { refused: step.refused, unanswered: 0, calls: step.calls };
+        out.push_str(&report::five_minutes(step.begin, failed, most, &here.join(", ")));
     }
     out
 }

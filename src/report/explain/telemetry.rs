@@ -1,4 +1,8 @@
-//! What the app's telemetry says, for a person.
+//! What the app's telemetry says, for a person and for programs.
+
+mod json;
+mod query;
+mod sources;
 
 use super::super::{
     Pass, Report,
@@ -6,10 +10,11 @@ use super::super::{
     words,
 };
 use crate::{
-    catalog::queries::{self, Dialect, Parameters},
     evaluate::{Availability, Recovered, Side, SignalSeen, availability, recovered},
-    model::{Reading, evidence::Source},
+    model::{Reading, Source, evidence::Evidence},
 };
+pub(super) use json::json;
+use query::Run;
 
 /// One thing that telemetry says of a hypothesis.
 pub(super) fn signal(out: &mut String, seen: &SignalSeen) {
@@ -23,45 +28,79 @@ pub(super) fn signal(out: &mut String, seen: &SignalSeen) {
     paragraph(out, &format!("        {side:<8}"), &text);
 }
 
-/// What the telemetry is worth, and whether calls succeed.
-pub(super) fn figures(out: &mut String, report: &Report, pass: &Pass) {
+/// The section of the explanation: what the telemetry is worth, whether calls succeed, and what each source told.
+pub(super) fn section(out: &mut String, report: &Report, pass: &Pass) {
     let Some(source) = &pass.policy.evidence else { return };
-    line(out, "\n  Telemetry");
-    let words = match &pass.evaluation.evidence {
-        None => "was not asked: nothing is wrong".to_owned(),
-        Some(Reading::Unreadable(failure)) => format!("not available: {}", failure.text),
-        Some(Reading::Absent { .. }) => "not available: the workspace does not exist".to_owned(),
-        Some(Reading::Present { value, .. }) => match (availability(value, report.at), recovered(value, report.at)) {
-            (Availability::Unreadable(failure), _) => format!("not available: {}", failure.text),
-            (Availability::Silent, _) => format!("not available: there is nothing of `{}` in it", source.role_name),
-            (Availability::Late { newest }, _) => {
-                format!("late: the newest is of {}, and what came after says nothing", words::moment(newest))
-            }
-            (_, Recovered::Yes { calls }) => {
-                format!("{calls} calls succeeded in the last quarter of an hour, and none was refused")
-            }
-            (_, Recovered::Refused { auth_failures }) => {
-                format!(
-                    "{auth_failures} refusals in the last quarter of an hour, in calls and in what the app says of them"
-                )
-            }
-            (_, Recovered::Unanswered { network_failures }) => {
-                format!(
-                    "{network_failures} calls without an answer in the last quarter of an hour, more than succeeded"
-                )
-            }
-            (_, Recovered::NoTraffic) => "nothing succeeds, which is no recovery".to_owned(),
-            (_, Recovered::Unreadable(failure)) => format!("not available: {}", failure.text),
-        },
-    };
-    paragraph(out, "    ", &words);
-    let parameters =
-        Parameters { role_name: &source.role_name, app: &pass.policy.target, resources: &[], window: source.window };
-    let query = queries::query(Source::Recovery);
-    if let Some(text) = query.text(Dialect::Workspace, &parameters) {
-        paragraph(out, "    ", &format!("To see it for yourself, in workspace `{}`:", source.workspace.name()));
-        for one in text.lines() {
-            line(out, &format!("      {one}"));
+    line(out, "\n  Evidence");
+    let run = Run::of(&pass.policy, source);
+    let asked = format!(
+        "of `{}` in {}, the last {} minutes",
+        source.role_name,
+        run.place(Source::Recovery),
+        run.parameters().minutes()
+    );
+    paragraph(out, "    ", &asked);
+    paragraph(out, "    ", &worth(report, pass));
+    if let Some(Reading::Present { value, .. }) = &pass.evaluation.evidence {
+        // Who was refused the first query was not asked for more.
+        if value.recovery.unreadable().is_none() {
+            sources::lines(out, value, &run);
         }
+    }
+    paragraph(out, "    ", &format!("To see it for yourself, in {}:", run.place(Source::Recovery)));
+    for one in run.text(Source::Recovery).lines() {
+        line(out, &format!("      {one}"));
+    }
+    line(out, "    (`-o json` has the other queries)");
+}
+
+/// What the telemetry is worth as a whole.
+enum Worth<'a> {
+    /// It was not asked.
+    NotAsked,
+    /// It was not to be had, because.
+    NotAvailable(&'a str),
+    /// It was read.
+    Read(&'a Evidence),
+}
+
+fn worth_of(pass: &Pass) -> Worth<'_> {
+    match &pass.evaluation.evidence {
+        None => Worth::NotAsked,
+        Some(Reading::Unreadable(failure)) => Worth::NotAvailable(&failure.text),
+        Some(Reading::Absent { .. }) => Worth::NotAvailable("the workspace does not exist"),
+        Some(Reading::Present { value, .. }) => match value.recovery.unreadable() {
+            Some(failure) => Worth::NotAvailable(&failure.text),
+            None => Worth::Read(value),
+        },
+    }
+}
+
+fn worth(report: &Report, pass: &Pass) -> String {
+    let value = match worth_of(pass) {
+        Worth::NotAsked => return "was not asked: nothing is wrong".to_owned(),
+        Worth::NotAvailable(because) => return format!("not available: {because}"),
+        Worth::Read(value) => value,
+    };
+    match (availability(value, report.at), recovered(value, report.at)) {
+        (Availability::Unreadable(failure), _) | (_, Recovered::Unreadable(failure)) => {
+            format!("not available: {}", failure.text)
+        }
+        (Availability::Silent, _) => format!("not available: there is nothing of `{}` in it", value.role_name),
+        (Availability::Late { newest }, _) => {
+            format!("late: the newest is of {}, and what came after says nothing", words::moment(newest))
+        }
+        (Availability::Available, Recovered::Yes { calls }) => {
+            format!("{calls} calls succeeded in the last quarter of an hour, and none was refused")
+        }
+        (Availability::Available, Recovered::Refused { auth_failures }) => {
+            format!(
+                "{auth_failures} refusals in the last quarter of an hour, in calls and in what the app says of them"
+            )
+        }
+        (Availability::Available, Recovered::Unanswered { network_failures }) => {
+            format!("{network_failures} calls without an answer in the last quarter of an hour, more than succeeded")
+        }
+        (Availability::Available, Recovered::NoTraffic) => "nothing succeeds, which is no recovery".to_owned(),
     }
 }
