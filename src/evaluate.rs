@@ -238,6 +238,10 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
     let ask_resources = existence::unasked(&requirements, observed);
     let ask_history = history::unasked(&findings, policy, observed);
     let signals = evidence::of_policy(observed, site.as_ref(), &requirements);
+    let mut decision = decision;
+    if let Some(evidence) = told {
+        decision.weigh(evidence, &signals, now);
+    }
     let mut evaluation = Evaluation {
         site,
         requirements,

@@ -112,7 +112,6 @@ impl Finding {
     pub fn hypothesis(&self) -> Option<Hypothesis> {
         match self {
             Self::SystemIdentityDisabled
-            | Self::SystemIdentityForbidden { .. }
             | Self::UserIdentityNotAttached { .. }
             | Self::UserIdentityNotFound { .. }
             | Self::PrincipalMissing { .. }
@@ -144,8 +143,9 @@ impl Finding {
             | Self::NetworkBlocked { .. }
             | Self::ResourceNotReady { .. }
             | Self::VaultNotFound { .. } => Some(Hypothesis::H6),
-            // Too much access explains no failure, nor does access that is there.
+            // One identity or one grant too many explains no failure, nor does access that is there.
             Self::TargetNotFound { .. }
+            | Self::SystemIdentityForbidden { .. }
             | Self::GrantEnds { .. }
             | Self::VaultModeDisputed { .. }
             | Self::Unreadable { .. }
