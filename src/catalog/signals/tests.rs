@@ -92,7 +92,33 @@ const MESSAGES: &[(Table, &str, &str, &str, &str)] = &[
         "This request is not authorized to perform this operation. Status: 403 ErrorCode: AuthorizationFailure",
         "storage-refused",
     ),
+    (
+        Exceptions,
+        "",
+        "",
+        "Operation returned an invalid status code 'Forbidden'. Code: Forbidden. Message: Client address is not \
+             authorized and caller is not a trusted service. Vault: kv-func-prod;location=westeurope InnerError: \
+             {\"code\":\"ForbiddenByFirewall\"}",
+        "vault-firewall",
+    ),
+    (
+        Traces,
+        "",
+        "",
+        "(Forbidden) Connection is not an approved private link and caller was ignored because bypass is not set to \
+             'AzureServices' and PublicNetworkAccess is set to 'Disabled'.\nInner error: {\"code\": \
+             \"ForbiddenByConnection\"}",
+        "vault-firewall",
+    ),
     (Exceptions, "", "", "Status: 401 ErrorCode: InvalidAuthenticationInfo", "storage-token"),
+    (
+        Exceptions,
+        "",
+        "",
+        "Server failed to authenticate the request. <AuthenticationErrorDetail>Audience validation failed. Audience \
+             did not match.</AuthenticationErrorDetail>",
+        "storage-token",
+    ),
     (
         Exceptions,
         "",
@@ -143,6 +169,26 @@ const MESSAGES: &[(Table, &str, &str, &str, &str)] = &[
         "cosmos-refused",
     ),
     (
+        HostLogs,
+        "",
+        "",
+        "The listener for function 'Functions.feed' was unable to start. Microsoft.Azure.Cosmos.Client: Response status \
+             code does not indicate success: Forbidden (403); Substatus: 5301; ActivityId: eb482ff2; Reason: ().",
+        "cosmos-refused",
+    ),
+    // The account's own words, as the clients for Python and Node.js pass them on: without a substatus.
+    (
+        Exceptions,
+        "",
+        "",
+        "(Forbidden) Request blocked by Auth co-func : Request is blocked because principal [a2461c6f] does not have \
+             required RBAC permissions to perform action [Microsoft.DocumentDB/databaseAccounts/readMetadata] on resource \
+             [/]. Learn more: https://aka.ms/cosmos-native-rbac.",
+        "cosmos-refused",
+    ),
+    (Traces, "", "", "Cosmos DB answered 403 (Forbidden), Substatus 5301", "cosmos-refused"),
+    (Exceptions, "", "", "HTTP 403, x-ms-substatus: 5301", "cosmos-refused"),
+    (
         Exceptions,
         "",
         "",
@@ -168,7 +214,9 @@ const MESSAGES: &[(Table, &str, &str, &str, &str)] = &[
         "identity-not-found",
     ),
     (Traces, "", "", "User-assigned identity not found for clientId 05e7.", "identity-not-found"),
+    (Exceptions, "", "", "ManagedIdentityCredential authentication failed: No such identity", "identity-not-found"),
     (Exceptions, "", "", "Unable to retrieve access token", "token-not-retrieved"),
+    (Traces, "", "", "Token request failed: The caller is not authorized.", "token-not-retrieved"),
     (
         Exceptions,
         "",
@@ -185,15 +233,42 @@ const MESSAGES: &[(Table, &str, &str, &str, &str)] = &[
              contoso.",
         "audience",
     ),
+    (
+        Exceptions,
+        "",
+        "",
+        "Status: 401 (Unauthorized) WWW-Authenticate: Bearer error=\"invalid_token\", error_description=\"The audience is \
+             invalid\"",
+        "audience",
+    ),
+    (Traces, "", "", "the token was refused: invalid audience", "audience"),
     (Dependencies, "api.example.org", "401", "IDX10214: Audience validation failed.", "audience"),
     (Exceptions, "", "", "Name or service not known (sb-func-prod.servicebus.windows.net:443)", "no-such-host"),
     (Dependencies, BUS, "0", "No such host is known.", "no-such-host"),
+    (Exceptions, "", "", "getaddrinfo ENOTFOUND stfuncprod.blob.core.windows.net", "no-such-host"),
+    (
+        Exceptions,
+        "",
+        "",
+        "request to https://stfuncprod.blob.core.windows.net/uploads failed, reason: connect ETIMEDOUT 20.1.2.3:443",
+        "timed-out",
+    ),
+    (
+        Exceptions,
+        "",
+        "",
+        "System.Net.Sockets.SocketException (10060): A connection attempt failed because the connected party did not \
+             properly respond after a period of time, or established connection failed because connected host has failed \
+             to respond. (stfuncprod.blob.core.windows.net:443)",
+        "timed-out",
+    ),
+    (Exceptions, "", "", "The operation was not completed within the timeout: 00:01:00", "timed-out"),
     (Exceptions, "", "", "System.TimeoutException: The operation has timed out.", "timed-out"),
     (Dependencies, BLOB, "0", "", "no-answer"),
     (HostLogs, "", "", "The listener for function 'Functions.orders' was unable to start.", "listener-failed"),
 ];
 
-/// Every row of the table is met by one of them.
+/// Every row of the table is met by one of them, and so is every phrase of its words.
 #[test]
 fn real_messages_are_recognised() {
     let mut met = BTreeSet::new();
@@ -204,6 +279,15 @@ fn real_messages_are_recognised() {
     }
     let unmet: Vec<_> = signals().iter().map(|signal| signal.id.as_str()).filter(|id| !met.contains(id)).collect();
     assert!(unmet.is_empty(), "no message has {unmet:?}");
+    let is_said = |id: &str, phrase: &str| {
+        let mut of_row = MESSAGES.iter().filter(|(.., of)| *of == id);
+        of_row.any(|(_, _, result, text, _)| {
+            has_phrase(&format!("{result}\n{text}").to_lowercase(), &phrase.to_lowercase())
+        })
+    };
+    let phrases = signals().iter().flat_map(|signal| signal.text.iter().map(|phrase| (signal.id.as_str(), phrase)));
+    let unsaid: Vec<_> = phrases.filter(|(id, phrase)| !is_said(id, phrase)).collect();
+    assert!(unsaid.is_empty(), "no message says {unsaid:?}");
 }
 
 #[test]
