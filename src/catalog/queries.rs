@@ -21,10 +21,6 @@ pub const WINDOW: (SignedDuration, SignedDuration) = (SignedDuration::from_mins(
 /// The signals of refusals that no result code tells of.
 const AMQP: [&str; 2] = ["amqp-claims", "amqp-refused"];
 
-/// The signals of calls that were not answered. All others that exceptions and traces tell are of refused calls, refused
-/// tokens and listeners that do not start.
-const UNANSWERED: [&str; 3] = ["no-such-host", "timed-out", "no-answer"];
-
 /// Whose words a query uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -138,7 +134,7 @@ impl Parameters<'_> {
             }
             "refusalPhrases" => {
                 let told = signals::signals().iter().filter(|it| it.tables.contains(&Table::Exceptions));
-                list(told.filter(|it| !UNANSWERED.contains(&&*it.id)).flat_map(|it| &it.text))
+                list(told.filter(|it| !it.is_unanswered()).flat_map(|it| &it.text))
             }
             // Exceptions are asked for what traces are.
             "tracePhrases" => list(signals::phrases(Table::Exceptions)),

@@ -7,6 +7,10 @@ use serde::Deserialize;
 use super::services;
 use crate::model::Hypothesis;
 
+/// The signals of calls that were not answered. All others that exceptions and traces tell are of refused calls, refused
+/// tokens and listeners that do not start.
+const UNANSWERED: [&str; 3] = ["no-such-host", "timed-out", "no-answer"];
+
 /// A kind of telemetry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -118,6 +122,18 @@ pub fn classify(seen: &Seen<'_>) -> Vec<&'static Signal> {
 }
 
 impl Signal {
+    /// Whether a call was not answered by whom it was meant for.
+    #[must_use]
+    pub fn is_unanswered(&self) -> bool {
+        UNANSWERED.contains(&self.id.as_str())
+    }
+
+    /// Whether a call was answered with a refusal. That no token could be had is none, and neither is a symptom.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        self.tables.contains(&Table::Dependencies) && !self.is_unanswered() && !self.supports.is_empty()
+    }
+
     fn matches(&self, seen: &Seen<'_>, host: &str, text: &str) -> bool {
         let has = |phrase: &String| has_phrase(text, &phrase.to_lowercase());
         self.tables.contains(&seen.table)

@@ -6,8 +6,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Evaluated, Hypothesis};
 use crate::{
-    catalog::{services, signals},
-    model::{Failure, Observed, PrincipalId, Reading, Site, Source, evidence::Evidence},
+    catalog::{
+        services,
+        signals::{self, Signal},
+    },
+    model::{
+        Failure, Observed, PrincipalId, Reading, Site, Source,
+        evidence::{Evidence, FiveMinutes},
+    },
 };
 
 /// How old the newest telemetry may be when more is expected. The service needs minutes ("Log data ingestion time": 20 seconds
@@ -172,23 +178,57 @@ fn told(evidence: &Evidence) -> Vec<SignalSeen> {
     seen
 }
 
+/// What failed calls ended with, by the source that tells of most.
+#[derive(Clone, Copy)]
+struct Ended {
+    count: u64,
+    last: Option<Timestamp>,
+    source: Source,
+}
+
+impl Ended {
+    fn none(source: Source) -> Self {
+        Self { count: 0, last: None, source }
+    }
+
+    fn and(self, count: u64, at: Timestamp) -> Self {
+        let last = if count > 0 { self.last.max(Some(at)) } else { self.last };
+        Self { count: self.count.saturating_add(count), last, ..self }
+    }
+}
+
 /// Whether calls without an answer outnumber refusals, or the other way round.
+///
+/// Libraries that record no call, or none with a result, still throw. What both the calls and the exceptions tell may be
+/// the same failures: the larger figure counts, and not the sum.
 fn dominance(evidence: &Evidence) -> Option<SignalSeen> {
-    let steps = evidence.series.present()?;
-    let last = steps.iter().rev().find(|step| step.auth_failures + step.network_failures > 0)?.begin;
-    let (auth, network) = steps.iter().fold((0_u64, 0_u64), |(auth, network), step| {
-        (auth.saturating_add(step.auth_failures), network.saturating_add(step.network_failures))
-    });
-    let (side, signal, says, count) = if network > auth.saturating_mul(DOMINATES) {
+    // Half of the figures might say the contrary of all of them.
+    if evidence.series.unreadable().or(evidence.credentials.unreadable()).is_some() {
+        return None;
+    }
+    let steps = evidence.series.present().map(Vec::as_slice).unwrap_or_default();
+    let in_calls = |of: fn(&FiveMinutes) -> u64| {
+        steps.iter().fold(Ended::none(Source::FailureSeries), |sum, step| sum.and(of(step), step.begin))
+    };
+    let told = evidence.credentials.present().map(|told| told.signals.as_slice()).unwrap_or_default();
+    let in_words = |is_counted: fn(&Signal) -> bool| {
+        let counted = told.iter().filter(|it| signals::signal(&it.signal).is_some_and(is_counted));
+        counted.fold(Ended::none(Source::CredentialTraces), |sum, it| sum.and(it.count, it.last))
+    };
+    let larger = |one: Ended, other: Ended| if other.count > one.count { other } else { one };
+    let auth = larger(in_calls(|step| step.auth_failures), in_words(Signal::is_refusal));
+    let network = larger(in_calls(|step| step.network_failures), in_words(Signal::is_unanswered));
+    let (side, signal, says, ended) = if network.count > auth.count.saturating_mul(DOMINATES) {
         (Side::For, "no-answer-dominates", "most failed calls had no answer", network)
-    } else if auth > network.saturating_mul(DOMINATES) {
+    } else if auth.count > network.count.saturating_mul(DOMINATES) {
         (Side::Against, "refusals-dominate", "most failed calls were answered, with a refusal", auth)
     } else {
         return None;
     };
     // A firewall refuses, too.
     let ambiguous = (side == Side::Against).then(|| "firewalls answer with refusals".to_owned());
-    Some(SignalSeen { ambiguous, ..of_series(Hypothesis::H6, side, signal, says, count, last) })
+    let seen = of_series(Hypothesis::H6, side, signal, says, ended.count, ended.last?);
+    Some(SignalSeen { ambiguous, source: ended.source, ..seen })
 }
 
 /// Whether refusals become fewer step by step since there were most.

@@ -154,6 +154,29 @@ fn one_kind_of_failure_dominates_only_by_far() {
 }
 
 #[test]
+fn what_only_exceptions_tell_counts_and_nothing_counts_twice() {
+    let of = |figures: &[(u64, u64, u64)], told: &[(&str, u64)]| {
+        let series = if figures.is_empty() { Reading::Absent { at: now() } } else { series(figures) };
+        let seen = of(&Evidence { series, credentials: saying(told), ..silence() });
+        let dominates = |it: &&SignalSeen| ["no-answer-dominates", "refusals-dominate"].contains(&it.signal.as_str());
+        seen.iter().find(dominates).map(|it| (it.side, it.count, it.source))
+    };
+    let words = Source::CredentialTraces;
+    assert_eq!(of(&[], &[("timed-out", 20), ("no-such-host", 5)]), Some((Side::For, 25, words)));
+    assert_eq!(of(&[(9, 4, 0)], &[("no-such-host", 13)]), Some((Side::For, 13, words)));
+    assert_eq!(of(&[(9, 4, 0)], &[("no-such-host", 12)]), None);
+    assert_eq!(of(&[(9, 40, 0)], &[("no-such-host", 9)]), Some((Side::Against, 40, Source::FailureSeries)));
+    assert_eq!(of(&[(9, 0, 4)], &[("storage-permission", 13)]), Some((Side::Against, 13, words)));
+    assert_eq!(of(&[(9, 10, 20)], &[("timed-out", 20)]), None, "they may be the same calls");
+    assert_eq!(of(&[], &[("credential-unavailable", 90), ("listener-failed", 90)]), None, "nobody was called");
+    let last = signals(&Evidence { credentials: saying(&[("timed-out", 9)]), ..silence() }, &[], &BTreeSet::new());
+    assert!(last.iter().all(|it| it.last == minutes_ago(2)));
+    let unread = || Reading::Unreadable(Failure::new(FailureClass::Denied, "InsufficientAccessError", "no"));
+    let half = Evidence { series: series(&[(9, 0, 40)]), credentials: unread(), ..silence() };
+    assert_eq!(super::dominance(&half), None, "exceptions may tell of many more refusals");
+}
+
+#[test]
 fn refusals_fall_as_in_the_playbook_and_not_where_the_traffic_does() {
     let falls = |figures: &[(u64, u64, u64)]| {
         let seen = of(&Evidence { series: series(figures), ..silence() });
