@@ -226,6 +226,7 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
     settings::compare(policy, observed, site.as_ref(), &mut findings);
     platform::compare(policy, site.as_ref(), &mut findings);
     findings.extend(aftermath::host(observed));
+    findings.extend(site.as_ref().and_then(|site| site.stopped.clone()).map(|state| Finding::TargetStopped { state }));
     let ask_references = aftermath::references(policy, observed, site.as_ref(), &requirements, &mut findings, now);
     let reached = network::compare(policy, observed, site.as_ref(), &requirements, &mut findings);
     findings.sort_by_key(Finding::link);

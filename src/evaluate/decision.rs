@@ -98,12 +98,8 @@ impl Decision {
             |prefix: &str| findings.iter().any(|finding| finding.is_unreadable(|one| one.starts_with(prefix)));
         let gone = findings.iter().any(|finding| matches!(finding, Finding::TargetNotFound { .. }));
         let target_known = !gone && !unreadable("target");
-        let confirmed = |hypothesis| {
-            findings.iter().any(|finding| {
-                finding.hypothesis() == Some(hypothesis)
-                    && matches!(finding.effect(), Effect::Drift | Effect::Propagating)
-            })
-        };
+        let confirmed =
+            |hypothesis| findings.iter().any(|finding| finding.hypothesis() == Some(hypothesis) && finding.confirms());
         // Where access is denied nobody looked at the grants, and without a principal there was nothing to look for.
         // Nor did anybody where the vault's mode is not known: by it roles decide, or something else.
         let undecided = unreadable("vaults/")

@@ -6,7 +6,7 @@ mod probe;
 use std::collections::BTreeSet;
 
 use super::{
-    Access, Answer, ConnectionProblem, Effect, Evaluation, Finding, Hypothesis, Question, Side, SignalSeen, Verdict,
+    Access, Answer, ConnectionProblem, Evaluation, Finding, Hypothesis, Question, Side, SignalSeen, Verdict,
     decision::undated, history,
 };
 use crate::{
@@ -123,7 +123,7 @@ pub fn explain(policy: &Policy, observed: &Observed, evaluation: &Evaluation) ->
     let verdicts = &evaluation.decision.hypotheses;
     let cases = verdicts.iter().map(|one| {
         let of_it = evaluation.findings.iter().filter(|finding| finding.hypothesis() == Some(one.hypothesis));
-        let speaking = of_it.filter(|finding| matches!(finding.effect(), Effect::Drift | Effect::Propagating));
+        let speaking = of_it.filter(|finding| finding.confirms());
         Case {
             hypothesis: one.hypothesis,
             verdict: one.verdict,

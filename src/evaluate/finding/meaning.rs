@@ -42,6 +42,8 @@ impl Finding {
             Self::ResourceNotFound { .. } => "resource-not-found",
             Self::NetworkBlocked { .. } => "network-blocked",
             Self::ResourceNotReady { .. } => "resource-not-ready",
+            Self::KeysRefused { .. } => "keys-refused",
+            Self::TargetStopped { .. } => "target-stopped",
             Self::VaultNotFound { .. } => "vault-not-found",
             Self::VaultModeMismatch { .. } => "vault-mode-mismatch",
             Self::VaultModeDisputed { .. } => "vault-mode-disputed",
@@ -79,7 +81,9 @@ impl Finding {
             | Self::Connection { problem: ConnectionProblem::Undecided { .. }, .. }
             | Self::RoleUnknown { .. } => Effect::Unknown,
             Self::Propagating { .. } => Effect::Propagating,
-            Self::UnneededGrant { kept: Some(_), .. }
+            // Somebody may have meant it: a slot that waits for its turn is stopped.
+            Self::TargetStopped { .. }
+            | Self::UnneededGrant { kept: Some(_), .. }
             | Self::VaultModeDisputed { .. }
             | Self::GrantEnds { .. }
             | Self::ExcessiveGrant { .. } => Effect::Advisory,
@@ -96,6 +100,7 @@ impl Finding {
             | Self::ResourceNotFound { .. }
             | Self::NetworkBlocked { .. }
             | Self::ResourceNotReady { .. }
+            | Self::KeysRefused { .. }
             | Self::VaultNotFound { .. }
             | Self::VaultModeMismatch { .. }
             | Self::AccessPolicyMissing { .. }
@@ -105,6 +110,12 @@ impl Finding {
             | Self::ReferencesDenied { .. }
             | Self::UnneededGrant { kept: None, .. } => Effect::Drift,
         }
+    }
+
+    /// Whether it shows its hypothesis to be so.
+    #[must_use]
+    pub fn confirms(&self) -> bool {
+        matches!(self.effect(), Effect::Drift | Effect::Propagating) || matches!(self, Self::TargetStopped { .. })
     }
 
     /// The hypothesis that it confirms, or leaves open when its effect is unknown.
@@ -142,6 +153,8 @@ impl Finding {
             | Self::ResourceNotFound { .. }
             | Self::NetworkBlocked { .. }
             | Self::ResourceNotReady { .. }
+            | Self::KeysRefused { .. }
+            | Self::TargetStopped { .. }
             | Self::VaultNotFound { .. } => Some(Hypothesis::H6),
             // One identity or one grant too many explains no failure, nor does access that is there.
             Self::TargetNotFound { .. }
@@ -181,6 +194,8 @@ impl Finding {
             | Self::AccessPolicyMissing { .. }
             | Self::ReferencesDenied { .. }
             | Self::NetworkBlocked { .. }
+            | Self::KeysRefused { .. }
+            | Self::TargetStopped { .. }
             | Self::ResourceNotReady { .. } => 3,
             Self::RoleUnknown { .. }
             | Self::AccessUndecided { .. }
