@@ -4,6 +4,8 @@
 mod play;
 mod telemetry;
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::Value;
@@ -105,6 +107,11 @@ pub struct Expectation {
     pub findings: Vec<String>,
     /// The hypothesis of the first look.
     pub hypothesis: Option<String>,
+    /// What a person makes of each hypothesis, who knows no more than can be read: `confirmed`, `refuted`, `open` or
+    /// `not-examined`. Where apps live it is of ten minutes after the first deed. Empty where nobody may look.
+    pub verdicts: BTreeMap<String, String>,
+    /// How grave a person calls it at the same time, by the playbook's table; none while nothing is cut off.
+    pub severity: Option<String>,
     /// Requests that change something, in all.
     pub writes: usize,
     /// The condition `Recovered` is true when the time is over.
