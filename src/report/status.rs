@@ -21,12 +21,12 @@ const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
 const HEARTBEAT: SignedDuration = SignedDuration::from_hours(1);
 /// The longest list in status; the schema rests on it.
 const LONGEST: usize = 32;
-/// The room for findings, steps and holds, as JSON. With the conditions, at most 10 KiB of the decision and 4 KiB of what
-/// is unchecked that is less than 64 KiB: an object is stored whole in etcd at every change and sent whole to everyone who
+/// The room for findings, steps and holds. With the conditions, at most 12 KiB of the decision and 4 KiB of what is
+/// unchecked that is less than 64 KiB, also as `kubectl` prints it: an object is stored whole in etcd at every change and sent whole to everyone who
 /// watches.
 const FINDINGS_ROOM: usize = 12 * 1024;
 const STEPS_ROOM: usize = 20 * 1024;
-const HELD_ROOM: usize = 10 * 1024;
+const HELD_ROOM: usize = 8 * 1024;
 /// The most entries of `unchecked`.
 const MOST_UNCHECKED: usize = 16;
 /// The longest message of a condition that still reads well in `kubectl describe`.
@@ -310,13 +310,19 @@ fn evaluated_message(pass: &Pass, situation: &Situation) -> String {
     }
 }
 
+/// The room that an entry takes: as JSON, or as YAML, which writes every apostrophe of a quoted text twice.
+fn size(entry: &impl serde::Serialize) -> Option<usize> {
+    let text = serde_json::to_string(entry).ok()?;
+    Some(text.len() + text.matches('\'').count() + 1)
+}
+
 /// As many entries as the list and its room take, and how many are left out.
 fn within<T: serde::Serialize>(room: usize, entries: impl Iterator<Item = T>) -> (Vec<T>, u32) {
     let mut used = 0;
     let mut fitting = Vec::new();
     let mut left_out = 0_u32;
     for entry in entries {
-        used += serde_json::to_string(&entry).map_or(room, |text| text.len() + 1);
+        used += size(&entry).unwrap_or(room);
         // One that does not fit ends the list, so that what is shown is the most decisive.
         if left_out == 0 && used <= room && fitting.len() < LONGEST {
             fitting.push(entry);

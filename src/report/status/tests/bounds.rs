@@ -1,6 +1,12 @@
 //! A status is valid by its schema, small, and says how much it leaves out.
 
 use super::*;
+use crate::{
+    evaluate::{Answer, ConnectionProblem, Fact, Gap, Needed, Node, Question, Side, SignalSeen, Verdict},
+    model::Source,
+    plan::Break,
+    policy::EvidenceSource,
+};
 
 /// 64 triggers and 64 grants with names as long as the schema lets them be, of which not one is met.
 static WORST: LazyLock<Policy> = LazyLock::new(|| {
@@ -54,7 +60,7 @@ fn the_worst_status_fits_the_schema_and_64_kibibytes() {
         }
         let decision = status.decision.as_ref().unwrap();
         assert!(decision.flow.len() == 7 && decision.hypotheses.len() == 6);
-        assert!(serde_json::to_string(decision).unwrap().len() <= 10 * 1024);
+        assert!(serde_json::to_string(decision).unwrap().len() <= 12 * 1024);
         for node in &decision.flow {
             fits(&node.question, 64);
             fits(&node.answer, 16);
@@ -80,6 +86,140 @@ fn the_worst_status_fits_the_schema_and_64_kibibytes() {
         fits(&status.last_handled_reconcile_at, 256);
         fits(&status.target, 1024);
     }
+}
+
+/// The worst that can be told, with every section full: what settings are wrong, who would lose access, what the activity
+/// log and telemetry say, and a request that failed for long reasons. `text` is what others wrote.
+fn full(text: &str) -> Report {
+    let refused = Failure { text: text.to_owned(), ..failure(FailureClass::Denied, "AuthorizationFailed") };
+    let mut report = failed(&WORST, &World::without_grants(&WORST), &refused);
+    let PassResult::Evaluated(pass) = &mut report.finding else { panic!("it was evaluated") };
+    pass.policy.evidence = Some(EvidenceSource {
+        workspace: host_account(),
+        role_name: "f".to_owned(),
+        window: SignedDuration::from_hours(2),
+    });
+    pass.evaluation.decision.path.push(Node { question: Question::Recovered, answer: Answer::No });
+    let connection = |at| Finding::Connection {
+        origins: vec![Origin::Binding(format!("{}-{at}", "b".repeat(60)))],
+        connection: "c".repeat(60),
+        problem: ConnectionProblem::WrongAddress {
+            setting: "s".repeat(200),
+            seen: Some(text.to_owned()),
+            canonical: "https://".to_owned() + &"x".repeat(200),
+            audience: "https://".to_owned() + &"y".repeat(200),
+        },
+    };
+    pass.evaluation.findings.splice(0..0, (0..6).map(connection));
+    let breaks = |at: u64| {
+        let object = format!("05e70000-0002-4000-8000-{at:012}").parse().ok();
+        Break { object, gap: Gap::Unmapped(text.chars().take(200).collect()) }
+    };
+    let held = |at: usize| Held {
+        kind: Some(crate::api::ChangeKind::SwitchVaultMode),
+        subject: format!("vaults/{}-{at}", "v".repeat(240)),
+        reason: HoldReason::AccessWouldBreak((0..20).map(breaks).collect()),
+    };
+    pass.plan.held.splice(0..0, (0..6).map(held));
+    for case in &mut pass.explanation.cases {
+        let fact = Fact {
+            resource: host_account(),
+            field: "activity log".to_owned(),
+            value: text.to_owned(),
+            at: Some(now()),
+        };
+        let signal = |side, at| SignalSeen {
+            hypothesis: case.hypothesis,
+            side,
+            signal: "any".to_owned(),
+            says: format!("{at} {text}"),
+            ambiguous: None,
+            source: Source::CredentialTraces,
+            count: u64::MAX,
+            at: text.to_owned(),
+            last: now(),
+        };
+        case.verdict = Verdict::Open;
+        case.telemetry = [Side::For, Side::Against]
+            .into_iter()
+            .flat_map(|side| (0..4).map(move |at| (side, at)))
+            .map(|(side, at)| signal(side, at))
+            .collect();
+        (case.confirming, case.disproving) = (vec![fact.clone()], vec![fact]);
+        case.needed = vec![Needed::Undecided(text.to_owned()); 5];
+    }
+    report
+}
+
+/// As `kubectl get -o yaml` prints it, everything but `spec`, which its author makes as long as it is.
+#[test]
+fn the_fullest_object_is_below_64_kibibytes_as_yaml() {
+    for text in ["\"é\" ", "it's: 'a' ", "word ", "x"] {
+        let report = full(&text.repeat(3000 / text.len()));
+        let lately = status(None, &report, Some(&"9".repeat(4000)), minutes_ago(60));
+        let status = status(Some(&lately), &report, Some(&"9".repeat(4000)), now());
+        let plan = status.plan.as_ref().unwrap();
+        assert!(status.findings[0].code == "service-uri-mismatch" && status.truncated > 0 && plan.truncated > 0);
+        assert!(plan.held[0].reason == "AccessWouldBreak" && !plan.steps.is_empty());
+        let decision = status.decision.as_ref().unwrap();
+        assert!(decision.flow.len() == 8 && decision.hypotheses.iter().all(|one| one.disproving.len() == 3));
+        assert!(status.condition("Recovered").is_some());
+        let object = serde_json::json!({
+            "apiVersion": "rolecall.dev/v1alpha1",
+            "kind": "FunctionIdentityPolicy",
+            "metadata": { "name": "n".repeat(253), "namespace": "n".repeat(63), "generation": 7 },
+            "status": status,
+        });
+        let (yaml, json) = (printed(&object, 0), object.to_string());
+        // The server adds a few lines to the metadata.
+        assert!(yaml < 63 * 1024 && json.len() < 63 * 1024, "{yaml} bytes of YAML, {} of JSON", json.len());
+        assert!(yaml > 48 * 1024, "{yaml} bytes: it is not the fullest any more");
+    }
+}
+
+/// How many bytes the members of an object are as `kubectl` prints them, with each line's indent: lists stand under
+/// their name, and every text is taken for one that needs quotes.
+fn printed(object: &serde_json::Value, indent: usize) -> usize {
+    use serde_json::Value::{Array, Object};
+    let scalar = |value: &serde_json::Value, column: usize| {
+        value.as_str().map_or_else(|| value.to_string().len(), |text| folded(text, column, indent + 2))
+    };
+    let entry = |one: &serde_json::Value| match one {
+        Object(_) => printed(one, indent + 2),
+        other => indent + 2 + scalar(other, indent + 2) + 1,
+    };
+    let members = object.as_object().into_iter().flatten();
+    let sizes = members.map(|(name, value)| {
+        let column = indent + name.len() + 2;
+        match value {
+            Object(_) => column + printed(value, indent + 2),
+            Array(entries) => column + entries.iter().map(entry).sum::<usize>(),
+            other => column + scalar(other, column) + 1,
+        }
+    });
+    sizes.sum()
+}
+
+/// In quotes, with each apostrophe twice, and at the first space behind column 80 on to a new line.
+fn folded(text: &str, mut column: usize, indent: usize) -> usize {
+    let mut size = 2;
+    column += 1;
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let is_fold = character == ' ' && column > 80 && characters.peek().is_some_and(|next| *next != ' ');
+        column = if is_fold { indent } else { column + 1 };
+        size += if is_fold { 1 + indent } else { character.len_utf8() + usize::from(character == '\'') };
+    }
+    size
+}
+
+#[test]
+fn what_kubectl_prints_is_measured() {
+    let text = "it's: a text of more than a line, with 'quotes' and a colon, that has to be folded somewhere";
+    let value = serde_json::json!({ "a": { "b": ["in: it", { "c": 7, "d": text }] } });
+    let shown = "a:\n  b:\n  - 'in: it'\n  - c: 7\n    d: 'it''s: a text of more than a line, with ''quotes'' and a colon, \
+                 that has to\n      be folded somewhere'\n";
+    assert_eq!(printed(&value, 0), shown.len());
 }
 
 #[test]
