@@ -34,6 +34,7 @@ const FILES: &[(&str, &str)] = &[
     ("granted-two-minutes-ago", include_str!("scenarios/granted-two-minutes-ago.yaml")),
     ("role-removed-by-mistake", include_str!("scenarios/role-removed-by-mistake.yaml")),
     ("role-put-back-by-hand", include_str!("scenarios/role-put-back-by-hand.yaml")),
+    ("granted-anew-and-retried", include_str!("scenarios/granted-anew-and-retried.yaml")),
     ("identity-recreated", include_str!("scenarios/identity-recreated.yaml")),
     ("user-identity-recreated", include_str!("scenarios/user-identity-recreated.yaml")),
     ("vault-mode-changed", include_str!("scenarios/vault-mode-changed.yaml")),

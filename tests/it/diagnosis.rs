@@ -119,8 +119,9 @@ pub(crate) async fn page() -> String {
          the cause to act on now; and the severity by the playbook's table. A row without verdicts was not looked at: its\n\
          policy lies outside of its boundary. Where apps live, as in `role-removed-by-mistake`, all is in order at first, and the\n\
          row is of ten minutes after somebody changed it.\n\n\
-         A test plays every scenario again with each of its readings refused, late, broken off, or empty without a word, and\n\
-         wants no verdict turned into its contrary.\n\n\
+         The verdicts and the severity are held against what a person made of the story. A test plays every scenario again with\n\
+         each of its readings refused, late, broken off, or empty without a word, and where apps live with telemetry that is half\n\
+         an hour late or not there: nothing that was confirmed may be refuted, and nothing be confirmed that was not.\n\n\
          The hypotheses: H1 an identity is missing or the wrong one, H2 a role is missing at the right scope, H3 the grant may\n\
          not act yet, H4 a vault decides by another permission model, or a refusal is remembered, H5 the wrong audience,\n\
          H6 not a matter of identities and roles.\n\n\
@@ -158,15 +159,13 @@ async fn each_scenario_is_judged_as_a_person_judges_it() {
 }
 
 /// Where a person who knows the playbook says something else than the program, which is named here.
-const DISPUTED: [(&str, &str, &str); 5] = [
+const DISPUTED: [(&str, &str, &str); 4] = [
     // The access policy lets the app in today: nothing is cut off.
     ("vault-switched", "severity", "SEV-2"),
     ("vault-switch-held", "severity", "SEV-2"),
     ("vault-switched-by-waiver", "severity", "SEV-2"),
     // The string may well be good, and then nothing is cut off.
     ("connection-string-shadows", "severity", "SEV-1"),
-    // The app does hold a refusal of its references, whatever it came from.
-    ("references-hold-a-refusal", "H4", "refuted"),
 ];
 
 fn word((hypothesis, verdict): (Hypothesis, Verdict)) -> (String, String) {
@@ -179,7 +178,20 @@ fn word((hypothesis, verdict): (Hypothesis, Verdict)) -> (String, String) {
     (format!("{hypothesis:?}"), word.to_owned())
 }
 
-/// With any reading refused, late, broken off or silently empty, and with telemetry that is an hour late or not there, a
+/// What is not critical, and succeeds when it is tried again, wakes nobody up.
+#[tokio::test(start_paused = true)]
+async fn retries_that_succeed_are_told_and_are_no_grave_incident() {
+    let scenario = scenario::all().into_iter().find(|it| it.name == "granted-anew-and-retried").expect("there is one");
+    let pass = explained(&scenario).await.expect("it was looked at");
+    let evidence = pass.evaluation.evidence.as_ref().and_then(|it| it.present()).expect("telemetry was read");
+    let invoked = evidence.invocations.present().expect("functions run");
+    let failed: u64 = invoked.top.iter().map(|group| group.failed).sum();
+    assert!(failed > 0 && failed < invoked.count, "{failed} of {} failed", invoked.count);
+    assert_eq!(pass.evaluation.severity.map(|severity| severity.word()), Some("SEV-3"));
+    assert_eq!(pass.evaluation.decision.cause, Some(Hypothesis::H3));
+}
+
+/// With any reading refused, late, broken off or silently empty, and with telemetry that is half an hour late or not there, a
 /// hypothesis may become open; none that was confirmed is refuted, and none is confirmed that was not (S10).
 #[test]
 fn a_missing_reading_turns_no_verdict_into_its_contrary() {
