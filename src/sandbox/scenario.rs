@@ -35,6 +35,8 @@ const FILES: &[(&str, &str)] = &[
     ("role-removed-by-mistake", include_str!("scenarios/role-removed-by-mistake.yaml")),
     ("role-put-back-by-hand", include_str!("scenarios/role-put-back-by-hand.yaml")),
     ("granted-anew-and-retried", include_str!("scenarios/granted-anew-and-retried.yaml")),
+    ("audience-of-another-service", include_str!("scenarios/audience-of-another-service.yaml")),
+    ("archive-deleted", include_str!("scenarios/archive-deleted.yaml")),
     ("identity-recreated", include_str!("scenarios/identity-recreated.yaml")),
     ("user-identity-recreated", include_str!("scenarios/user-identity-recreated.yaml")),
     ("vault-mode-changed", include_str!("scenarios/vault-mode-changed.yaml")),

@@ -159,13 +159,16 @@ async fn each_scenario_is_judged_as_a_person_judges_it() {
 }
 
 /// Where a person who knows the playbook says something else than the program, which is named here.
-const DISPUTED: [(&str, &str, &str); 4] = [
+const DISPUTED: [(&str, &str, &str); 6] = [
     // The access policy lets the app in today: nothing is cut off.
     ("vault-switched", "severity", "SEV-2"),
     ("vault-switch-held", "severity", "SEV-2"),
     ("vault-switched-by-waiver", "severity", "SEV-2"),
     // The string may well be good, and then nothing is cut off.
     ("connection-string-shadows", "severity", "SEV-1"),
+    // Only telemetry tells of what is cut off, and it tells certainly.
+    ("audience-of-another-service", "severity", "none"),
+    ("archive-deleted", "severity", "none"),
 ];
 
 fn word((hypothesis, verdict): (Hypothesis, Verdict)) -> (String, String) {

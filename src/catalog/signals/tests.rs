@@ -115,9 +115,9 @@ const MESSAGES: &[(Table, &str, &str, &str, &str)] = &[
         Exceptions,
         "",
         "",
-        "Server failed to authenticate the request. <AuthenticationErrorDetail>Audience validation failed. Audience \
+        "Server failed to authenticate the request. ErrorCode: InvalidAuthenticationInfo <AuthenticationErrorDetail>Audience validation failed. Audience \
              did not match.</AuthenticationErrorDetail>",
-        "storage-token",
+        "audience",
     ),
     (
         Exceptions,
