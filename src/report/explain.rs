@@ -1,20 +1,20 @@
 //! The verdict on one policy for a person who is on call: the chain, the flow, the six hypotheses with their evidence, and
 //! what to do next.
 
+mod next;
 mod probe;
 mod telemetry;
 
 use serde_json::{Value, json};
 
 use super::{
-    ExitCode, Pass, PassResult, Report, az,
-    text::{line, name, paragraph, summary, text},
+    ExitCode, Pass, PassResult, Report,
+    text::{line, name, paragraph, text},
     words,
 };
 use crate::{
-    evaluate::{Answer, Case, Explanation, Fact, Hypothesis, Link, LinkOfChain, Needed, Question, Severity, Verdict},
+    evaluate::{Answer, Case, Fact, Hypothesis, Link, LinkOfChain, Needed, Question, Severity, Verdict},
     model::TargetKind,
-    plan::Held,
 };
 
 /// How many facts of a kind are told to a person; programs get all.
@@ -41,7 +41,8 @@ pub fn explanation(report: &Report) -> String {
     }
     telemetry::figures(&mut out, report, pass);
     probe::section(&mut out, &pass.policy.target, explanation);
-    next(&mut out, report, pass, explanation);
+    next::section(&mut out, pass, explanation);
+    helped(&mut out, report);
     out
 }
 
@@ -145,27 +146,8 @@ fn facts(out: &mut String, side: &str, facts: &[Fact]) {
     }
 }
 
-/// What `Enforce` would do, or why it would not, and how to see that it helped.
-fn next(out: &mut String, report: &Report, pass: &Pass, explanation: &Explanation) {
-    line(out, "\n  Next, as `Enforce` would do it");
-    let of_cause = |held: &&Held| pass.evaluation.findings.iter().any(|it| it.subject() == held.subject);
-    if let Some(step) = pass.plan.steps.first() {
-        paragraph(out, "    ", &summary(step));
-        for command in az::commands(step).lines() {
-            line(out, &format!("    $ {command}"));
-        }
-    } else if let Some(held) = pass.plan.held.iter().find(of_cause) {
-        paragraph(out, "    ", &format!("nothing is changed for {}: {}", held.subject, words::hold(&held.reason)));
-        let about = pass.evaluation.findings.iter().find(|it| it.subject() == held.subject);
-        let remedy = about.and_then(|finding| az::remedy(pass, finding));
-        for command in remedy.iter().flat_map(|commands| commands.lines()) {
-            line(out, &format!("    $ {command}"));
-        }
-    } else if explanation.cases.iter().all(|case| case.confirming.is_empty()) {
-        let text =
-            "if the app is refused all the same, look at what was not examined above, and at the app's own telemetry";
-        paragraph(out, "    ", text);
-    }
+/// How to see that it helped.
+fn helped(out: &mut String, report: &Report) {
     line(out, "\n  See that it helped");
     let namespace = if report.namespace.is_empty() { String::new() } else { format!(" -n {}", report.namespace) };
     line(out, &format!("    $ rolecall check {}{namespace}", report.name));
@@ -217,3 +199,6 @@ pub(super) fn needed_words(needed: &Needed) -> String {
         Needed::Network => "because firewalls are not looked at: would need `network: Check`".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

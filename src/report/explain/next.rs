@@ -1,0 +1,135 @@
+//! What to do next: the steps of the plan, what it holds with the command that does it by hand, and how to see that it
+//! helped.
+
+use std::collections::BTreeSet;
+
+use super::super::{
+    Pass, az,
+    text::{line, paragraph, summary},
+    words,
+};
+use crate::{
+    api::ChangeKind,
+    evaluate::{Access, Explanation, Finding, Hypothesis},
+    plan::{Change, Held, Step},
+    policy::Identity,
+};
+
+/// How many things to do are told to a person.
+const MOST: usize = 8;
+
+/// Something to do, or that nothing is done.
+struct Todo {
+    /// Where in the playbook's order it comes; one that answers no hypothesis comes last.
+    hypothesis: Option<Hypothesis>,
+    says: String,
+    commands: Vec<String>,
+    notes: Vec<String>,
+}
+
+/// The section of the explanation.
+pub(super) fn section(out: &mut String, pass: &Pass, explanation: &Explanation) {
+    line(out, "\n  Next");
+    let mut todos: Vec<_> = pass.plan.steps.iter().map(|step| of_step(pass, step)).collect();
+    todos.extend(pass.plan.held.iter().filter_map(|held| of_held(pass, held)));
+    if todos.is_empty() {
+        todos.extend(nothing(pass, explanation));
+    }
+    // An earlier link of the chain is worth nothing without the ones before, whoever repairs it.
+    todos.sort_by_key(|todo| todo.hypothesis.map_or(usize::MAX, |hypothesis| hypothesis as usize));
+    let is_one = todos.len() == 1;
+    for (position, todo) in todos.iter().take(MOST).enumerate() {
+        let label = if is_one { "    ".to_owned() } else { format!("    {}. ", position + 1) };
+        let indent = " ".repeat(label.len());
+        paragraph(out, &label, &todo.says);
+        for command in &todo.commands {
+            line(out, &format!("{indent}$ {command}"));
+        }
+        for note in &todo.notes {
+            paragraph(out, &indent, note);
+        }
+    }
+    if todos.len() > MOST {
+        let more = todos.len() - MOST;
+        paragraph(out, "    ", &format!("and {more} more, which `rolecall plan --mode Enforce` has"));
+    }
+}
+
+fn of_step(pass: &Pass, step: &Step) -> Todo {
+    Todo {
+        hypothesis: step.kinds().first().copied().and_then(answered_by),
+        says: summary(step),
+        commands: lines(&az::commands(step)),
+        notes: afterwards(pass, step).into_iter().collect(),
+    }
+}
+
+/// A change that is held, or a finding for which there is no change; none for what only waits for another change.
+fn of_held(pass: &Pass, held: &Held) -> Option<Todo> {
+    let finding = confirmed(pass).find(|finding| finding.subject() == held.subject);
+    let hypothesis = held.kind.and_then(answered_by).or(finding.and_then(Finding::hypothesis));
+    let why = words::hold(&held.reason);
+    if let Some(step) = held.would.as_ref().filter(|_| held.reason.is_leave()) {
+        let notes = std::iter::once(format!("held: {why}")).chain(afterwards(pass, step)).collect();
+        return Some(Todo { hypothesis, says: summary(step), commands: lines(&az::commands(step)), notes });
+    }
+    let remedy = az::remedy(pass, finding?);
+    let says = format!("nothing is changed for {}: {why}", held.subject);
+    Some(Todo { hypothesis, says, commands: remedy.iter().flat_map(|text| lines(text)).collect(), notes: Vec::new() })
+}
+
+/// What is said when there is nothing to do: what stands in the way, or where else to look.
+fn nothing(pass: &Pass, explanation: &Explanation) -> Option<Todo> {
+    let of_finding = |held: &&Held| pass.evaluation.findings.iter().any(|it| it.subject() == held.subject);
+    let says = if let Some(held) = pass.plan.held.iter().find(of_finding) {
+        format!("nothing is changed for {}: {}", held.subject, words::hold(&held.reason))
+    } else if explanation.cases.iter().all(|case| case.confirming.is_empty()) {
+        "if the app is refused all the same, look at what was not examined above, and at the app's own telemetry"
+            .to_owned()
+    } else {
+        return None;
+    };
+    Some(Todo { hypothesis: None, says, commands: Vec::new(), notes: Vec::new() })
+}
+
+/// The findings that confirm a hypothesis.
+fn confirmed(pass: &Pass) -> impl Iterator<Item = &Finding> {
+    use crate::evaluate::Effect;
+    let confirms = |effect| matches!(effect, Effect::Drift | Effect::Propagating);
+    pass.evaluation.findings.iter().filter(move |finding| finding.hypothesis().is_some() && confirms(finding.effect()))
+}
+
+/// Which hypothesis a change answers.
+fn answered_by(kind: ChangeKind) -> Option<Hypothesis> {
+    match kind {
+        ChangeKind::EnableSystemIdentity
+        | ChangeKind::AttachUserIdentity
+        | ChangeKind::ReattachUserIdentity
+        | ChangeKind::RestartHost => Some(Hypothesis::H1),
+        ChangeKind::GrantRole => Some(Hypothesis::H2),
+        ChangeKind::AddVaultPolicyEntry | ChangeKind::SwitchVaultMode | ChangeKind::RefreshReferences => {
+            Some(Hypothesis::H4)
+        }
+        ChangeKind::RevokeRole => None,
+    }
+}
+
+/// What a step leaves to do. A principal that is not there yet holds nothing, and no grant to it can be planned.
+fn afterwards(pass: &Pass, step: &Step) -> Option<String> {
+    let Change::Identity(change) = &step.change else { return None };
+    let waits =
+        pass.evaluation.requirements.iter().filter(|one| {
+            change.enable_system && one.identity == Identity::System && one.access == Access::NoPrincipal
+        });
+    let roles: BTreeSet<_> = waits.map(|one| (&one.role, &one.scope)).collect();
+    let roles = match roles.len() {
+        0 => return None,
+        1 => "1 role has".to_owned(),
+        many => format!("{many} roles have"),
+    };
+    Some(format!("its principal is new: {roles} to be granted to it afterwards, so explain or plan again then"))
+}
+
+fn lines(text: &str) -> Vec<String> {
+    text.lines().map(str::to_owned).collect()
+}
