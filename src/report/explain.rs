@@ -20,9 +20,10 @@ use crate::{
 /// How many facts of a kind are told to a person; programs get all.
 const MOST_FACTS: usize = 4;
 
-/// The explanation as lines. A pass that did not come so far is told as `check` tells it.
+/// The explanation as lines. A pass that did not come so far is told as `check` tells it. `check`: the arguments with which
+/// `check` looks at the same again.
 #[must_use]
-pub fn explanation(report: &Report) -> String {
+pub fn explanation(report: &Report, check: &[impl AsRef<str>]) -> String {
     let PassResult::Evaluated(pass) = &report.finding else { return text(report, report.exit_code(), false) };
     let explanation = &pass.explanation;
     let mut out = String::new();
@@ -42,7 +43,7 @@ pub fn explanation(report: &Report) -> String {
     telemetry::figures(&mut out, report, pass);
     probe::section(&mut out, &pass.policy.target, explanation);
     next::section(&mut out, pass, explanation);
-    helped(&mut out, report);
+    next::helped(&mut out, pass, check);
     out
 }
 
@@ -144,13 +145,6 @@ fn facts(out: &mut String, side: &str, facts: &[Fact]) {
     if facts.len() > MOST_FACTS {
         line(out, &format!("                and {} more", facts.len() - MOST_FACTS));
     }
-}
-
-/// How to see that it helped.
-fn helped(out: &mut String, report: &Report) {
-    line(out, "\n  See that it helped");
-    let namespace = if report.namespace.is_empty() { String::new() } else { format!(" -n {}", report.namespace) };
-    line(out, &format!("    $ rolecall check {}{namespace}", report.name));
 }
 
 fn chain_words(link: LinkOfChain) -> &'static str {

@@ -6,7 +6,7 @@ mod vaults;
 
 use jiff::Timestamp;
 
-pub(super) use network::doubt;
+pub(super) use network::{doubt, way_in};
 
 use crate::{
     catalog::{built_in, built_in_roles},

@@ -10,8 +10,10 @@ use super::super::{
 };
 use crate::{
     api::ChangeKind,
+    catalog::clocks,
     evaluate::{Access, Explanation, Finding, Hypothesis},
-    plan::{Change, Held, Step},
+    model::VaultMode,
+    plan::{Change, Held, HoldReason, Step},
     policy::Identity,
 };
 
@@ -31,7 +33,12 @@ struct Todo {
 pub(super) fn section(out: &mut String, pass: &Pass, explanation: &Explanation) {
     line(out, "\n  Next");
     let mut todos: Vec<_> = pass.plan.steps.iter().map(|step| of_step(pass, step)).collect();
-    todos.extend(pass.plan.held.iter().filter_map(|held| of_held(pass, held)));
+    // Several findings may have one subject: each is told of once, and changes are held in the order of the findings.
+    let mut findings: Vec<_> = confirmed(pass).collect();
+    for held in &pass.plan.held {
+        let about = findings.iter().position(|one| one.subject() == held.subject && is_for(held.kind, one));
+        todos.extend(of_held(pass, held, about.map(|about| findings.remove(about))));
+    }
     if todos.is_empty() {
         todos.extend(nothing(pass, explanation));
     }
@@ -55,6 +62,32 @@ pub(super) fn section(out: &mut String, pass: &Pass, explanation: &Explanation) 
     }
 }
 
+/// How to see that it helped.
+pub(super) fn helped(out: &mut String, pass: &Pass, check: &[impl AsRef<str>]) {
+    line(out, "\n  See that it helped");
+    let arguments: String = check.iter().map(|one| format!(" {}", az::quoted(one.as_ref()))).collect();
+    line(out, &format!("    $ rolecall check{arguments}"));
+    let until = pass.evaluation.findings.iter().filter_map(|finding| match finding {
+        Finding::Propagating { until, .. } => Some(*until),
+        _ => None,
+    });
+    let until = until.max().map(|until| format!("until {}", words::moment(until)));
+    let by_hand = pass.plan.held.iter().filter(|held| held.reason.is_leave()).filter_map(|held| held.would.as_deref());
+    let granted = pass.plan.steps.iter().chain(by_hand).filter_map(|step| match &step.change {
+        Change::Grant(grant) => Some(clocks::of_grant(&grant.scope, &grant.scope)),
+        _ => None,
+    });
+    let granted = granted.max().map(|within| format!("for {} minutes after a grant", within.as_mins()));
+    let waits: Vec<_> = until.into_iter().chain(granted).collect();
+    if !waits.is_empty() {
+        let waits = waits.join(", and ");
+        let text = format!(
+            "{waits} it exits 2 (WAITING), because the grant may not act yet; `--allow-propagating` forgives that"
+        );
+        paragraph(out, "    ", &text);
+    }
+}
+
 fn of_step(pass: &Pass, step: &Step) -> Todo {
     Todo {
         hypothesis: step.kinds().first().copied().and_then(answered_by),
@@ -65,15 +98,21 @@ fn of_step(pass: &Pass, step: &Step) -> Todo {
 }
 
 /// A change that is held, or a finding for which there is no change; none for what only waits for another change.
-fn of_held(pass: &Pass, held: &Held) -> Option<Todo> {
-    let finding = confirmed(pass).find(|finding| finding.subject() == held.subject);
+fn of_held(pass: &Pass, held: &Held, finding: Option<&Finding>) -> Option<Todo> {
     let hypothesis = held.kind.and_then(answered_by).or(finding.and_then(Finding::hypothesis));
     let why = words::hold(&held.reason);
     if let Some(step) = held.would.as_ref().filter(|_| held.reason.is_leave()) {
         let notes = std::iter::once(format!("held: {why}")).chain(afterwards(pass, step)).collect();
         return Some(Todo { hypothesis, says: summary(step), commands: lines(&az::commands(step)), notes });
     }
-    let remedy = az::remedy(pass, finding?);
+    let finding = finding?;
+    // Whoever declares another mode has to agree first.
+    let by_hand = az::by_hand(finding).filter(|_| held.reason != HoldReason::VaultModeDisputed);
+    if let Some(az::ByHand { says, command, warning }) = by_hand {
+        let notes = std::iter::once(format!("held: {why}")).chain(warning).collect();
+        return Some(Todo { hypothesis, says, commands: vec![command], notes });
+    }
+    let remedy = az::remedy(pass, finding);
     let says = format!("nothing is changed for {}: {why}", held.subject);
     Some(Todo { hypothesis, says, commands: remedy.iter().flat_map(|text| lines(text)).collect(), notes: Vec::new() })
 }
@@ -97,6 +136,22 @@ fn confirmed(pass: &Pass) -> impl Iterator<Item = &Finding> {
     use crate::evaluate::Effect;
     let confirms = |effect| matches!(effect, Effect::Drift | Effect::Propagating);
     pass.evaluation.findings.iter().filter(move |finding| finding.hypothesis().is_some() && confirms(finding.effect()))
+}
+
+/// Whether a change of that kind, or none at all, is what answers the finding.
+fn is_for(kind: Option<ChangeKind>, finding: &Finding) -> bool {
+    let answer = match finding {
+        Finding::SystemIdentityDisabled => Some(ChangeKind::EnableSystemIdentity),
+        Finding::UserIdentityNotAttached { .. } => Some(ChangeKind::AttachUserIdentity),
+        Finding::StaleAttachment { .. } => Some(ChangeKind::ReattachUserIdentity),
+        Finding::HostNotRecycled { .. } => Some(ChangeKind::RestartHost),
+        Finding::RoleMissing { .. } => Some(ChangeKind::GrantRole),
+        Finding::AccessPolicyMissing { .. } => Some(ChangeKind::AddVaultPolicyEntry),
+        Finding::ReferencesDenied { .. } => Some(ChangeKind::RefreshReferences),
+        Finding::VaultModeMismatch { expected: VaultMode::Rbac, .. } => Some(ChangeKind::SwitchVaultMode),
+        _ => None,
+    };
+    answer == kind
 }
 
 /// Which hypothesis a change answers.

@@ -1,9 +1,15 @@
 use super::*;
 use crate::{
     api::{ChangeKind, FunctionIdentityPolicySpec, Mode},
-    evaluate::fixtures::World,
-    model::SystemAssigned,
-    policy::{Policy, fixtures::policy},
+    evaluate::fixtures::{World, minutes_ago, present},
+    model::{
+        SystemAssigned, VaultMode,
+        network::{Firewall, Outbound, PublicAccess, Rules, Subnet},
+    },
+    policy::{
+        Policy,
+        fixtures::{host_account, own, policy, vault},
+    },
     report::fixtures::looked,
 };
 
@@ -21,7 +27,7 @@ fn allow(kinds: &[ChangeKind]) -> impl Fn(&mut FunctionIdentityPolicySpec) {
 
 /// One section, each line without its indent.
 fn section(policy: &Policy, world: &World, heading: &str) -> Vec<String> {
-    let text = explanation(&looked(policy, world));
+    let text = explanation(&looked(policy, world), &["-f", "orders (1).yaml"]);
     let from = text.find(&format!("\n  {heading}\n")).unwrap_or_else(|| panic!("no `{heading}` in {text}"));
     let lines = text[from + 1..].lines().skip(1).take_while(|line| line.starts_with("    "));
     lines.map(|line| line.trim_start().to_owned()).collect()
@@ -90,4 +96,75 @@ fn a_new_principal_has_its_roles_still_to_come() {
     let mut world = World::matching(&detached);
     world.site().attached.clear();
     assert!(!next(&detached, &world).contains("is new"), "an identity of its own keeps its principal");
+}
+
+/// The host's account with its firewall, and the app calling from a subnet without a service endpoint.
+fn behind(policy: &Policy, rules: Rules, out_of_service: Option<&str>) -> World {
+    let mut world = World::matching(policy);
+    let subnet = own("Microsoft.Network/virtualNetworks/vnet-apps/subnets/snet-func");
+    let firewall = Firewall {
+        public: PublicAccess::ByRules,
+        rules,
+        has_private_endpoint: false,
+        keys_off: false,
+        out_of_service: out_of_service.map(str::to_owned),
+        is_whole: true,
+    };
+    world.observed.network.firewalls.insert(host_account(), present(firewall));
+    world.observed.network.subnets.insert(subnet.clone(), present(Subnet { endpoints: [].into() }));
+    let outbound = Outbound::Subnet(subnet);
+    world.site().outbound = outbound.clone();
+    world.observed.network.outbound = Some(present(outbound));
+    world
+}
+
+#[test]
+fn a_closed_firewall_is_for_a_person_who_is_shown_where() {
+    let policy = to_enforce(allow(&[]));
+    let subnet = own("Microsoft.Network/virtualNetworks/vnet-apps/subnets/snet-func");
+    let closed = |subnets: &[_]| Rules::Closed { subnets: subnets.iter().cloned().collect(), others: false };
+    let told = next(&policy, &behind(&policy, closed(&[]), None));
+    assert!(
+        told.starts_with("list the app's subnet `vnet-apps/subnets/snet-func` in the firewall of `sthost`"),
+        "{told}"
+    );
+    assert!(told.contains("$ az storage account show ") && told.contains("networkRuleSet"), "{told}");
+    assert!(told.contains("held: network rules and integrations are never written"), "{told}");
+    let told = next(&policy, &behind(&policy, closed(&[subnet]), None));
+    assert!(told.contains("the service endpoint `Microsoft.Storage` for `sthost`"), "{told}");
+    let told = next(&policy, &behind(&policy, Rules::Open, Some("Failed")));
+    assert!(
+        told.starts_with("ask the owner of `sthost`") && told.contains("$ az resource show --ids /subscr"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_vault_in_the_other_mode_is_switched_by_hand_with_a_warning() {
+    for (declared, seen, switch, warns) in [
+        ("RBAC", VaultMode::AccessPolicy, "true", "who has no role there loses access"),
+        ("AccessPolicy", VaultMode::Rbac, "false", "who is in no access policy of `kv-orders` loses access"),
+    ] {
+        let policy = to_enforce(|spec| vault(spec, declared, "shared", &["get"]));
+        let mut world = World::matching(&policy);
+        world.vault().mode = seen;
+        let told = next(&policy, &world);
+        let command = format!("--name kv-orders --enable-rbac-authorization {switch}");
+        assert!(told.contains(&command) && told.contains("warning: everybody"), "{told}");
+        assert!(told.contains(warns) && told.contains("held: "), "{told}");
+    }
+}
+
+#[test]
+fn how_to_look_again_is_told_with_the_same_arguments_and_until_when_it_waits() {
+    let policy = to_enforce(allow(&[ChangeKind::GrantRole]));
+    let helped = |world: &World| section(&policy, world, "See that it helped").join(" ");
+    assert_eq!(helped(&World::matching(&policy)), "$ rolecall check -f 'orders (1).yaml'");
+    let granted = helped(&World::without_grants(&policy));
+    assert!(granted.contains("for 30 minutes after a grant it exits 2 (WAITING)"), "{granted}");
+    assert!(granted.contains("`--allow-propagating` forgives that"), "{granted}");
+    let mut world = World::matching(&policy);
+    world.each_list(|list| list.grants.iter_mut().for_each(|grant| grant.changed = Some(minutes_ago(1))));
+    let waiting = helped(&world);
+    assert!(waiting.contains(" until 2026-03-01T10:29:00Z it exits 2"), "{waiting}");
 }
