@@ -226,6 +226,7 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
     settings::compare(policy, observed, site.as_ref(), &mut findings);
     platform::compare(policy, site.as_ref(), &mut findings);
     findings.extend(aftermath::host(observed));
+    findings.extend(site.as_ref().and_then(|site| site.stopped.clone()).map(|state| Finding::TargetStopped { state }));
     let ask_references = aftermath::references(policy, observed, site.as_ref(), &requirements, &mut findings, now);
     let reached = network::compare(policy, observed, site.as_ref(), &requirements, &mut findings);
     findings.sort_by_key(Finding::link);
@@ -238,6 +239,10 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
     let ask_resources = existence::unasked(&requirements, observed);
     let ask_history = history::unasked(&findings, policy, observed);
     let signals = evidence::of_policy(observed, site.as_ref(), &requirements);
+    let mut decision = decision;
+    if let Some(evidence) = told {
+        decision.weigh(evidence, &signals, now);
+    }
     let mut evaluation = Evaluation {
         site,
         requirements,

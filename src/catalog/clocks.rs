@@ -52,7 +52,7 @@ const MANAGEMENT_GROUP: Clock = Clock {
 };
 
 /// A change of who is in a group: the back end of managed identities keeps tokens, and with them the groups.
-const MEMBERSHIP: Clock = Clock {
+pub const MEMBERSHIP: Clock = Clock {
     cause: "an identity put into a group or taken out of it",
     provider: None,
     within: SignedDuration::from_hours(24),

@@ -60,6 +60,8 @@ pub struct DecidingGrant {
     pub role: String,
     /// Where it sits.
     pub scope: Scope,
+    /// It is held by a group that the principal is in.
+    pub through_group: bool,
     /// Since when it is certain to act, or will be; none when Azure does not say when it was made.
     pub acts_from: Option<Timestamp>,
 }

@@ -115,7 +115,8 @@ fn patterns(right: &Right) -> impl Iterator<Item = &str> {
 fn deciding_grant(grant: &CosmosGrant, access: &CosmosAccess) -> DecidingGrant {
     let role = access.roles.get(&grant.role).map_or_else(|| grant.role.to_string(), |role| role.name.clone());
     // Azure does not say when it was made.
-    DecidingGrant { id: grant.id.clone(), role, scope: grant.scope.clone(), acts_from: None }
+    let (id, scope) = (grant.id.clone(), grant.scope.clone());
+    DecidingGrant { id, role, scope, through_group: false, acts_from: None }
 }
 
 #[cfg(test)]

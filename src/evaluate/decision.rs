@@ -1,11 +1,17 @@
 //! The playbook's flow, walked in its order: earlier links of the chain dominate later ones.
 
-use super::{Access, Effect, Evaluated, Finding, Reach, Reached};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Access, Effect, Evaluated, Finding, Reach, Reached, Recovered, Side, SignalSeen, recovered};
 use crate::{
     api::{Settings, SystemIdentity},
-    model::Hypothesis,
+    catalog::clocks,
+    model::{Evidence, Hypothesis},
     policy::{Connection, Origin, Policy},
 };
+
+/// How old a word of telemetry may be beside its newest one to speak of what is.
+const RECENT: SignedDuration = SignedDuration::from_mins(15);
 
 /// What is thought of a hypothesis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -48,6 +54,8 @@ pub enum Question {
     AudienceRight,
     /// Do the firewalls of what it calls let it in, and is all of that there?
     ServiceReachable,
+    /// Do its calls succeed, as telemetry has it? Asked where that was read.
+    Recovered,
 }
 
 /// An answer of the flow.
@@ -90,12 +98,8 @@ impl Decision {
             |prefix: &str| findings.iter().any(|finding| finding.is_unreadable(|one| one.starts_with(prefix)));
         let gone = findings.iter().any(|finding| matches!(finding, Finding::TargetNotFound { .. }));
         let target_known = !gone && !unreadable("target");
-        let confirmed = |hypothesis| {
-            findings.iter().any(|finding| {
-                finding.hypothesis() == Some(hypothesis)
-                    && matches!(finding.effect(), Effect::Drift | Effect::Propagating)
-            })
-        };
+        let confirmed =
+            |hypothesis| findings.iter().any(|finding| finding.hypothesis() == Some(hypothesis) && finding.confirms());
         // Where access is denied nobody looked at the grants, and without a principal there was nothing to look for.
         // Nor did anybody where the vault's mode is not known: by it roles decide, or something else.
         let undecided = unreadable("vaults/")
@@ -127,8 +131,27 @@ impl Decision {
         let enabled = verdict(wrong(Question::IdentityEnabled), no_identity_known, uses_identities);
         let attached = verdict(wrong(Question::PrincipalAttached), unseen, uses_identities);
         let h2 = verdict(confirmed(Hypothesis::H2), undecided || !target_known, !requirements.is_empty());
-        let h3 = verdict(confirmed(Hypothesis::H3), undecided || !target_known, !requirements.is_empty());
+        let undated = requirements.iter().any(|requirement| undated(&requirement.access).is_some());
+        let h3 = verdict(confirmed(Hypothesis::H3), undecided || undated || !target_known, !requirements.is_empty());
         let h4 = verdict(confirmed(Hypothesis::H4), uncompared || unreadable("vaults/"), !policy.vaults.is_empty());
+        // A vault that decides by access policies holds what the identities need as a role assignment would.
+        let by_entries = |of: fn(&Finding) -> bool| findings.iter().any(of);
+        let held = verdict(
+            h2 == Verdict::Confirmed || by_entries(|it| matches!(it, Finding::AccessPolicyMissing { .. })),
+            undecided || uncompared || !target_known,
+            h2 != Verdict::NotExamined || policy.vaults.iter().any(|vault| !vault.access.is_empty()),
+        );
+        let acts = verdict(
+            h3 == Verdict::Confirmed || by_entries(|it| matches!(it, Finding::ReferencesDenied { .. })),
+            h3 == Verdict::Open,
+            h3 != Verdict::NotExamined,
+        );
+        let aligned = verdict(
+            by_entries(|it| matches!(it, Finding::VaultModeMismatch { .. })),
+            by_entries(|it| matches!(it, Finding::TargetNotFound { .. } | Finding::VaultNotFound { .. }))
+                || unreadable("vaults/"),
+            !policy.vaults.is_empty(),
+        );
         let undecided_address = findings
             .iter()
             .any(|finding| finding.hypothesis() == Some(Hypothesis::H5) && finding.effect() == Effect::Unknown);
@@ -153,9 +176,9 @@ impl Decision {
         let path = [
             (Question::IdentityEnabled, enabled),
             (Question::PrincipalAttached, attached),
-            (Question::RolePresent, h2),
-            (Question::Propagated, h3),
-            (Question::VaultModeAligned, h4),
+            (Question::RolePresent, held),
+            (Question::Propagated, acts),
+            (Question::VaultModeAligned, aligned),
             (Question::AudienceRight, h5),
             (Question::ServiceReachable, reachable),
         ];
@@ -167,24 +190,66 @@ impl Decision {
     }
 }
 
+/// What telemetry may decide where documents leave a hypothesis open: words of the services themselves that have one reason.
+/// What was refused for want of a role may be of something that the policy does not declare.
+const DECISIVE: [&str; 6] =
+    ["other-identity-refused", "audience", "vault-firewall", "namespace-firewall", "cosmos-firewall", "no-such-host"];
+
+impl Decision {
+    /// Takes what telemetry says certainly, of the last quarter of an hour that has arrived. It refutes nothing.
+    pub(super) fn weigh(&mut self, evidence: &Evidence, signals: &[SignalSeen], now: Timestamp) {
+        let recovered = match recovered(evidence, now) {
+            Recovered::Yes { .. } => Answer::Yes,
+            Recovered::Refused { .. } | Recovered::Unanswered { .. } => Answer::No,
+            Recovered::NoTraffic | Recovered::Unreadable(_) => Answer::CannotTell,
+        };
+        self.path.push(Node { question: Question::Recovered, answer: recovered });
+        let Some(figures) = evidence.recovery.present().filter(|_| recovered == Answer::No) else { return };
+        let recent = |seen: &&SignalSeen| figures.newest.duration_since(seen.last) < RECENT;
+        let certain = signals.iter().filter(|seen| seen.side == Side::For && DECISIVE.contains(&seen.signal.as_str()));
+        for seen in certain.filter(recent) {
+            let verdicts = self.hypotheses.iter_mut().filter(|one| one.hypothesis == seen.hypothesis);
+            for one in verdicts.filter(|one| matches!(one.verdict, Verdict::Open | Verdict::NotExamined)) {
+                one.verdict = Verdict::Confirmed;
+                let shown = self.path.iter_mut().filter(|node| match node.question {
+                    Question::AudienceRight | Question::ServiceReachable => {
+                        node.question.hypothesis() == Some(seen.hypothesis)
+                    }
+                    _ => false,
+                });
+                shown.for_each(|node| node.answer = Answer::No);
+            }
+        }
+        let confirmed = self.hypotheses.iter().find(|one| one.verdict == Verdict::Confirmed);
+        self.cause = confirmed.map(|one| one.hypothesis);
+    }
+}
+
 impl Question {
-    /// The hypothesis that it examines.
+    /// The hypothesis that it examines; none where it asks how it ended.
     #[must_use]
-    pub fn hypothesis(self) -> Hypothesis {
-        match self {
+    pub fn hypothesis(self) -> Option<Hypothesis> {
+        Some(match self {
             Self::IdentityEnabled | Self::PrincipalAttached => Hypothesis::H1,
             Self::RolePresent => Hypothesis::H2,
             Self::Propagated => Hypothesis::H3,
             Self::VaultModeAligned => Hypothesis::H4,
             Self::AudienceRight => Hypothesis::H5,
             Self::ServiceReachable => Hypothesis::H6,
-        }
+            Self::Recovered => return None,
+        })
     }
 }
 
 /// The question that a finding answers.
 #[must_use]
 pub fn question_of(finding: &Finding) -> Option<Question> {
+    if let Finding::AccessPolicyMissing { .. } | Finding::AccessPolicyUndecided { .. } = finding {
+        return Some(Question::RolePresent);
+    }
+    if let Finding::ReferencesDenied { .. } = finding {
+        return Some(Question::Propagated);
+    }
     Some(match finding.hypothesis()? {
         Hypothesis::H1 if is_about_being(finding) => Question::IdentityEnabled,
         Hypothesis::H1 => Question::PrincipalAttached,
@@ -194,6 +259,14 @@ pub fn question_of(finding: &Finding) -> Option<Question> {
         Hypothesis::H5 => Question::AudienceRight,
         Hypothesis::H6 => Question::ServiceReachable,
     })
+}
+
+/// Why it is not known whether what is held acts already: since when an identity is in a group, nobody says.
+pub(super) fn undated(access: &Access) -> Option<String> {
+    let Access::Satisfied(grants) = access else { return None };
+    let grant = grants.iter().find(|grant| grant.through_group)?;
+    let hours = clocks::MEMBERSHIP.within.as_hours();
+    Some(format!("`{}` is held through a group, and a token has the groups of up to {hours} hours ago", grant.role))
 }
 
 fn is_about_being(finding: &Finding) -> bool {

@@ -6,7 +6,8 @@ mod probe;
 use std::collections::BTreeSet;
 
 use super::{
-    Access, Answer, ConnectionProblem, Effect, Evaluation, Finding, Hypothesis, Question, SignalSeen, Verdict, history,
+    Access, Answer, ConnectionProblem, Evaluation, Finding, Hypothesis, Question, Side, SignalSeen, Verdict,
+    decision::undated, history,
 };
 use crate::{
     api::{NetworkCheck, Settings},
@@ -122,7 +123,7 @@ pub fn explain(policy: &Policy, observed: &Observed, evaluation: &Evaluation) ->
     let verdicts = &evaluation.decision.hypotheses;
     let cases = verdicts.iter().map(|one| {
         let of_it = evaluation.findings.iter().filter(|finding| finding.hypothesis() == Some(one.hypothesis));
-        let speaking = of_it.filter(|finding| matches!(finding.effect(), Effect::Drift | Effect::Propagating));
+        let speaking = of_it.filter(|finding| finding.confirms());
         Case {
             hypothesis: one.hypothesis,
             verdict: one.verdict,
@@ -148,6 +149,14 @@ fn needed(
 ) -> Vec<Needed> {
     match verdict {
         // Names, routes and addresses are seen by the app alone.
+        Verdict::Open if hypothesis == Hypothesis::H6 && has_telemetry(evaluation) => {
+            let is_for = |seen: &&SignalSeen| seen.hypothesis == hypothesis && seen.side == Side::For;
+            let because = match evaluation.signals.iter().find(is_for) {
+                Some(seen) => format!("telemetry says that {}, which has other reasons, too", seen.says),
+                None => "telemetry tells of no name that is unknown and no time that is out".to_owned(),
+            };
+            vec![Needed::Undecided(because)]
+        }
         Verdict::Open if hypothesis == Hypothesis::H6 => vec![Needed::Telemetry],
         Verdict::Open => {
             let about = |finding: &Finding| finding.hypothesis().is_none_or(|it| it == hypothesis);
@@ -155,6 +164,10 @@ fn needed(
                 evaluation.findings.iter().filter(|finding| about(finding)).filter_map(missing).collect();
             if hypothesis == Hypothesis::H1 && policy.settings == Settings::Never {
                 needed.push(settings(policy));
+            }
+            if hypothesis == Hypothesis::H3 {
+                let through_groups = evaluation.requirements.iter().filter_map(|one| undated(&one.access));
+                needed.extend(through_groups.take(1).map(Needed::Undecided));
             }
             if needed.is_empty() {
                 // An earlier link is broken, so that nobody could look further.
@@ -185,6 +198,12 @@ fn unread_histories(
     let behind: BTreeSet<_> = of_it.filter_map(|finding| history::behind(finding, policy)).collect();
     let unread = behind.iter().filter_map(|history| observed.history.get(history)?.unreadable());
     unread.take(1).cloned().map(Needed::History).collect()
+}
+
+/// Whether the app's telemetry arrives, so that more of it would tell no more.
+fn has_telemetry(evaluation: &Evaluation) -> bool {
+    let figures = evaluation.evidence.as_ref().and_then(Reading::present);
+    figures.is_some_and(|evidence| evidence.recovery.present().is_some())
 }
 
 /// What would show by which identity is asked, and where.
@@ -225,12 +244,19 @@ fn chain(policy: &Policy, observed: &Observed, evaluation: &Evaluation) -> Vec<L
         .findings
         .iter()
         .any(|finding| matches!(finding, Finding::UserIdentityNotFound { .. } | Finding::StaleAttachment { .. }));
-    let in_directory = if is_gone { Answer::No } else { Answer::CannotTell };
+    // Whom a resource refuses came with a token, and so from the directory.
+    let had_token = evaluation.signals.iter().any(|seen| seen.signal == "declared-identity-refused");
+    let in_directory = match (is_gone, had_token) {
+        (true, _) => Answer::No,
+        (false, true) => Answer::Yes,
+        (false, false) => Answer::CannotTell,
+    };
+    let token_endpoint = if had_token { Answer::Yes } else { Answer::CannotTell };
     let granted = answer(Question::RolePresent);
     let undecided = || {
         let unknown = evaluation.requirements.iter().find_map(|one| match &one.access {
             Access::Unknown(because) => Some(because.clone()),
-            _ => None,
+            other => undated(other),
         });
         Needed::Undecided(unknown.unwrap_or_else(|| "there is no principal to ask about".to_owned()))
     };
@@ -244,7 +270,7 @@ fn chain(policy: &Policy, observed: &Observed, evaluation: &Evaluation) -> Vec<L
             cannot(enabled, failure().map_or(Needed::Undecided("the app is not known".to_owned()), Needed::Reading)),
         ),
         link(LinkOfChain::InDirectory, in_directory, cannot(in_directory, Needed::Directory)),
-        link(LinkOfChain::TokenEndpoint, Answer::CannotTell, Some(Needed::Telemetry)),
+        link(LinkOfChain::TokenEndpoint, token_endpoint, cannot(token_endpoint, Needed::Telemetry)),
         link(LinkOfChain::Granted, granted, cannot(granted, undecided())),
         link(LinkOfChain::Propagated, propagated, cannot(propagated, undecided())),
     ]

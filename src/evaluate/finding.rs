@@ -182,6 +182,18 @@ pub enum Finding {
         /// Azure's word for its state.
         state: String,
     },
+    /// The app reaches a resource by a key, and the resource refuses all keys.
+    KeysRefused {
+        /// What in the policy says that a key is used.
+        origin: Origin,
+        /// The resource.
+        resource: Scope,
+    },
+    /// The app was stopped.
+    TargetStopped {
+        /// Azure's word for it.
+        state: String,
+    },
     /// A vault does not exist.
     VaultNotFound {
         /// The entry of `vaults`.
@@ -342,7 +354,9 @@ impl Finding {
     #[must_use]
     pub fn subject(&self) -> String {
         match self {
-            Self::TargetNotFound { .. } | Self::HostNotRecycled { .. } => "target".to_owned(),
+            Self::TargetNotFound { .. } | Self::TargetStopped { .. } | Self::HostNotRecycled { .. } => {
+                "target".to_owned()
+            }
             Self::Unreadable { subjects, .. } => subjects.join(", "),
             Self::SystemIdentityDisabled | Self::SystemIdentityForbidden { .. } => "identities/system".to_owned(),
             Self::UserIdentityNotAttached { identity, .. }
@@ -361,6 +375,7 @@ impl Finding {
     pub fn origins(&self) -> &[Origin] {
         match self {
             Self::RoleUnknown { origin, .. }
+            | Self::KeysRefused { origin, .. }
             | Self::VaultNotFound { origin, .. }
             | Self::VaultModeMismatch { origin, .. }
             | Self::VaultModeDisputed { origin, .. }
@@ -379,6 +394,7 @@ impl Finding {
             | Self::NetworkBlocked { origins, .. }
             | Self::ResourceNotReady { origins, .. } => origins,
             Self::TargetNotFound { .. }
+            | Self::TargetStopped { .. }
             | Self::Unreadable { .. }
             | Self::SystemIdentityDisabled
             | Self::SystemIdentityForbidden { .. }

@@ -89,6 +89,7 @@ impl World {
             workload: Workload::FunctionApp,
             system: SystemAssigned::On(principal(SYSTEM)),
             attached: policy.user.iter().map(attachment).collect(),
+            stopped: None,
             reference_identity: None,
             outbound: Outbound::Shared,
             under_way: None,

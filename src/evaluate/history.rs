@@ -17,6 +17,7 @@ pub(super) fn behind(finding: &Finding, policy: &Policy) -> Option<History> {
     let resource = match finding {
         Finding::RoleMissing { scope, .. } => return scope.subscription().map(|id| History::Grants(id.to_owned())),
         Finding::TargetNotFound { .. }
+        | Finding::TargetStopped { .. }
         | Finding::SystemIdentityDisabled
         | Finding::SystemIdentityForbidden { .. }
         | Finding::UserIdentityNotAttached { .. }
@@ -30,6 +31,7 @@ pub(super) fn behind(finding: &Finding, policy: &Policy) -> Option<History> {
         | Finding::AccessPolicyMissing { vault, .. } => vault,
         Finding::ResourceNotFound { resource, .. }
         | Finding::NetworkBlocked { resource, .. }
+        | Finding::KeysRefused { resource, .. }
         | Finding::ResourceNotReady { resource, .. } => resource,
         Finding::Unreadable { .. }
         | Finding::RoleUnknown { .. }

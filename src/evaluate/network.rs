@@ -75,7 +75,7 @@ pub enum Doubt {
 pub fn network_questions(policy: &Policy, observed: &Observed) -> BTreeSet<NetworkQuestion> {
     let Some(site) = observed.target.present() else { return BTreeSet::new() };
     let answers = used(policy).into_iter().filter_map(|(resource, used)| {
-        let (_, question) = answer(&resource, used.endpoint, site, &observed.network);
+        let (_, question) = answer(&resource, &used, site, &observed.network);
         question
     });
     answers.collect()
@@ -95,26 +95,36 @@ pub(super) fn compare(
         without.any(|one| resource.reaches(&one.scope))
     };
     let mut all = Vec::new();
-    for (resource, Used { endpoint, origins }) in used(policy).into_iter().filter(|(resource, _)| !gone(resource)) {
+    for (resource, used) in used(policy).into_iter().filter(|(resource, _)| !gone(resource)) {
+        let origins = &used.origins;
         if let Some(Reading::Present { value: Firewall { out_of_service: Some(state), is_whole: true, .. }, .. }) =
             observed.network.firewalls.get(&resource)
         {
             let (origins, resource, state) = (origins.clone(), resource.clone(), state.clone());
             findings.push(Finding::ResourceNotReady { origins, resource, state });
         }
-        let (reach, _) = answer(&resource, endpoint, site, &observed.network);
+        if let (true, Some(Reading::Present { value: Firewall { keys_off: true, is_whole: true, .. }, .. })) =
+            (used.by_key, observed.network.firewalls.get(&resource))
+        {
+            findings.push(Finding::KeysRefused { origin: HOST_STORAGE, resource: resource.clone() });
+        }
+        let (reach, _) = answer(&resource, &used, site, &observed.network);
         if let Reach::Blocked(by) = &reach {
             let (origins, resource, by) = (origins.clone(), resource.clone(), by.clone());
             findings.push(Finding::NetworkBlocked { origins, resource, by });
         }
-        all.push(Reached { origins, resource, reach });
+        all.push(Reached { origins: used.origins, resource, reach });
     }
     all
 }
 
+const HOST_STORAGE: Origin = Origin::Platform("hostStorage");
+
 struct Used {
     /// What a subnet's endpoint for the service is called.
     endpoint: &'static str,
+    /// A key of it is used.
+    by_key: bool,
     origins: Vec<Origin>,
 }
 
@@ -134,11 +144,13 @@ fn used(policy: &Policy) -> BTreeMap<Scope, Used> {
         requirement.origins.iter().filter(is_the_apps).map(|origin| (&requirement.scope, origin))
     });
     let by_vaults = policy.vaults.iter().map(|vault| (&vault.vault, &vault.origin));
-    for (scope, origin) in by_requirements.chain(by_vaults) {
+    let by_key = policy.host_by_key.iter().map(|account| (account, &HOST_STORAGE));
+    for (scope, origin) in by_requirements.chain(by_vaults).chain(by_key) {
         let Some((resource, _)) = services::resource_of(scope) else { continue };
         let service = resource.resource_type().and_then(|kind| services::of_type(&kind));
         let Some(endpoint) = service.and_then(|service| service.endpoint.as_deref()) else { continue };
-        let known = used.entry(resource).or_insert(Used { endpoint, origins: Vec::new() });
+        let by_key = policy.host_by_key.as_ref() == Some(&resource);
+        let known = used.entry(resource).or_insert(Used { endpoint, by_key, origins: Vec::new() });
         if !known.origins.contains(origin) {
             known.origins.push(origin.clone());
         }
@@ -147,7 +159,7 @@ fn used(policy: &Policy) -> BTreeMap<Scope, Used> {
 }
 
 /// The answer for one resource, and what to ask next.
-fn answer(resource: &Scope, endpoint: &str, site: &Site, seen: &NetworkSeen) -> (Reach, Option<NetworkQuestion>) {
+fn answer(resource: &Scope, used: &Used, site: &Site, seen: &NetworkSeen) -> (Reach, Option<NetworkQuestion>) {
     let unread = Reach::Undecided(Doubt::NotRead);
     let firewall = match seen.firewalls.get(resource) {
         None => return (unread, Some(NetworkQuestion::Listed(resource.clone()))),
@@ -160,8 +172,9 @@ fn answer(resource: &Scope, endpoint: &str, site: &Site, seen: &NetworkSeen) -> 
         Some(Reading::Present { value, .. }) => (value, firewall.is_whole),
         Some(Reading::Absent { .. } | Reading::Unreadable(_)) => return (unread, None),
     };
-    let reach = reach(firewall, outbound, endpoint, seen);
-    let would_tell = matches!(reach, Reach::Blocked(_)) || firewall.out_of_service.is_some();
+    let reach = reach(firewall, outbound, used.endpoint, seen);
+    let keys_refused = used.by_key && firewall.keys_off;
+    let would_tell = matches!(reach, Reach::Blocked(_)) || firewall.out_of_service.is_some() || keys_refused;
     if would_tell && !is_certain {
         return (unread, Some(NetworkQuestion::Confirm(resource.clone())));
     }

@@ -40,8 +40,9 @@ pub(super) const READY_REASONS: [&str; 30] = [
 ];
 
 /// The values of `code` of `rolecall_findings`; `truncated` for those that a status had no room for.
-pub(super) const FINDING_CODES: [&str; 40] = [
+pub(super) const FINDING_CODES: [&str; 42] = [
     "target-not-found",
+    "target-stopped",
     "unreadable",
     "system-identity-disabled",
     "system-identity-forbidden",
@@ -56,6 +57,7 @@ pub(super) const FINDING_CODES: [&str; 40] = [
     "access-undecided",
     "propagating",
     "resource-not-found",
+    "keys-refused",
     "network-blocked",
     "resource-not-ready",
     "vault-not-found",

@@ -27,6 +27,8 @@ pub struct Site {
     pub outbound: Outbound,
     /// Azure's word for its state while a change of it goes on, which another write would disturb.
     pub under_way: Option<String>,
+    /// Azure's word for its state when it was stopped or switched off.
+    pub stopped: Option<String>,
     /// As whom the platform acts for it, where its own document says so. Container apps only.
     pub platform: Vec<PlatformIdentity>,
 }

@@ -263,6 +263,8 @@ fn no_change_for(finding: &Finding, subject: String) -> Option<Held> {
         Finding::CosmosRoleMissing { .. } => "role assignments inside Cosmos DB are not made by this version",
         Finding::AccessDenied { .. } => "a deny assignment outweighs every grant",
         Finding::ResourceNotFound { .. } => "the resource does not exist",
+        Finding::KeysRefused { .. } => "app settings and accounts are never written: let the host use an identity",
+        Finding::TargetStopped { .. } => "an app is started by whoever stopped it",
         Finding::VaultNotFound { .. } => "the vault does not exist",
         Finding::NetworkBlocked { .. } => "network rules and integrations are never written",
         Finding::ResourceNotReady { .. } => "the resource serves nobody; what becomes of it is its owner's to say",

@@ -43,6 +43,8 @@ pub struct Policy {
     pub user: Vec<Scope>,
     /// The identity by which the app must resolve its references; none where that is not compared.
     pub references: Option<Identity>,
+    /// The host's account, where the host reaches it by a key.
+    pub host_by_key: Option<Scope>,
     /// Access that must be there.
     pub requirements: Vec<Requirement>,
     /// What is declared and cannot be checked here.

@@ -152,7 +152,7 @@ impl Parser {
             }
             self.binding(&field, binding, &mut implied);
         }
-        let Implied { mut requirements, unchecked, connections, .. } = implied;
+        let Implied { mut requirements, unchecked, connections, keyed: host_by_key, .. } = implied;
         let (connections, uncompared) = connections.into_parts();
         for (position, grant) in grants.iter().enumerate() {
             self.entry.clone_from(&grant.role);
@@ -195,6 +195,7 @@ impl Parser {
                 system,
                 user,
                 references,
+                host_by_key,
                 requirements,
                 unchecked,
                 vaults,

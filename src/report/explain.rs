@@ -166,6 +166,7 @@ fn question_words(question: Question) -> &'static str {
         Question::VaultModeAligned => "do the vaults decide by the declared model?",
         Question::AudienceRight => "does the app ask at the declared resources?",
         Question::ServiceReachable => "do firewalls let it in, and is all of it there?",
+        Question::Recovered => "do its calls succeed?",
     }
 }
 

@@ -78,6 +78,13 @@ pub(super) fn finding(finding: &Finding) -> String {
         Finding::ResourceNotFound { resource, .. } => format!("`{}` does not exist: {resource}", resource.name()),
         Finding::NetworkBlocked { resource, by, .. } => network::blocked(resource, by),
         Finding::ResourceNotReady { resource, state, .. } => network::not_ready(resource, state),
+        Finding::KeysRefused { resource, .. } => {
+            format!(
+                "`{}` is reached by a key, and refuses every key (`allowSharedKeyAccess` is false)",
+                resource.name()
+            )
+        }
+        Finding::TargetStopped { state } => format!("the app does not run: Azure calls it `{state}`"),
         Finding::VaultNotFound { vault, .. } => format!("vault `{}` does not exist: {vault}", vault.name()),
         Finding::VaultModeMismatch { vault, expected, actual, .. } => vaults::mismatch(vault, *expected, *actual),
         Finding::VaultModeDisputed { vault, by, elsewhere, .. } => vaults::disputed(vault, by, *elsewhere),

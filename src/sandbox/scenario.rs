@@ -42,6 +42,8 @@ const FILES: &[(&str, &str)] = &[
     ("client-id-missing", include_str!("scenarios/client-id-missing.yaml")),
     ("connection-string-shadows", include_str!("scenarios/connection-string-shadows.yaml")),
     ("wrong-cloud-endpoint", include_str!("scenarios/wrong-cloud-endpoint.yaml")),
+    ("host-key-refused", include_str!("scenarios/host-key-refused.yaml")),
+    ("app-stopped", include_str!("scenarios/app-stopped.yaml")),
     ("firewall-closed", include_str!("scenarios/firewall-closed.yaml")),
     ("subnet-without-endpoint", include_str!("scenarios/subnet-without-endpoint.yaml")),
     ("pair-identity-off-and-role-missing", include_str!("scenarios/pair-identity-off-and-role-missing.yaml")),

@@ -20,6 +20,12 @@ struct Properties {
     hosting_environment_profile: Option<Value>,
     #[serde(default)]
     managed_environment_id: Option<String>,
+    /// Of apps: `Running` or `Stopped`.
+    #[serde(default)]
+    state: Option<String>,
+    /// Of apps.
+    #[serde(default)]
+    enabled: Option<bool>,
     #[serde(default)]
     site_config: Option<Value>,
     /// Of container apps and machines.
@@ -93,6 +99,7 @@ pub(in crate::azure) fn site(document: &Value) -> Result<Site, Failure> {
         },
         attached: attached.collect(),
         outbound: outbound(kind, &properties),
+        stopped: stopped(kind, &properties),
         under_way: properties.provisioning_state.filter(|word| is_under_way(word)),
         platform: platform(&properties.configuration),
         // `SystemAssigned`, empty and null all mean the system-assigned one.
@@ -102,6 +109,15 @@ pub(in crate::azure) fn site(document: &Value) -> Result<Site, Failure> {
             .map(|id| Scope::lenient(&id)),
         id,
     })
+}
+
+/// A container app or a machine says elsewhere whether it runs.
+fn stopped(kind: TargetKind, properties: &Properties) -> Option<String> {
+    if kind != TargetKind::App {
+        return None;
+    }
+    let state = properties.state.clone().filter(|word| word.eq_ignore_ascii_case("stopped"));
+    state.or_else(|| (properties.enabled == Some(false)).then(|| "disabled".to_owned()))
 }
 
 fn workload(kind: TargetKind, document: &Value, properties: &Properties) -> Result<Workload, Failure> {

@@ -172,7 +172,13 @@ impl<'a> Question<'a> {
 
     pub(super) fn deciding(&self, grant: &Grant) -> DecidingGrant {
         let role = self.access.roles.get(&grant.role).map_or_else(|| grant.role.to_string(), |role| role.name.clone());
-        DecidingGrant { id: grant.id.clone(), role, scope: grant.scope.clone(), acts_from: self.acts_from(grant) }
+        DecidingGrant {
+            id: grant.id.clone(),
+            role,
+            scope: grant.scope.clone(),
+            through_group: grant.principal != self.principal,
+            acts_from: self.acts_from(grant),
+        }
     }
 }
 

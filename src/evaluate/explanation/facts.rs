@@ -144,6 +144,13 @@ fn of_finding(finding: &Finding, policy: &Policy, observed: &Observed) -> Option
             state.as_str(),
             read_at(observed.network.firewalls.get(resource)),
         ),
+        Finding::KeysRefused { resource, .. } => fact(
+            resource,
+            "properties.allowSharedKeyAccess",
+            "false",
+            read_at(observed.network.firewalls.get(resource)),
+        ),
+        Finding::TargetStopped { state } => fact(target, "properties.state or enabled", state.as_str(), seen),
         Finding::VaultNotFound { vault, .. } => fact(vault, "GET", "404", read_at(observed.vaults.get(vault))),
         Finding::ResourceNotFound { resource, .. } => {
             let at = read_at(observed.resources.get(resource)).or(read_at(observed.cosmos.get(resource)));

@@ -132,3 +132,105 @@ fn a_resource_that_is_gone_is_a_404() {
     let h6 = case(&explanation, Hypothesis::H6);
     assert_eq!((h6.verdict, lines(&h6.confirming)), (Verdict::Confirmed, vec!["sb-orders GET = 404".to_owned()]));
 }
+
+fn evidence(signal: &str, auth_failures: u64) -> crate::model::Evidence {
+    use crate::model::evidence::{Recovery, Signalled, Summary};
+    let told =
+        Signalled { signal: signal.to_owned(), count: 7, at: "kv.vault.azure.net".to_owned(), last: minutes_ago(2) };
+    let summary = Summary {
+        count: 7,
+        first: minutes_ago(9),
+        last: minutes_ago(2),
+        top: Vec::new(),
+        more: 0,
+        signals: vec![told],
+        samples: Vec::new(),
+    };
+    let figures = Recovery { calls: 3, auth_failures, network_failures: 0, newest: minutes_ago(1) };
+    crate::model::Evidence {
+        dependencies: present(summary),
+        recovery: present(figures),
+        ..crate::evaluate::fixtures::silence()
+    }
+}
+
+#[test]
+fn words_of_a_service_that_have_one_reason_decide_what_documents_leave_open() {
+    let policy = declared();
+    let decided = |signal: &str, auth_failures| {
+        let mut world = World::matching(&policy);
+        world.grant(SHARED, "Key Vault Secrets User", &policy.vaults[0].vault);
+        world.observed.evidence = Some(present(std::sync::Arc::new(evidence(signal, auth_failures))));
+        let decision = world.evaluate(&policy).decision;
+        let recovered = decision.path.iter().find(|node| node.question == Question::Recovered).map(|node| node.answer);
+        (decision.cause, recovered)
+    };
+    assert_eq!(decided("vault-firewall", 4), (Some(Hypothesis::H6), Some(No)));
+    assert_eq!(decided("audience", 4), (Some(Hypothesis::H5), Some(No)), "nobody looked at settings");
+    assert_eq!(decided("refused-403", 4), (None, Some(No)), "it has other reasons");
+    assert_eq!(decided("vault-firewall", 0), (None, Some(Yes)), "it is over");
+    // Documents have refuted it: what is refused may be something that nobody declared.
+    assert_eq!(decided("storage-permission", 4), (None, Some(No)));
+}
+
+#[test]
+fn old_words_and_telemetry_that_is_late_decide_nothing() {
+    let policy = declared();
+    let mut world = World::matching(&policy);
+    world.grant(SHARED, "Key Vault Secrets User", &policy.vaults[0].vault);
+    let mut old = evidence("vault-firewall", 4);
+    let Reading::Present { value, .. } = &mut old.dependencies else { panic!("it is present") };
+    value.signals[0].last = minutes_ago(30);
+    world.observed.evidence = Some(present(std::sync::Arc::new(old)));
+    assert_eq!(world.evaluate(&policy).decision.cause, None);
+    let without = World::matching(&policy).evaluate(&policy).decision;
+    assert!(without.path.iter().all(|node| node.question != Question::Recovered), "nobody asked");
+}
+
+#[test]
+fn access_through_a_group_leaves_open_whether_it_acts() {
+    let policy = policy(|spec| {
+        spec.platform.host_storage = None;
+        spec.vaults.clear();
+    });
+    let mut world = World::without_grants(&policy);
+    let group = world.group_grant("Azure Service Bus Data Receiver", &queue());
+    let asked = world.evaluate(&policy).ask_groups.into_iter().next().expect("a group is asked about");
+    world.observed.through_groups.insert(asked, present(vec![group]));
+    let evaluation = world.evaluate(&policy);
+    let explanation = explain(&policy, &world.observed, &evaluation);
+    let case = case(&explanation, Hypothesis::H3);
+    assert_eq!(case.verdict, Verdict::Open);
+    let [Needed::Undecided(because)] = case.needed.as_slice() else { panic!("{:?}", case.needed) };
+    assert!(because.contains("through a group") && because.contains("24 hours"), "{because}");
+    assert_eq!(evaluation.standing(), crate::evaluate::Standing::Compliant);
+}
+
+#[test]
+fn an_entry_that_is_missing_is_access_that_is_missing_and_no_question_of_the_model() {
+    let policy = policy(|spec| vault(spec, "AccessPolicy", "shared", &["get"]));
+    let mut world = World::matching(&policy);
+    (world.vault().mode, world.vault().entries) = (crate::model::VaultMode::AccessPolicy, Some(Vec::new()));
+    let evaluation = world.evaluate(&policy);
+    let answer = |question| evaluation.decision.path.iter().find(|node| node.question == question).unwrap().answer;
+    assert_eq!(answer(Question::RolePresent), No, "{:?}", evaluation.findings);
+    assert_eq!(answer(Question::VaultModeAligned), Yes);
+    assert_eq!(evaluation.decision.cause, Some(Hypothesis::H4));
+}
+
+#[test]
+fn an_identity_too_many_explains_no_failure() {
+    let explanation = {
+        let policy = policy(|spec| {
+            spec.identities.system = crate::api::SystemIdentity::Forbidden;
+            spec.platform.host_storage = None;
+        });
+        let mut world = World::matching(&policy);
+        world.site().system = SystemAssigned::On(principal(crate::evaluate::fixtures::SYSTEM));
+        let evaluation = world.evaluate(&policy);
+        assert_eq!(evaluation.findings.iter().map(Finding::code).collect::<Vec<_>>(), ["system-identity-forbidden"]);
+        assert_eq!(evaluation.decision.cause, None);
+        explain(&policy, &world.observed, &evaluation)
+    };
+    assert!(case(&explanation, Hypothesis::H1).confirming.is_empty());
+}

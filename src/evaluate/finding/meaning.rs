@@ -42,6 +42,8 @@ impl Finding {
             Self::ResourceNotFound { .. } => "resource-not-found",
             Self::NetworkBlocked { .. } => "network-blocked",
             Self::ResourceNotReady { .. } => "resource-not-ready",
+            Self::KeysRefused { .. } => "keys-refused",
+            Self::TargetStopped { .. } => "target-stopped",
             Self::VaultNotFound { .. } => "vault-not-found",
             Self::VaultModeMismatch { .. } => "vault-mode-mismatch",
             Self::VaultModeDisputed { .. } => "vault-mode-disputed",
@@ -79,7 +81,9 @@ impl Finding {
             | Self::Connection { problem: ConnectionProblem::Undecided { .. }, .. }
             | Self::RoleUnknown { .. } => Effect::Unknown,
             Self::Propagating { .. } => Effect::Propagating,
-            Self::UnneededGrant { kept: Some(_), .. }
+            // Somebody may have meant it: a slot that waits for its turn is stopped.
+            Self::TargetStopped { .. }
+            | Self::UnneededGrant { kept: Some(_), .. }
             | Self::VaultModeDisputed { .. }
             | Self::GrantEnds { .. }
             | Self::ExcessiveGrant { .. } => Effect::Advisory,
@@ -96,6 +100,7 @@ impl Finding {
             | Self::ResourceNotFound { .. }
             | Self::NetworkBlocked { .. }
             | Self::ResourceNotReady { .. }
+            | Self::KeysRefused { .. }
             | Self::VaultNotFound { .. }
             | Self::VaultModeMismatch { .. }
             | Self::AccessPolicyMissing { .. }
@@ -107,12 +112,17 @@ impl Finding {
         }
     }
 
+    /// Whether it shows its hypothesis to be so.
+    #[must_use]
+    pub fn confirms(&self) -> bool {
+        matches!(self.effect(), Effect::Drift | Effect::Propagating) || matches!(self, Self::TargetStopped { .. })
+    }
+
     /// The hypothesis that it confirms, or leaves open when its effect is unknown.
     #[must_use]
     pub fn hypothesis(&self) -> Option<Hypothesis> {
         match self {
             Self::SystemIdentityDisabled
-            | Self::SystemIdentityForbidden { .. }
             | Self::UserIdentityNotAttached { .. }
             | Self::UserIdentityNotFound { .. }
             | Self::PrincipalMissing { .. }
@@ -143,9 +153,12 @@ impl Finding {
             | Self::ResourceNotFound { .. }
             | Self::NetworkBlocked { .. }
             | Self::ResourceNotReady { .. }
+            | Self::KeysRefused { .. }
+            | Self::TargetStopped { .. }
             | Self::VaultNotFound { .. } => Some(Hypothesis::H6),
-            // Too much access explains no failure, nor does access that is there.
+            // One identity or one grant too many explains no failure, nor does access that is there.
             Self::TargetNotFound { .. }
+            | Self::SystemIdentityForbidden { .. }
             | Self::GrantEnds { .. }
             | Self::VaultModeDisputed { .. }
             | Self::Unreadable { .. }
@@ -181,6 +194,8 @@ impl Finding {
             | Self::AccessPolicyMissing { .. }
             | Self::ReferencesDenied { .. }
             | Self::NetworkBlocked { .. }
+            | Self::KeysRefused { .. }
+            | Self::TargetStopped { .. }
             | Self::ResourceNotReady { .. } => 3,
             Self::RoleUnknown { .. }
             | Self::AccessUndecided { .. }

@@ -301,3 +301,33 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_key_is_told_where_the_account_refuses_keys_and_only_when_that_is_certain() {
+    let policy = fixtures::policy(|spec| {
+        spec.bindings.clear();
+        let host = spec.platform.host_storage.as_mut().expect("the fixture has one");
+        (host.auth, host.identity) = (crate::api::StorageAuth::Key, String::new());
+    });
+    let codes = |world: &World| world.evaluate(&policy).findings.iter().map(Finding::code).collect::<Vec<_>>();
+    let keyless = Firewall { keys_off: true, ..open() };
+    assert_eq!(codes(&world(&policy, keyless.clone(), Outbound::Shared)), ["keys-refused"]);
+    assert!(codes(&world(&policy, open(), Outbound::Shared)).is_empty());
+    let listed = world(&policy, Firewall { is_whole: false, ..keyless.clone() }, Outbound::Shared);
+    assert!(codes(&listed).is_empty(), "a list may leave members out");
+    let account = policy.host_by_key.clone().expect("it is by key");
+    assert_eq!(network_questions(&policy, &listed.observed), BTreeSet::from([NetworkQuestion::Confirm(account)]));
+    let by_identity = self::policy();
+    let world = world(&by_identity, keyless, Outbound::Shared);
+    assert!(world.evaluate(&by_identity).findings.iter().all(|finding| finding.code() != "keys-refused"));
+}
+
+#[test]
+fn an_app_that_was_stopped_is_told_as_the_cause_and_keeps_nothing_from_being_ready() {
+    let policy = policy();
+    let mut world = world(&policy, open(), Outbound::Shared);
+    world.site().stopped = Some("Stopped".to_owned());
+    let evaluation = world.evaluate(&policy);
+    assert_eq!(evaluation.decision.cause, Some(Hypothesis::H6));
+    assert_eq!(evaluation.standing(), crate::evaluate::Standing::CompliantWithFindings);
+}

@@ -23,6 +23,8 @@ pub(super) struct Implied {
     host: Option<(Scope, Identity)>,
     /// It is reached by a connection string, which no role governs.
     host_by_key: bool,
+    /// The account behind it.
+    pub(super) keyed: Option<Scope>,
     pub(super) requirements: Vec<Requirement>,
     pub(super) unchecked: Vec<Unchecked>,
     pub(super) connections: Connections,
@@ -42,7 +44,7 @@ impl Implied {
     pub(super) fn of(role_set: RoleSet, settings: Settings) -> Self {
         let (requirements, unchecked) = (Vec::new(), Vec::new());
         let connections = Connections::of(settings);
-        Self { role_set, host: None, host_by_key: false, requirements, unchecked, connections }
+        Self { role_set, host: None, host_by_key: false, keyed: None, requirements, unchecked, connections }
     }
 
     /// Adds what a row asks for. What it asks of a host storage that is not declared is said to be unchecked: by which
@@ -159,6 +161,7 @@ impl Parser {
             }
             StorageAuth::Key => {
                 implied.host_by_key = true;
+                implied.keyed.clone_from(&account);
                 let because = "is reached by a connection string, which no role governs";
                 implied.leave_unchecked(Origin::Platform("hostStorage"), because);
             }

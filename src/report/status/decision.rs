@@ -53,9 +53,18 @@ fn because(pass: &Pass, node: Node) -> String {
     let mut findings = pass.evaluation.findings.iter();
     let about = findings.find(|finding| decides(finding.effect()) && question_of(finding) == Some(node.question));
     let needed = || {
-        let case = pass.explanation.cases.iter().find(|case| case.hypothesis == node.question.hypothesis())?;
-        case.needed.first().map(needed_words)
+        let case = pass.explanation.cases.iter().find(|case| Some(case.hypothesis) == node.question.hypothesis())?;
+        let told = case.telemetry.iter().find(|seen| node.answer == Answer::No && seen.side == Side::For);
+        told.map(words::signal).or_else(|| case.needed.first().map(needed_words))
     };
+    if node.question == Question::Recovered {
+        // Without counts, which move with every look.
+        return if node.answer == Answer::No {
+            "calls are refused, or most have no answer".to_owned()
+        } else {
+            "telemetry is not there, or nothing succeeds".to_owned()
+        };
+    }
     about.map(words::finding).or_else(|| reach(pass, node)).or_else(needed).unwrap_or_default()
 }
 

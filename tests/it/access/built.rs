@@ -159,6 +159,7 @@ impl Builder<'_> {
                 system: if system == Principal::Known { SystemAssigned::On(principal(0)) } else { SystemAssigned::Off },
                 attached: [(user_identity(), Attachment { principal: None, client: None })].into(),
                 reference_identity: None,
+                stopped: None,
                 outbound: Outbound::Shared,
                 under_way: None,
                 platform: Vec::new(),

@@ -17,9 +17,8 @@ use super::{
 };
 
 /// What each finding confirms: the playbook's table, once more.
-const CONFIRMS: [(&str, &str); 19] = [
+const CONFIRMS: [(&str, &str); 18] = [
     ("system-identity-disabled", "H1"),
-    ("system-identity-forbidden", "H1"),
     ("user-identity-not-attached", "H1"),
     ("user-identity-not-found", "H1"),
     ("principal-missing", "H1"),
@@ -121,7 +120,14 @@ fn contradictions(status: &Value) -> Vec<String> {
     let confirmed: BTreeSet<_> =
         CONFIRMS.iter().filter(|(code, _)| codes.contains(code)).map(|(_, hypothesis)| *hypothesis).collect();
     // What is gone or closed is H6 as well.
-    let away = ["vault-not-found", "resource-not-found", "network-blocked", "resource-not-ready"];
+    let away = [
+        "vault-not-found",
+        "resource-not-found",
+        "network-blocked",
+        "resource-not-ready",
+        "keys-refused",
+        "target-stopped",
+    ];
     let is_gone = codes.iter().any(|code| away.contains(code));
     let confirmed: BTreeSet<_> = confirmed.into_iter().chain(is_gone.then_some("H6")).collect();
     let named = text(&status["hypothesis"]);
