@@ -147,7 +147,7 @@ async fn a_workspace_outside_of_the_boundary_is_not_looked_at() {
 async fn explain_puts_telemetry_beside_the_hypotheses_and_prints_the_query() {
     let (arm, pipeline, _) = incident();
     let report = pipeline.pass(&watched(), &boundaries(), None, Intent::Explain).await;
-    let text = report::explanation(&report, &["orders"]);
+    let text = report::explanation(&report, &["orders", "-n", "payments"]);
     let told = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let after = |start: &str| told.split_once(start).unwrap_or_else(|| panic!("no `{start}` in {text}")).1;
     assert!(after("H2 ACT ON THIS").contains("for telemetry: "), "{text}");
@@ -164,7 +164,7 @@ async fn explain_puts_telemetry_beside_the_hypotheses_and_prints_the_query() {
     arm.add_fault(serde_json::from_value::<Fault>(refused).unwrap());
     tokio::time::advance(Duration::from_secs(301)).await;
     let silent =
-        report::explanation(&pipeline.pass(&watched(), &boundaries(), None, Intent::Explain).await, &["orders"]);
+        report::explanation(&pipeline.pass(&watched(), &boundaries(), None, Intent::Explain).await, &["orders", "-n", "payments"]);
     assert!(silent.contains("not available:") && silent.contains("ACT ON THIS") && !silent.contains("telemetry:"));
 }
 

@@ -1,10 +1,10 @@
 //! What a person looks at, or decides, where no change of this version would help.
 
-use super::{named, quoted};
+use super::{app, group_of, named, quoted};
 use crate::{
     evaluate::Finding,
-    model::{Scope, VaultMode},
-    report::words,
+    model::{Scope, TargetKind, VaultMode},
+    report::{Pass, words},
 };
 
 /// What is done by hand about a finding: in words, by a command, and what to know before.
@@ -18,8 +18,25 @@ pub(in crate::report) struct ByHand {
 }
 
 /// None for a finding that calls for no such thing.
-pub(in crate::report) fn by_hand(finding: &Finding) -> Option<ByHand> {
+pub(in crate::report) fn by_hand(pass: &Pass, finding: &Finding) -> Option<ByHand> {
     Some(match finding {
+        Finding::TargetNotFound { target } => ByHand {
+            says: format!(
+                "mend the name in the policy, or make the {}; see which there are",
+                TargetKind::of(target).noun()
+            ),
+            command: siblings(target),
+            warning: None,
+        },
+        Finding::TargetStopped { .. } => ByHand {
+            says: format!("start `{}` again, once it is known why it was stopped", pass.policy.target.app_name()),
+            command: format!(
+                "az {} start {}",
+                group_of(pass.evaluation.site.as_ref()?.workload),
+                app(&pass.policy.target)
+            ),
+            warning: None,
+        },
         Finding::NetworkBlocked { resource, by, .. } => ByHand {
             says: format!("{}; see what is let in now", words::way_in(resource, by)),
             command: firewall(resource),
@@ -49,6 +66,17 @@ pub(in crate::report) fn by_hand(finding: &Finding) -> Option<ByHand> {
         },
         _ => return None,
     })
+}
+
+/// The names of what there is of that type in the same group.
+fn siblings(target: &Scope) -> String {
+    let group = target.resource_group();
+    format!(
+        "az resource list --subscription {} --resource-group {} --resource-type {} --query '[].name'",
+        target.subscription().unwrap_or_default(),
+        quoted(group.as_ref().map_or("", |group| group.name())),
+        quoted(&target.resource_type().unwrap_or_default()),
+    )
 }
 
 /// Shows the firewall of a resource. Where a service has a command of its own, that is the one that people know.

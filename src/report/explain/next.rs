@@ -60,6 +60,10 @@ pub(super) fn section(out: &mut String, pass: &Pass, explanation: &Explanation) 
         let more = todos.len() - MOST;
         paragraph(out, "    ", &format!("and {more} more, which `rolecall plan --mode Enforce` has"));
     }
+    if let Some(command) = who_changed_it(explanation) {
+        line(out, "    who made the last change that is told above:");
+        line(out, &format!("    $ {command}"));
+    }
 }
 
 /// How to see that it helped.
@@ -107,7 +111,7 @@ fn of_held(pass: &Pass, held: &Held, finding: Option<&Finding>) -> Option<Todo> 
     }
     let finding = finding?;
     // Whoever declares another mode has to agree first.
-    let by_hand = az::by_hand(finding).filter(|_| held.reason != HoldReason::VaultModeDisputed);
+    let by_hand = az::by_hand(pass, finding).filter(|_| held.reason != HoldReason::VaultModeDisputed);
     if let Some(az::ByHand { says, command, warning }) = by_hand {
         let notes = std::iter::once(format!("held: {why}")).chain(warning).collect();
         return Some(Todo { hypothesis, says, commands: vec![command], notes });
@@ -131,11 +135,27 @@ fn nothing(pass: &Pass, explanation: &Explanation) -> Option<Todo> {
     Some(Todo { hypothesis: None, says, commands: Vec::new(), notes: Vec::new() })
 }
 
-/// The findings that confirm a hypothesis.
+/// The command that tells who made the newest change among the evidence. Rolecall itself asks for no names.
+fn who_changed_it(explanation: &Explanation) -> Option<String> {
+    let facts = explanation.cases.iter().flat_map(|case| &case.confirming).filter(|fact| fact.field == "activity log");
+    let changes = facts.filter_map(|fact| {
+        let (what, correlation) = fact.value.rsplit_once(", correlation id ")?;
+        // As text: all of them have the same form.
+        let (_, at) = what.rsplit_once(" at ")?;
+        Some((at, correlation, fact.resource.subscription()?))
+    });
+    let (_, correlation, subscription) = changes.max()?;
+    let query = az::quoted("[].{caller:caller,operation:operationName.value,time:eventTimestamp}");
+    // Without an offset the CLI looks back some hours only, and the evidence goes back a day.
+    Some(format!(
+        "az monitor activity-log list --subscription {subscription} --correlation-id {} --offset 2d --query {query}",
+        az::quoted(correlation)
+    ))
+}
+
+/// The findings of something that is wrong, and not only worth a look.
 fn confirmed(pass: &Pass) -> impl Iterator<Item = &Finding> {
-    use crate::evaluate::Effect;
-    let confirms = |effect| matches!(effect, Effect::Drift | Effect::Propagating);
-    pass.evaluation.findings.iter().filter(move |finding| finding.hypothesis().is_some() && confirms(finding.effect()))
+    pass.evaluation.findings.iter().filter(|finding| finding.confirms())
 }
 
 /// Whether a change of that kind, or none at all, is what answers the finding.

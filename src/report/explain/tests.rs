@@ -1,14 +1,14 @@
 use super::*;
 use crate::{
     api::{ChangeKind, FunctionIdentityPolicySpec, Mode},
-    evaluate::fixtures::{World, minutes_ago, present},
+    evaluate::fixtures::{SHARED, World, minutes_ago, now, present},
     model::{
-        SystemAssigned, VaultMode,
+        Reading, SystemAssigned, VaultMode,
         network::{Firewall, Outbound, PublicAccess, Rules, Subnet},
     },
     policy::{
         Policy,
-        fixtures::{host_account, own, policy, vault},
+        fixtures::{declare, host_account, kv, own, policy, vault},
     },
     report::fixtures::looked,
 };
@@ -76,7 +76,7 @@ fn every_step_is_told_and_the_chain_is_followed() {
 #[test]
 fn what_is_not_to_be_done_by_hand_either_has_no_command() {
     let powerful = |spec: &mut FunctionIdentityPolicySpec| {
-        crate::policy::fixtures::declare(spec, "Owner", "host", "shared");
+        declare(spec, "Owner", "host", "shared");
         spec.remediation.allow = vec![ChangeKind::GrantRole];
     };
     let policy = to_enforce(powerful);
@@ -167,4 +167,64 @@ fn how_to_look_again_is_told_with_the_same_arguments_and_until_when_it_waits() {
     world.each_list(|list| list.grants.iter_mut().for_each(|grant| grant.changed = Some(minutes_ago(1))));
     let waiting = helped(&world);
     assert!(waiting.contains(" until 2026-03-01T10:29:00Z it exits 2"), "{waiting}");
+}
+
+#[test]
+fn of_an_app_that_is_not_there_only_that_is_told() {
+    let policy = to_enforce(allow(&[]));
+    let mut world = World::matching(&policy);
+    world.observed.target = Reading::Absent { at: now() };
+    let text = explanation(&looked(&policy, &world), &["orders"]);
+    let told = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let id = format!("`func-orders` does not exist: {}", policy.target);
+    assert!(told.starts_with("payments/orders SEV-1 the ") && told.contains(&id), "{text}");
+    assert!(!told.contains("cannot tell") && !told.contains("Hypotheses"), "{text}");
+    let command = "$ az resource list --subscription 1a1a1a1a-aaaa-4aaa-8aaa-000000000001 --resource-group rg-apps \
+                   --resource-type Microsoft.Web/sites --query '[].name'";
+    assert!(told.contains(command) && told.contains("$ rolecall check orders"), "{text}");
+    assert!(text.lines().count() < 20, "{text}");
+}
+
+#[test]
+fn a_token_is_asked_for_the_resource_that_refuses_or_is_declared() {
+    let policy = to_enforce(|spec| vault(spec, "RBAC", "shared", &["get"]));
+    let resources = |world: &World| {
+        let json = explanation_json(&looked(&policy, world));
+        let commands = json["probes"].as_array().expect("a list").clone();
+        let of = |command: &Value| {
+            let command = command.as_str().expect("text");
+            assert!(command.starts_with("curl "), "no prefix that a shell would take for something else: {command}");
+            let from = command.find("resource=https%3A%2F%2F").expect("an audience") + "resource=https%3A%2F%2F".len();
+            command[from..].split(['&', '"']).next().map(str::to_owned)
+        };
+        commands.iter().filter_map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(resources(&World::matching(&policy)), ["storage.azure.com", "servicebus.azure.net"]);
+    let mut world = World::matching(&policy);
+    world.each_list(|list| list.grants.retain(|grant| grant.scope != kv()));
+    assert_eq!(resources(&world), ["storage.azure.com", "vault.azure.net"], "the vault refuses");
+    let text = explanation(&looked(&policy, &world), &["orders"]);
+    assert!(text.contains("\n    $ curl ") && !text.contains("    > "), "{text}");
+    assert!(text.contains("(the commands are") && !text.contains("`rolecall explain` has"), "{text}");
+}
+
+#[test]
+fn a_role_that_is_declared_elsewhere_is_no_near_miss() {
+    let of = |declared: bool| {
+        let policy = to_enforce(|spec| {
+            declare(spec, "Storage Blob Data Reader", "files", "shared");
+            if declared {
+                declare(spec, "Storage Blob Data Reader", "host", "shared");
+            }
+        });
+        let mut world = World::matching(&policy);
+        world.each_list(|list| list.grants.retain(|grant| grant.scope.name() != "stfiles"));
+        if !declared {
+            world.grant(SHARED, "Storage Blob Data Reader", &host_account());
+        }
+        let report = looked(&policy, &world);
+        crate::report::text(&report, report.exit_code(), false).split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert!(of(false).contains("; it holds that role at `sthost`"), "{}", of(false));
+    assert!(of(true).contains("lacks `Storage Blob Data Reader`") && !of(true).contains("it holds"), "{}", of(true));
 }
