@@ -17,6 +17,7 @@ mod identity;
 mod network;
 mod operation;
 mod platform;
+mod references;
 mod settings;
 mod severity;
 mod together;
@@ -41,6 +42,7 @@ pub use finding::{Effect, Finding, NearMiss};
 pub use identity::PrincipalState;
 pub use network::{Barrier, Doubt, Reach, Reached, network_questions};
 pub use operation::stands_in;
+pub use references::{Unresolved, has_references};
 pub use settings::{ConnectionProblem, Used};
 pub use severity::Severity;
 pub use unneeded::{Kept, unneeded};
@@ -69,7 +71,8 @@ pub struct Evaluation {
     pub ask_groups: BTreeSet<(PrincipalId, String)>,
     /// Declared resources that may not exist: access comes from above, or is missing. Asked likewise.
     pub ask_resources: BTreeSet<Scope>,
-    /// Access to a vault took effect lately, and how the app's references to it stand is not known. Asked likewise.
+    /// Something is wrong, or access to a vault took effect lately, and how the app's references to it stand is not known.
+    /// Asked likewise.
     pub ask_references: bool,
     /// Subscriptions in which access is there that others granted, and whether it ends is not known. Asked likewise,
     /// and not if there is something graver to tell.
@@ -82,6 +85,8 @@ pub struct Evaluation {
     pub evidence: Option<Reading<Arc<Evidence>>>,
     /// What it says for and against the hypotheses.
     pub signals: Vec<SignalSeen>,
+    /// References to declared vaults that the platform did not resolve, where anybody asked.
+    pub unresolved: Vec<Unresolved>,
     /// What the app calls, and whether firewalls let it in, where anybody asked.
     pub reached: Vec<Reached>,
     /// What switching a vault to role assignments would do, by vault, where that was asked.
@@ -130,7 +135,7 @@ impl Evaluation {
     /// One that speaks of grants only: what is looked at when a policy leaves.
     #[must_use]
     pub fn of_grants(policy: &Policy, findings: Vec<Finding>) -> Self {
-        let decision = Decision::of(policy, &findings, &[], &[]);
+        let decision = Decision::of(policy, &findings, &[], &[], &[]);
         let severity = Severity::of(policy, &findings, &[], None);
         Self {
             site: None,
@@ -146,6 +151,7 @@ impl Evaluation {
             ask_history: BTreeSet::new(),
             evidence: None,
             signals: Vec::new(),
+            unresolved: Vec::new(),
             reached: Vec::new(),
             alignments: BTreeMap::new(),
             untold: 0,
@@ -230,7 +236,8 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
     let ask_references = aftermath::references(policy, observed, site.as_ref(), &requirements, &mut findings, now);
     let reached = network::compare(policy, observed, site.as_ref(), &requirements, &mut findings);
     findings.sort_by_key(Finding::link);
-    let decision = Decision::of(policy, &findings, &requirements, &reached);
+    let unresolved = references::unresolved(policy, observed);
+    let mut decision = Decision::of(policy, &findings, &requirements, &reached, &unresolved);
     let evidence = observed.evidence.clone();
     let told = evidence.as_ref().and_then(Reading::present).map(AsRef::as_ref);
     let severity = Severity::of(policy, &findings, &requirements, told);
@@ -239,7 +246,6 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
     let ask_resources = existence::unasked(&requirements, observed);
     let ask_history = history::unasked(&findings, policy, observed);
     let signals = evidence::of_policy(observed, site.as_ref(), &requirements);
-    let mut decision = decision;
     if let Some(evidence) = told {
         decision.weigh(evidence, &signals, now);
     }
@@ -257,12 +263,14 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
         ask_history,
         evidence,
         signals,
+        unresolved,
         reached,
         alignments: BTreeMap::new(),
         untold: 0,
     };
-    let is_asked = policy.evidence.is_some() && observed.evidence.is_none();
-    evaluation.ask_evidence = is_asked && evaluation.standing() > Standing::CompliantWithFindings;
+    let is_wrong = evaluation.standing() > Standing::CompliantWithFindings;
+    evaluation.ask_evidence = is_wrong && policy.evidence.is_some() && observed.evidence.is_none();
+    evaluation.ask_references |= is_wrong && observed.references.is_none() && has_references(policy);
     evaluation
 }
 

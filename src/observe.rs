@@ -186,11 +186,8 @@ pub async fn ask_host(azure: &Azure, clock: Clock, policy: &Policy, observed: &m
 }
 
 /// Adds how the app's references to vaults stand.
-pub async fn ask_references(azure: &Azure, clock: Clock, policy: &Policy, observed: &mut Observed) {
-    observed.references = Some(match azure.vault_references(&policy.target).await {
-        Ok(value) => Reading::Present { value, at: clock.now() },
-        Err(failure) => Reading::Unreadable(failure),
-    });
+pub async fn ask_references(azure: &Azure, surveys: &Surveys, policy: &Policy, observed: &mut Observed) {
+    observed.references = Some(surveys.references(azure, &policy.target).await);
 }
 
 /// What every live policy needs, and of which principals, as far as the surveys of this policy's subscriptions tell. No

@@ -94,8 +94,8 @@ pub(super) fn vault_reference(document: &Value) -> Result<Option<VaultReference>
         properties: ReferenceProperties,
     }
     let Reference { name, properties } = decode(document, "the reference")?;
-    let is_denied = properties.status.as_deref() == Some("AccessToKeyVaultDenied");
-    Ok(properties.vault_name.map(|vault| VaultReference { setting: name, vault, is_denied }))
+    let status = properties.status.unwrap_or_default();
+    Ok(properties.vault_name.map(|vault| VaultReference { setting: name, vault, status }))
 }
 
 #[derive(Default, Deserialize)]

@@ -47,7 +47,7 @@ pub(super) fn references(
             None => ask = true,
             Some(Reading::Present { value, .. }) => {
                 let of_this_vault = value.iter().filter(|reference| {
-                    reference.is_denied && reference.vault.eq_ignore_ascii_case(required.vault.name())
+                    reference.is_denied() && reference.vault.eq_ignore_ascii_case(required.vault.name())
                 });
                 let settings: Vec<_> = of_this_vault.map(|reference| reference.setting.clone()).collect();
                 if !settings.is_empty() {

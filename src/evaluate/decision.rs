@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Access, Effect, Evaluated, Finding, Reach, Reached, Recovered, Side, SignalSeen, recovered};
+use super::{Access, Effect, Evaluated, Finding, Reach, Reached, Recovered, Side, SignalSeen, Unresolved, recovered};
 use crate::{
     api::{Settings, SystemIdentity},
     catalog::clocks,
@@ -93,7 +93,15 @@ pub struct Decision {
 }
 
 impl Decision {
-    pub(super) fn of(policy: &Policy, findings: &[Finding], requirements: &[Evaluated], reached: &[Reached]) -> Self {
+    pub(super) fn of(
+        policy: &Policy,
+        findings: &[Finding],
+        requirements: &[Evaluated],
+        reached: &[Reached],
+        unresolved: &[Unresolved],
+    ) -> Self {
+        // The platform's word for a reference has several reasons.
+        let doubted = |hypothesis| unresolved.iter().any(|one| one.hypothesis == hypothesis);
         let unreadable =
             |prefix: &str| findings.iter().any(|finding| finding.is_unreadable(|one| one.starts_with(prefix)));
         let gone = findings.iter().any(|finding| matches!(finding, Finding::TargetNotFound { .. }));
@@ -126,14 +134,15 @@ impl Decision {
         let is_used = |origin: &Origin| matches!(origin, Origin::Binding(_) | Origin::Platform(_));
         let connects = policy.requirements.iter().any(|one| one.origins.iter().any(is_used));
         let uninspected = policy.settings == Settings::Never && connects;
-        let h1 = verdict(confirmed(Hypothesis::H1), unseen || uninspected, uses_identities);
+        let h1 = verdict(confirmed(Hypothesis::H1), unseen || uninspected || doubted(Hypothesis::H1), uses_identities);
         let wrong = |question| findings.iter().any(|finding| question_of(finding) == Some(question));
         let enabled = verdict(wrong(Question::IdentityEnabled), no_identity_known, uses_identities);
         let attached = verdict(wrong(Question::PrincipalAttached), unseen, uses_identities);
         let h2 = verdict(confirmed(Hypothesis::H2), undecided || !target_known, !requirements.is_empty());
         let undated = requirements.iter().any(|requirement| undated(&requirement.access).is_some());
         let h3 = verdict(confirmed(Hypothesis::H3), undecided || undated || !target_known, !requirements.is_empty());
-        let h4 = verdict(confirmed(Hypothesis::H4), uncompared || unreadable("vaults/"), !policy.vaults.is_empty());
+        let unlike = uncompared || unreadable("vaults/") || doubted(Hypothesis::H4);
+        let h4 = verdict(confirmed(Hypothesis::H4), unlike, !policy.vaults.is_empty());
         // A vault that decides by access policies holds what the identities need as a role assignment would.
         let by_entries = |of: fn(&Finding) -> bool| findings.iter().any(of);
         let held = verdict(
@@ -162,7 +171,11 @@ impl Decision {
         // Firewalls that are open, and things that are there, do not refute it: names, routes and time-outs are not seen.
         let undecided_reach = reached.iter().any(|one| matches!(one.reach, Reach::Undecided(_)));
         let reachable = verdict(confirmed(Hypothesis::H6), undecided_reach, !reached.is_empty());
-        let h6 = if reachable == Verdict::Refuted { Verdict::Open } else { reachable };
+        let h6 = match reachable {
+            Verdict::Refuted => Verdict::Open,
+            Verdict::NotExamined if doubted(Hypothesis::H6) => Verdict::Open,
+            known => known,
+        };
 
         let hypotheses = [
             (Hypothesis::H1, h1),

@@ -127,7 +127,10 @@ pub fn explain(policy: &Policy, observed: &Observed, evaluation: &Evaluation) ->
         Case {
             hypothesis: one.hypothesis,
             verdict: one.verdict,
-            confirming: speaking.flat_map(|finding| facts::for_it(finding, policy, observed)).collect(),
+            confirming: speaking
+                .flat_map(|finding| facts::for_it(finding, policy, observed))
+                .chain(facts::of_references(one.hypothesis, policy, observed, evaluation))
+                .collect(),
             disproving: facts::against(one.hypothesis, policy, observed, evaluation),
             telemetry: evaluation.signals.iter().filter(|seen| seen.hypothesis == one.hypothesis).cloned().collect(),
             needed: needed(one.hypothesis, one.verdict, policy, observed, evaluation),
@@ -165,6 +168,12 @@ fn needed(
             if hypothesis == Hypothesis::H1 && policy.settings == Settings::Never {
                 needed.push(settings(policy));
             }
+            let unresolved = evaluation.unresolved.iter().filter(|one| one.hypothesis == hypothesis);
+            needed.extend(
+                unresolved
+                    .take(1)
+                    .map(|one| Needed::Undecided(format!("`{}` of `{}` has several reasons", one.status, one.setting))),
+            );
             if hypothesis == Hypothesis::H3 {
                 let through_groups = evaluation.requirements.iter().filter_map(|one| undated(&one.access));
                 needed.extend(through_groups.take(1).map(Needed::Undecided));

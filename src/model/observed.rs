@@ -72,8 +72,16 @@ pub struct VaultReference {
     pub setting: String,
     /// The vault's name.
     pub vault: String,
-    /// The app was refused.
-    pub is_denied: bool,
+    /// Azure's word for what became of it.
+    pub status: String,
+}
+
+impl VaultReference {
+    /// Whether the app was refused.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        self.status == "AccessToKeyVaultDenied"
+    }
 }
 
 /// How long the lists of one survey were; none for a list that was not read. A list that shrinks much between two

@@ -17,7 +17,8 @@ use crate::{
     clock::Clock,
     model::{
         AppSettings, Census, Change, Ends, Failure, FailureClass, History, PermissionSet, PrincipalId, Reading, Scope,
-        Site, SubscriptionAccess, TargetKind, UserIdentity, Vault, cosmos::CosmosAccess, evidence::Evidence,
+        Site, SubscriptionAccess, TargetKind, UserIdentity, Vault, VaultReference, cosmos::CosmosAccess,
+        evidence::Evidence,
     },
     policy::EvidenceSource,
 };
@@ -58,6 +59,7 @@ pub struct Surveys {
     groups: Readings<(String, PrincipalId), Reading<Vec<Scope>>>,
     cosmos: Readings<Scope, Reading<Arc<CosmosAccess>>>,
     settings: Readings<Scope, Reading<Arc<AppSettings>>>,
+    references: Readings<Scope, Reading<Vec<VaultReference>>>,
     ends: Readings<String, Reading<Arc<Ends>>>,
     /// The resources of a type, by subscription and type.
     listed: Readings<(String, String), Reading<Arc<BTreeSet<Scope>>>>,
@@ -84,6 +86,7 @@ impl Surveys {
             groups: Readings::new(clock, max_age),
             cosmos: Readings::new(clock, max_age),
             settings: Readings::new(clock, max_age),
+            references: Readings::new(clock, max_age),
             ends: Readings::new(clock, ENDS_KEEP),
             listed: Readings::new(clock, max_age),
             exist: Readings::new(clock, max_age),
@@ -213,6 +216,16 @@ impl Surveys {
             Err(failure) => Reading::Unreadable(failure),
         };
         self.exist.get(&resource, survey, Reading::unreadable, look).await
+    }
+
+    /// How the app's references stand, as young as its survey.
+    pub(super) async fn references(&self, azure: &Azure, target: &Scope) -> Reading<Vec<VaultReference>> {
+        let survey = self.of(azure, target.subscription().unwrap_or_default(), Some(target)).await;
+        let read = async || match azure.vault_references(target).await {
+            Ok(value) => Reading::Present { value, at: self.clock.now() },
+            Err(failure) => Reading::Unreadable(failure),
+        };
+        self.references.get(target, survey.began, Reading::unreadable, read).await
     }
 
     /// When the grants of a subscription end. A refusal lasts as long as an answer: most directories have no licence

@@ -30,8 +30,8 @@ impl Pipeline {
             observe::ask_resources(&self.azure, &self.surveys, &mut observed, &evaluation.ask_resources).await;
             evaluation = compare(&observed);
         }
-        if evaluation.ask_references {
-            observe::ask_references(&self.azure, self.clock, policy, &mut observed).await;
+        if evaluation.ask_references || (wants_evidence && evaluate::has_references(policy)) {
+            observe::ask_references(&self.azure, &self.surveys, policy, &mut observed).await;
             evaluation = compare(&observed);
         }
         if evaluation.ask_evidence || (wants_evidence && policy.evidence.is_some()) {

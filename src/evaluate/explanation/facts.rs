@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::{
-    Access, Barrier, ConnectionProblem, Evaluated, Evaluation, Finding, Hypothesis, Reach, Used, history,
+    Access, Barrier, ConnectionProblem, Evaluated, Evaluation, Finding, Hypothesis, Reach, Used, history, references,
 };
 use crate::{
     api::SystemIdentity,
@@ -56,6 +56,22 @@ pub(super) fn for_it(finding: &Finding, policy: &Policy, observed: &Observed) ->
         fact(resource, "activity log", value, read)
     });
     of_finding(finding, policy, observed).into_iter().chain(changes).collect()
+}
+
+/// The references that were not resolved, which speak for a hypothesis without confirming it.
+pub(super) fn of_references<'a>(
+    hypothesis: Hypothesis,
+    policy: &'a Policy,
+    observed: &'a Observed,
+    evaluation: &'a Evaluation,
+) -> impl Iterator<Item = Fact> + 'a {
+    let unresolved = evaluation.unresolved.iter().filter(move |one| one.hypothesis == hypothesis);
+    unresolved.map(|one| of_reference(&one.setting, &one.status, policy, observed))
+}
+
+fn of_reference(setting: &str, status: &str, policy: &Policy, observed: &Observed) -> Fact {
+    let field = format!("config/configreferences/appsettings/{setting}");
+    fact(&policy.target, &field, status, read_at(observed.references.as_ref()))
 }
 
 fn role_name(grant: &Granted, observed: &Observed) -> String {
@@ -178,7 +194,11 @@ pub(super) fn against(
         Hypothesis::H1 => identities_in_place(policy, observed),
         Hypothesis::H2 => once(evaluation.requirements.iter().flat_map(|one| held(one, observed))),
         Hypothesis::H3 => once(evaluation.requirements.iter().flat_map(|one| old_enough(one, observed))),
-        Hypothesis::H4 => aligned_vaults(policy, observed),
+        Hypothesis::H4 => {
+            let resolved = references::resolved(policy, observed);
+            let resolved = resolved.map(|one| of_reference(&one.setting, &one.status, policy, observed));
+            aligned_vaults(policy, observed).into_iter().chain(resolved).collect()
+        }
         Hypothesis::H5 => right_addresses(policy, observed, evaluation),
         Hypothesis::H6 => open_firewalls(observed, evaluation),
     }

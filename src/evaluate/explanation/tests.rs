@@ -234,3 +234,38 @@ fn an_identity_too_many_explains_no_failure() {
     };
     assert!(case(&explanation, Hypothesis::H1).confirming.is_empty());
 }
+
+#[test]
+fn a_reference_that_is_not_resolved_leaves_open_what_it_speaks_for_and_a_resolved_one_speaks_against_it() {
+    let referring = |status: &str, vault: &str| {
+        explained(|world| {
+            let reference = crate::model::VaultReference {
+                setting: "ApiKey".to_owned(),
+                vault: vault.to_owned(),
+                status: status.to_owned(),
+            };
+            world.observed.references = Some(present(vec![reference]));
+        })
+    };
+    let name = declared().vaults[0].vault.name().to_uppercase();
+    for (status, hypothesis) in [
+        ("AccessToKeyVaultDenied", Hypothesis::H4),
+        ("MSINotEnabled", Hypothesis::H1),
+        ("VaultNotFound", Hypothesis::H6),
+    ] {
+        let explanation = referring(status, &name);
+        let case = case(&explanation, hypothesis);
+        assert_eq!(case.verdict, Verdict::Open, "{status}");
+        let told = format!("func-orders config/configreferences/appsettings/ApiKey = {status}");
+        assert_eq!(lines(&case.confirming), [told]);
+        assert!(!case.needed.is_empty());
+    }
+    let resolved = referring("Resolved", &name);
+    let h4 = case(&resolved, Hypothesis::H4);
+    assert_eq!(h4.verdict, Verdict::Refuted);
+    assert!(
+        lines(&h4.disproving).contains(&"func-orders config/configreferences/appsettings/ApiKey = Resolved".to_owned())
+    );
+    let elsewhere = referring("AccessToKeyVaultDenied", "kv-of-others");
+    assert_eq!(case(&elsewhere, Hypothesis::H4).verdict, Verdict::Refuted, "nobody declares that vault");
+}

@@ -174,7 +174,8 @@ fn references_are_refreshed_once_after_the_grant_acts() {
     assert!(world.evaluate(&policy).ask_references, "the grant took effect lately");
 
     let denied = |is_denied| {
-        let value = vec![VaultReference { setting: "ApiKey".to_owned(), vault: "KV-orders".to_owned(), is_denied }];
+        let status = if is_denied { "AccessToKeyVaultDenied" } else { "Resolved" }.to_owned();
+        let value = vec![VaultReference { setting: "ApiKey".to_owned(), vault: "KV-orders".to_owned(), status }];
         Some(Reading::Present { value, at: now() })
     };
     let authority = boundary(

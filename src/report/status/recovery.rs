@@ -41,6 +41,10 @@ pub(super) fn row(known: &[Condition], pass: &Pass, generation: i64, now: Timest
             in_order_since.unwrap_or(now)
         }
     };
+    if let Some(one) = pass.evaluation.unresolved.first() {
+        let message = format!("the app setting `{}` is not resolved: `{}`", one.setting, one.status);
+        return row("False", "ReferencesNotResolved", message);
+    }
     let in_order = format!("in order since {}", words::moment(since));
     let evidence = pass.evaluation.evidence.as_ref().filter(|_| now.duration_since(since) >= RECOVERS_WITHIN);
     let unavailable =

@@ -163,3 +163,28 @@ fn it_is_looked_for_when_it_can_be_told() {
     let recovered = life.pass(&in_order, None, 40);
     assert_eq!(minutes(&recovered, 40), 10, "as always");
 }
+
+#[test]
+fn a_reference_that_is_not_resolved_is_no_recovery() {
+    let declared = policy(|spec| crate::policy::fixtures::vault(spec, "RBAC", "shared", &["get"]));
+    let mut life = Life { policy: Policy { vaults: declared.vaults, ..with_telemetry() }, status: None };
+    let vault = life.policy.vaults[0].vault.clone();
+    let mut in_order = World::matching(&life.policy);
+    in_order.grant(crate::evaluate::fixtures::SHARED, "Key Vault Secrets User", &vault);
+    life.pass(&World::without_grants(&life.policy), None, 0);
+    life.pass(&in_order, None, 5);
+    let mut refused = in_order.clone();
+    refused.observed.references = Some(Reading::Present {
+        value: vec![crate::model::VaultReference {
+            setting: "ApiKey".to_owned(),
+            vault: vault.name().to_owned(),
+            status: "AccessToKeyVaultDenied".to_owned(),
+        }],
+        at: after(30),
+    });
+    life.pass(&refused, Some(figures(31, 0, 29)), 30);
+    assert_eq!(life.shown(), "False ReferencesNotResolved");
+    assert!(life.message().contains("`ApiKey`"));
+    life.pass(&in_order, Some(figures(31, 0, 34)), 35);
+    assert_eq!(life.shown(), "True NoAuthFailures");
+}
