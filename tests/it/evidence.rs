@@ -166,8 +166,10 @@ async fn explain_puts_telemetry_beside_the_hypotheses_and_prints_the_query() {
     let refused = json!({ "method": "POST", "path": "/query", "times": 100, "answer": { "status": 403 } });
     arm.add_fault(serde_json::from_value::<Fault>(refused).unwrap());
     tokio::time::advance(Duration::from_secs(301)).await;
-    let silent =
-        report::explanation(&pipeline.pass(&watched(), &boundaries(), None, Intent::Explain).await, &["orders", "-n", "payments"]);
+    let silent = report::explanation(
+        &pipeline.pass(&watched(), &boundaries(), None, Intent::Explain).await,
+        &["orders", "-n", "payments"],
+    );
     assert!(silent.contains("not available:") && silent.contains("ACT ON THIS") && !silent.contains("telemetry:"));
 }
 
