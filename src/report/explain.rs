@@ -104,8 +104,11 @@ fn head(out: &mut String, report: &Report, pass: &Pass) {
         },
     };
     paragraph(out, &format!("{}  {severity}", name(report)), &verdict);
-    let target = &pass.policy.target;
-    line(out, &format!("  {:<4} {target}", TargetKind::of(target).label()));
+    // One that is not there was named with its id just now.
+    if gone.is_none() {
+        let target = &pass.policy.target;
+        line(out, &format!("  {:<4} {target}", TargetKind::of(target).label()));
+    }
     line(out, &format!("  seen {}", words::moment(report.at)));
 }
 

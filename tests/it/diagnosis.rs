@@ -76,7 +76,7 @@ impl Read {
             (self.method == "GET").then(|| json!("empty-list"))
         };
         // Both end as an answer that never came. Which of them is tried differs from reading to reading.
-        let cut_off = if self.path.len() % 2 == 0 { "hang" } else { "half-json" };
+        let cut_off = if self.path.len().is_multiple_of(2) { "hang" } else { "half-json" };
         let answers = [json!({ "status": 403 }), json!(cut_off)].into_iter().chain(empty);
         let fault = |answer| json!({ "method": self.method, "path": self.path, "times": 1000, "answer": answer });
         answers.map(|answer| serde_json::from_value(fault(answer)).expect("a fault is JSON")).collect()

@@ -177,7 +177,7 @@ async fn explain_puts_telemetry_beside_the_hypotheses_and_prints_the_query() {
 fn by_component(workspace: Option<&str>) -> (ArmSim, Pipeline, FunctionIdentityPolicy) {
     let (arm, pipeline, _) = incident();
     let component = format!("{GROUP}/providers/Microsoft.Insights/components/appi-orders");
-    let kept = workspace.map(|it| json!({ "WorkspaceResourceId": it })).unwrap_or_else(|| json!({}));
+    let kept = workspace.map_or_else(|| json!({}), |it| json!({ "WorkspaceResourceId": it }));
     arm.insert(json!({ "id": component, "properties": kept }));
     let mut policy = watched();
     policy.spec.resources.insert("law".to_owned(), component);

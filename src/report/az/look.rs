@@ -28,15 +28,16 @@ pub(in crate::report) fn by_hand(pass: &Pass, finding: &Finding) -> Option<ByHan
             command: siblings(target),
             warning: None,
         },
-        Finding::TargetStopped { .. } => ByHand {
-            says: format!("start `{}` again, once it is known why it was stopped", pass.policy.target.app_name()),
-            command: format!(
-                "az {} start {}",
-                group_of(pass.evaluation.site.as_ref()?.workload),
-                app(&pass.policy.target)
-            ),
-            warning: None,
-        },
+        Finding::TargetStopped { state } => {
+            let (group, app) = (group_of(pass.evaluation.site.as_ref()?.workload), app(&pass.policy.target));
+            let is_disabled = state == "disabled";
+            let set = if is_disabled { " --set enabled=true" } else { "" };
+            ByHand {
+                says: format!("start `{}` again, once it is known why it was stopped", pass.policy.target.app_name()),
+                command: format!("az {group} {} {app}{set}", if is_disabled { "update" } else { "start" }),
+                warning: None,
+            }
+        }
         Finding::NetworkBlocked { resource, by, .. } => ByHand {
             says: format!("{}; see what is let in now", words::way_in(resource, by)),
             command: firewall(resource),

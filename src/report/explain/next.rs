@@ -69,8 +69,8 @@ pub(super) fn section(out: &mut String, pass: &Pass, explanation: &Explanation) 
 /// How to see that it helped.
 pub(super) fn helped(out: &mut String, pass: &Pass, check: &[impl AsRef<str>]) {
     line(out, "\n  See that it helped");
-    let arguments: String = check.iter().map(|one| format!(" {}", az::quoted(one.as_ref()))).collect();
-    line(out, &format!("    $ rolecall check{arguments}"));
+    let words = ["rolecall", "check"].into_iter().chain(check.iter().map(AsRef::as_ref));
+    line(out, &format!("    $ {}", words.map(az::quoted).collect::<Vec<_>>().join(" ")));
     let until = pass.evaluation.findings.iter().filter_map(|finding| match finding {
         Finding::Propagating { until, .. } => Some(*until),
         _ => None,
@@ -113,7 +113,10 @@ fn of_held(pass: &Pass, held: &Held, finding: Option<&Finding>) -> Option<Todo> 
     // Whoever declares another mode has to agree first.
     let by_hand = az::by_hand(pass, finding).filter(|_| held.reason != HoldReason::VaultModeDisputed);
     if let Some(az::ByHand { says, command, warning }) = by_hand {
-        let notes = std::iter::once(format!("held: {why}")).chain(warning).collect();
+        // That the app is not there is what the explanation begins with.
+        let is_told = matches!(finding, Finding::TargetNotFound { .. });
+        let held = (!is_told).then(|| format!("held: {why}"));
+        let notes = held.into_iter().chain(warning).collect();
         return Some(Todo { hypothesis, says, commands: vec![command], notes });
     }
     let remedy = az::remedy(pass, finding);

@@ -228,3 +228,15 @@ fn a_role_that_is_declared_elsewhere_is_no_near_miss() {
     assert!(of(false).contains("; it holds that role at `sthost`"), "{}", of(false));
     assert!(of(true).contains("lacks `Storage Blob Data Reader`") && !of(true).contains("it holds"), "{}", of(true));
 }
+
+#[test]
+fn a_stopped_app_is_started_by_a_person() {
+    let policy = to_enforce(allow(&[]));
+    let mut world = World::matching(&policy);
+    world.site().stopped = Some("Stopped".to_owned());
+    let told = next(&policy, &world);
+    assert!(told.starts_with("start `func-orders` again") && told.contains("$ az functionapp start "), "{told}");
+    world.site().stopped = Some("disabled".to_owned());
+    let told = next(&policy, &world);
+    assert!(told.contains("$ az functionapp update ") && told.contains(" --set enabled=true"), "{told}");
+}
