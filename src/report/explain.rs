@@ -30,7 +30,7 @@ pub fn explanation(report: &Report, check: &[impl AsRef<str>]) -> String {
     head(&mut out, report, pass);
     // Of an app that is not there nothing else can be told.
     if report.situation() == Situation::TargetNotFound {
-        next::section(&mut out, pass, explanation);
+        next::section(&mut out, pass, check);
         next::helped(&mut out, pass, check);
         return out;
     }
@@ -50,7 +50,7 @@ pub fn explanation(report: &Report, check: &[impl AsRef<str>]) -> String {
     }
     telemetry::figures(&mut out, report, pass);
     probe::section(&mut out, pass);
-    next::section(&mut out, pass, explanation);
+    next::section(&mut out, pass, check);
     next::helped(&mut out, pass, check);
     out
 }

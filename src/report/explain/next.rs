@@ -11,7 +11,7 @@ use super::super::{
 use crate::{
     api::ChangeKind,
     catalog::clocks,
-    evaluate::{Access, Explanation, Finding, Hypothesis},
+    evaluate::{Access, Case, Explanation, Finding, Hypothesis, Verdict},
     model::VaultMode,
     plan::{Change, Held, HoldReason, Step},
     policy::Identity,
@@ -30,7 +30,8 @@ struct Todo {
 }
 
 /// The section of the explanation.
-pub(super) fn section(out: &mut String, pass: &Pass, explanation: &Explanation) {
+pub(super) fn section(out: &mut String, pass: &Pass, check: &[impl AsRef<str>]) {
+    let explanation = &pass.explanation;
     line(out, "\n  Next");
     let mut todos: Vec<_> = pass.plan.steps.iter().map(|step| of_step(pass, step)).collect();
     // Several findings may have one subject: each is told of once, and changes are held in the order of the findings.
@@ -39,6 +40,8 @@ pub(super) fn section(out: &mut String, pass: &Pass, explanation: &Explanation) 
         let about = findings.iter().position(|one| one.subject() == held.subject && is_for(held.kind, one));
         todos.extend(of_held(pass, held, about.map(|about| findings.remove(about))));
     }
+    let told: BTreeSet<_> = todos.iter().filter_map(|todo| todo.hypothesis).collect();
+    todos.extend(explanation.cases.iter().filter(|case| !told.contains(&case.hypothesis)).filter_map(unanswered));
     if todos.is_empty() {
         todos.extend(nothing(pass, explanation));
     }
@@ -58,7 +61,8 @@ pub(super) fn section(out: &mut String, pass: &Pass, explanation: &Explanation) 
     }
     if todos.len() > MOST {
         let more = todos.len() - MOST;
-        paragraph(out, "    ", &format!("and {more} more, which `rolecall plan --mode Enforce` has"));
+        line(out, &format!("    and {more} more:"));
+        line(out, &format!("    $ {} --mode Enforce", rolecall("plan", check)));
     }
     if let Some(command) = who_changed_it(explanation) {
         line(out, "    who made the last change that is told above:");
@@ -69,8 +73,7 @@ pub(super) fn section(out: &mut String, pass: &Pass, explanation: &Explanation) 
 /// How to see that it helped.
 pub(super) fn helped(out: &mut String, pass: &Pass, check: &[impl AsRef<str>]) {
     line(out, "\n  See that it helped");
-    let words = ["rolecall", "check"].into_iter().chain(check.iter().map(AsRef::as_ref));
-    line(out, &format!("    $ {}", words.map(az::quoted).collect::<Vec<_>>().join(" ")));
+    line(out, &format!("    $ {}", rolecall("check", check)));
     let until = pass.evaluation.findings.iter().filter_map(|finding| match finding {
         Finding::Propagating { until, .. } => Some(*until),
         _ => None,
@@ -90,6 +93,12 @@ pub(super) fn helped(out: &mut String, pass: &Pass, check: &[impl AsRef<str>]) {
         );
         paragraph(out, "    ", &text);
     }
+}
+
+/// The command that looks at the same again.
+fn rolecall(verb: &str, arguments: &[impl AsRef<str>]) -> String {
+    let words = ["rolecall", verb].into_iter().chain(arguments.iter().map(AsRef::as_ref));
+    words.map(az::quoted).collect::<Vec<_>>().join(" ")
 }
 
 fn of_step(pass: &Pass, step: &Step) -> Todo {
@@ -122,6 +131,17 @@ fn of_held(pass: &Pass, held: &Held, finding: Option<&Finding>) -> Option<Todo> 
     let remedy = az::remedy(pass, finding);
     let says = format!("nothing is changed for {}: {why}", held.subject);
     Some(Todo { hypothesis, says, commands: remedy.iter().flat_map(|text| lines(text)).collect(), notes: Vec::new() })
+}
+
+/// A hypothesis that is confirmed by what no change would answer: telemetry alone can show it.
+fn unanswered(case: &Case) -> Option<Todo> {
+    let hypothesis = case.hypothesis;
+    let says = format!(
+        "{hypothesis:?} ({}) is confirmed, and no change here answers it: go by what speaks for it above",
+        words::hypothesis(hypothesis)
+    );
+    let is_it = case.verdict == Verdict::Confirmed;
+    is_it.then(|| Todo { hypothesis: Some(hypothesis), says, commands: Vec::new(), notes: Vec::new() })
 }
 
 /// What is said when there is nothing to do: what stands in the way, or where else to look.

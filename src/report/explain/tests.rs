@@ -240,3 +240,35 @@ fn a_stopped_app_is_started_by_a_person() {
     let told = next(&policy, &world);
     assert!(told.contains("$ az functionapp update ") && told.contains(" --set enabled=true"), "{told}");
 }
+
+#[test]
+fn of_many_things_to_do_the_rest_is_told_by_plan_with_the_same_arguments() {
+    let policy = to_enforce(|spec| {
+        for role in ["Storage Blob Data Reader", "Storage Queue Data Reader", "Storage Table Data Reader", "Reader"] {
+            declare(spec, role, "files", "shared");
+            declare(spec, role, "files", "system");
+        }
+        spec.remediation.allow = Vec::new();
+    });
+    let told = section(&policy, &World::without_grants(&policy), "Next");
+    let numbered = |line: &&String| line.split_once(". ").is_some_and(|(number, _)| number.parse::<usize>().is_ok());
+    assert_eq!(told.iter().filter(numbered).count(), 8, "{told:#?}");
+    let rest = ["and 2 more:", "$ rolecall plan -f 'orders (1).yaml' --mode Enforce"];
+    assert_eq!(told[told.len() - 2..], rest, "{told:#?}");
+}
+
+#[test]
+fn a_confirmed_hypothesis_that_no_change_answers_is_told_as_that() {
+    let policy = to_enforce(allow(&[ChangeKind::GrantRole]));
+    let mut report = looked(&policy, &World::without_grants(&policy));
+    let PassResult::Evaluated(pass) = &mut report.finding else { panic!("it is evaluated") };
+    // As telemetry does by itself.
+    let case = pass.explanation.cases.iter_mut().find(|case| case.hypothesis == Hypothesis::H6).expect("all six");
+    case.verdict = Verdict::Confirmed;
+    let text = explanation(&report, &["orders"]).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        text.contains("H6 (not a matter of identities and roles) is confirmed, and no change here answers it"),
+        "{text}"
+    );
+    assert!(!text.contains("H2 (a role is missing"), "a hypothesis with a step has its step: {text}");
+}
