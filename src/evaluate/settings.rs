@@ -1,6 +1,8 @@
 //! H1 and H5: by which identity each connection of the app really asks, and where. Only what its settings say; what an
 //! app makes of them in its own code is not seen.
 
+use std::collections::BTreeSet;
+
 use super::{Finding, not_observed};
 use crate::{
     api::Settings,
@@ -9,10 +11,10 @@ use crate::{
         endpoints::{self, Expected},
     },
     model::{
-        AppSettings, ClientId, Observed, Reading, Scope, Site,
+        AppSettings, ClientId, Observed, Reading, Scope, Site, Workload,
         settings::{Credential, DEFAULT_CLIENT, Member, Setting, TELEMETRY},
     },
-    policy::{Connection, Identity, Policy},
+    policy::{Connection, Identity, Origin, Policy},
 };
 
 /// What is wrong with a connection.
@@ -40,6 +42,12 @@ pub enum ConnectionProblem {
     /// It names the identity in a way that its extension does not read.
     IdentityUnsupported {
         /// The setting.
+        setting: String,
+    },
+    /// A trigger's identity is named for the host alone: the platform, which starts instances when there is work, does not
+    /// read that setting.
+    UnknownToScaler {
+        /// The setting that names it to both.
         setting: String,
     },
     /// A setting names another place than where the declared resource answers in this cloud.
@@ -102,7 +110,7 @@ pub(super) fn compare(policy: &Policy, observed: &Observed, site: Option<&Site>,
             return Finding::unreadable(findings, "settings".to_owned(), &not_observed("the app's settings"));
         }
     };
-    let look = Look { settings, observed, site };
+    let look = Look { settings, observed, site, triggers: &policy.triggers };
     let mut found: Vec<Finding> = Vec::new();
     for connection in &policy.connections {
         for (name, problem) in look.problems(connection) {
@@ -128,6 +136,7 @@ struct Look<'a> {
     settings: &'a AppSettings,
     observed: &'a Observed,
     site: &'a Site,
+    triggers: &'a BTreeSet<String>,
 }
 
 /// Problems, each with the name under which the host found the connection.
@@ -192,8 +201,7 @@ impl Look<'_> {
 
     /// Which identity is meant, if it is not the declared one.
     ///
-    /// An identity that `AZURE_CLIENT_ID` names is the host's default. The platform's scaler does not know it: that it
-    /// looks as another identity is not told.
+    /// An identity that `AZURE_CLIENT_ID` names is the host's default. The platform's scaler does not know it.
     fn identity(&self, connection: &Connection, name: &str) -> Option<ConnectionProblem> {
         let setting = |member: Member| self.settings.get(&member.of(name));
         let undecided =
@@ -231,13 +239,22 @@ impl Look<'_> {
             (None, _) | (Some(_), None) => match self.settings.get(DEFAULT_CLIENT) {
                 Some(Setting::Client(client)) => match self.is_meant(&declared, *client) {
                     Some(false) => wrong(self.client(DEFAULT_CLIENT.to_owned(), *client)),
-                    Some(true) | None => None,
+                    Some(true) => self
+                        .scaled(connection)
+                        .then(|| ConnectionProblem::UnknownToScaler { setting: Member::ClientId.of(name) }),
+                    None => None,
                 },
                 Some(_) => Some(ConnectionProblem::Undecided { setting: DEFAULT_CLIENT.to_owned(), is_address: false }),
                 None if declared == Identity::System => None,
                 None => wrong(Used::Default { enabled: self.site.system.is_enabled() }),
             },
         }
+    }
+
+    /// Whether a trigger uses it, of which the platform looks how much there is to do.
+    fn scaled(&self, connection: &Connection) -> bool {
+        let is_trigger = |origin: &Origin| matches!(origin, Origin::Binding(name) if self.triggers.contains(name));
+        self.site.workload == Workload::FunctionApp && connection.origins.iter().any(is_trigger)
     }
 
     /// What is wrong with how the right identity's token is got.

@@ -40,7 +40,7 @@ pub(super) const READY_REASONS: [&str; 30] = [
 ];
 
 /// The values of `code` of `rolecall_findings`; `truncated` for those that a status had no room for.
-pub(super) const FINDING_CODES: [&str; 42] = [
+pub(super) const FINDING_CODES: [&str; 43] = [
     "target-not-found",
     "target-stopped",
     "unreadable",
@@ -71,6 +71,7 @@ pub(super) const FINDING_CODES: [&str; 42] = [
     "connection-wrong-identity",
     "platform-wrong-identity",
     "connection-identity-unsupported",
+    "connection-unknown-to-scaler",
     "connection-undecided",
     "service-uri-mismatch",
     "references-denied",

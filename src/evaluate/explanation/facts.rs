@@ -304,6 +304,7 @@ fn of_connection(connection: &str, problem: &ConnectionProblem) -> Option<(Strin
             (setting.clone(), client.as_ref().map_or("no client id".to_owned(), ToString::to_string))
         }
         ConnectionProblem::WrongIdentity { .. } => (format!("{connection}__clientId"), "absent or not used".to_owned()),
+        ConnectionProblem::UnknownToScaler { setting } => (setting.clone(), "absent".to_owned()),
         ConnectionProblem::IdentityUnsupported { setting } => (setting.clone(), "is set".to_owned()),
         ConnectionProblem::WrongAddress { setting, seen, .. } => {
             (setting.clone(), seen.clone().unwrap_or_else(|| "no address of a service".to_owned()))

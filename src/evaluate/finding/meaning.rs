@@ -54,6 +54,7 @@ impl Finding {
                 ConnectionProblem::UsesSecret { .. } => "connection-uses-secret",
                 ConnectionProblem::WrongIdentity { .. } => "connection-wrong-identity",
                 ConnectionProblem::IdentityUnsupported { .. } => "connection-identity-unsupported",
+                ConnectionProblem::UnknownToScaler { .. } => "connection-unknown-to-scaler",
                 ConnectionProblem::WrongAddress { .. } => "service-uri-mismatch",
                 ConnectionProblem::Undecided { .. } => "connection-undecided",
             },
@@ -83,6 +84,7 @@ impl Finding {
             Self::Propagating { .. } => Effect::Propagating,
             // Somebody may have meant it: a slot that waits for its turn is stopped.
             Self::TargetStopped { .. }
+            | Self::Connection { problem: ConnectionProblem::UnknownToScaler { .. }, .. }
             | Self::UnneededGrant { kept: Some(_), .. }
             | Self::VaultModeDisputed { .. }
             | Self::GrantEnds { .. }
@@ -141,6 +143,7 @@ impl Finding {
                 | ConnectionProblem::UsesSecret { .. }
                 | ConnectionProblem::WrongIdentity { .. }
                 | ConnectionProblem::IdentityUnsupported { .. }
+                | ConnectionProblem::UnknownToScaler { .. }
                 | ConnectionProblem::Undecided { is_address: false, .. } => Hypothesis::H1,
             }),
             Self::Propagating { .. } => Some(Hypothesis::H3),
@@ -186,6 +189,7 @@ impl Finding {
                 | ConnectionProblem::UsesSecret { .. }
                 | ConnectionProblem::WrongIdentity { .. }
                 | ConnectionProblem::IdentityUnsupported { .. } => 1,
+                ConnectionProblem::UnknownToScaler { .. } => 6,
             },
             Self::RoleMissing { .. } | Self::CosmosRoleMissing { .. } | Self::AccessDenied { .. } => 2,
             Self::ResourceNotFound { .. }

@@ -238,19 +238,23 @@ fn an_identity_is_the_declared_one_or_it_is_said_whose_it_is() {
         let expected = ("connection-wrong-identity", ConnectionProblem::WrongIdentity { declared, used });
         assert_eq!(told(policy, &seen(policy, &settings)), [expected], "{settings:?}");
     }
-    let right: [(&Policy, Texts); 6] = [
+    let right: [(&Policy, Texts); 5] = [
         // The client that this word makes reads no default.
         (&system, vec![credential.clone(), setting("AZURE_CLIENT_ID", &own_client)]),
         (&system, vec![]),
         (&system, vec![credential.clone()]),
         (&user, vec![credential.clone(), client(&own_client)]),
         (&user, vec![credential.clone(), resource(shared().as_str())]),
-        (&user, vec![setting("AZURE_CLIENT_ID", &own_client)]),
     ];
     for (policy, further) in right {
         let settings = [vec![place.clone()], further].concat();
         assert_eq!(codes(policy, &settings), Vec::<&str>::new(), "{settings:?}");
     }
+    let host_alone = [place.clone(), setting("AZURE_CLIENT_ID", &own_client)];
+    let unknown = ConnectionProblem::UnknownToScaler { setting: "Orders__clientId".to_owned() };
+    assert_eq!(told(&user, &seen(&user, &host_alone)), [("connection-unknown-to-scaler", unknown)]);
+    let output = Policy { triggers: std::collections::BTreeSet::new(), ..user.clone() };
+    assert_eq!(codes(&output, &host_alone), Vec::<&str>::new(), "nothing waits for it to be started");
     let by_default = [place.clone(), credential, setting("AZURE_CLIENT_ID", &own_client)];
     assert_eq!(codes(&user, &by_default), ["connection-wrong-identity"], "it asks as the system-assigned identity");
     // Whose application that is, no document of ours says.

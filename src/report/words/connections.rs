@@ -25,6 +25,10 @@ pub(super) fn problem(connection: &str, problem: &ConnectionProblem) -> String {
             "`{setting}` is not read by this extension, so the app's default identity is used; name it by `{}`",
             Member::ClientId.of(connection)
         ),
+        ConnectionProblem::UnknownToScaler { setting } => format!(
+            "the identity of connection `{connection}` is that of `AZURE_CLIENT_ID`, which the platform does not read when it \
+             looks how much there is to do: with no instance running, none may be started; name it by `{setting}`"
+        ),
         ConnectionProblem::WrongAddress { setting, seen, canonical, audience } => {
             let seen = match seen {
                 Some(seen) => format!("is `{seen}`"),
