@@ -187,7 +187,8 @@ pub async fn ask_host(azure: &Azure, clock: Clock, policy: &Policy, observed: &m
 
 /// Adds how the app's references to vaults stand.
 pub async fn ask_references(azure: &Azure, surveys: &Surveys, policy: &Policy, observed: &mut Observed) {
-    observed.references = Some(surveys.references(azure, &policy.target).await);
+    let Reading::Present { at, .. } = observed.target else { return };
+    observed.references = Some(surveys.references(azure, &policy.target, at).await);
 }
 
 /// What every live policy needs, and of which principals, as far as the surveys of this policy's subscriptions tell. No

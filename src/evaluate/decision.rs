@@ -235,7 +235,20 @@ impl Decision {
         }
         let confirmed = self.hypotheses.iter().find(|one| one.verdict == Verdict::Confirmed);
         self.cause = confirmed.map(|one| one.hypothesis);
+        if self.cause.is_some() {
+            return;
+        }
+        // All that is declared is there, and a service says what cannot be then: something is used that nobody declared.
+        for seen in signals.iter().filter(|seen| is_plain(seen)).filter(recent) {
+            let verdicts = self.hypotheses.iter_mut().filter(|one| one.hypothesis == seen.hypothesis);
+            verdicts.filter(|one| one.verdict == Verdict::Refuted).for_each(|one| one.verdict = Verdict::Open);
+        }
     }
+}
+
+/// Whether it speaks for its hypothesis, and for that one alone.
+pub(super) fn is_plain(seen: &SignalSeen) -> bool {
+    seen.side == Side::For && seen.ambiguous.is_none()
 }
 
 impl Question {

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 
 use super::{
     Access, Answer, ConnectionProblem, Evaluation, Finding, Hypothesis, Question, Side, SignalSeen, Verdict,
-    decision::undated, history,
+    decision::{is_plain, undated},
+    history,
 };
 use crate::{
     api::{NetworkCheck, Settings},
@@ -177,6 +178,11 @@ fn needed(
             if hypothesis == Hypothesis::H3 {
                 let through_groups = evaluation.requirements.iter().filter_map(|one| undated(&one.access));
                 needed.extend(through_groups.take(1).map(Needed::Undecided));
+            }
+            let plain = evaluation.signals.iter().find(|seen| seen.hypothesis == hypothesis && is_plain(seen));
+            if let (true, Some(seen)) = (needed.is_empty(), plain) {
+                let because = format!("all that is declared is there, and telemetry says that {}", seen.says);
+                needed.push(Needed::Undecided(because));
             }
             if needed.is_empty() {
                 // An earlier link is broken, so that nobody could look further.

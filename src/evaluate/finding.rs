@@ -1,6 +1,7 @@
 //! What can be wrong, as data. The words are `report`'s.
 
 mod meaning;
+mod subject;
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,7 @@ pub use meaning::Effect;
 use super::{excess::Excess, network::Barrier, settings::ConnectionProblem, unneeded::Kept};
 use crate::{
     model::{Failure, Grant, PlatformUse, PrincipalId, RoleId, Scope, Vault, VaultMode, VaultOperation},
-    policy::{Identity, Origin, subject_of},
+    policy::{Identity, Origin},
 };
 
 /// One thing that is wrong, unknown or worth a look.
@@ -348,63 +349,5 @@ impl Finding {
     /// Whether it says that this part of the policy could not be looked at.
     pub(crate) fn is_unreadable(&self, subject: impl Fn(&str) -> bool) -> bool {
         matches!(self, Self::Unreadable { subjects, .. } if subjects.iter().any(|one| subject(one)))
-    }
-
-    /// What in the policy it is about.
-    #[must_use]
-    pub fn subject(&self) -> String {
-        match self {
-            Self::TargetNotFound { .. } | Self::TargetStopped { .. } | Self::HostNotRecycled { .. } => {
-                "target".to_owned()
-            }
-            Self::Unreadable { subjects, .. } => subjects.join(", "),
-            Self::SystemIdentityDisabled | Self::SystemIdentityForbidden { .. } => "identities/system".to_owned(),
-            Self::UserIdentityNotAttached { identity, .. }
-            | Self::UserIdentityNotFound { identity }
-            | Self::StaleAttachment { identity, .. } => format!("identities/{}", identity.name()),
-            Self::PrincipalMissing { identity: Identity::System } => "identities/system".to_owned(),
-            Self::PrincipalMissing { identity: Identity::User(identity) } => format!("identities/{}", identity.name()),
-            Self::UnneededGrant { grant, .. } => format!("roleAssignments/{}", grant.id.name()),
-            Self::ExcessiveGrant { grant, .. } => format!("roleAssignments/{}", grant.name()),
-            other => subject_of(other.origins()),
-        }
-    }
-
-    /// What in the policy asks for what it is about; nothing for one about the app, an identity or a grant.
-    #[must_use]
-    pub fn origins(&self) -> &[Origin] {
-        match self {
-            Self::RoleUnknown { origin, .. }
-            | Self::KeysRefused { origin, .. }
-            | Self::VaultNotFound { origin, .. }
-            | Self::VaultModeMismatch { origin, .. }
-            | Self::VaultModeDisputed { origin, .. }
-            | Self::AccessPolicyMissing { origin, .. }
-            | Self::AccessPolicyUndecided { origin, .. }
-            | Self::ReferencesDenied { origin, .. } => std::slice::from_ref(origin),
-            Self::RoleMissing { origins, .. }
-            | Self::CosmosRoleMissing { origins, .. }
-            | Self::AccessDenied { origins, .. }
-            | Self::AccessUndecided { origins, .. }
-            | Self::Propagating { origins, .. }
-            | Self::GrantEnds { origins, .. }
-            | Self::Connection { origins, .. }
-            | Self::PlatformIdentity { origins, .. }
-            | Self::ResourceNotFound { origins, .. }
-            | Self::NetworkBlocked { origins, .. }
-            | Self::ResourceNotReady { origins, .. } => origins,
-            Self::TargetNotFound { .. }
-            | Self::TargetStopped { .. }
-            | Self::Unreadable { .. }
-            | Self::SystemIdentityDisabled
-            | Self::SystemIdentityForbidden { .. }
-            | Self::UserIdentityNotAttached { .. }
-            | Self::UserIdentityNotFound { .. }
-            | Self::PrincipalMissing { .. }
-            | Self::StaleAttachment { .. }
-            | Self::HostNotRecycled { .. }
-            | Self::UnneededGrant { .. }
-            | Self::ExcessiveGrant { .. } => &[],
-        }
     }
 }

@@ -218,14 +218,23 @@ impl Surveys {
         self.exist.get(&resource, survey, Reading::unreadable, look).await
     }
 
-    /// How the app's references stand, as young as its survey.
-    pub(super) async fn references(&self, azure: &Azure, target: &Scope) -> Reading<Vec<VaultReference>> {
-        let survey = self.of(azure, target.subscription().unwrap_or_default(), Some(target)).await;
+    /// How the app's references stand, no older than what was seen of the app itself.
+    pub(super) async fn references(
+        &self,
+        azure: &Azure,
+        target: &Scope,
+        seen: Timestamp,
+    ) -> Reading<Vec<VaultReference>> {
         let read = async || match azure.vault_references(target).await {
             Ok(value) => Reading::Present { value, at: self.clock.now() },
             Err(failure) => Reading::Unreadable(failure),
         };
-        self.references.get(target, survey.began, Reading::unreadable, read).await
+        self.references.get(target, seen, Reading::unreadable, read).await
+    }
+
+    /// After a write that may have had them resolved again.
+    pub async fn forget_references(&self, target: &Scope) {
+        self.references.forget(target).await;
     }
 
     /// When the grants of a subscription end. A refusal lasts as long as an answer: most directories have no licence

@@ -66,6 +66,7 @@ impl Pipeline {
             let sent = sent.into_inner().unwrap_or_else(PoisonError::into_inner);
             let sent_at = |step: &Step| sent.get(&step.request.path).copied().unwrap_or_else(|| self.clock.now());
             self.identity_writes.remember(&execution, sent_at);
+            self.surveys.forget_references(&policy.target).await;
             for entry in execution.outcomes.iter().filter(|entry| entry.outcome == Outcome::Applied) {
                 if let Change::Revoke(revoke) = &entry.step.change {
                     self.breaker.forgive_one_grant(revoke.grant.scope.subscription().unwrap_or_default());

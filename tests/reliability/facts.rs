@@ -1,10 +1,14 @@
 //! What a policy declares, what a boundary allows and who holds what, worked out from the documents a second time:
 //! naively, for the shapes that occur in scenarios and towns, and sharing nothing with the code that is tested.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod rules;
+
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+
+pub(super) use rules::Rules;
 
 const RECEIVER: &str = "4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0";
 const HUBS_RECEIVER: &str = "a638d3c7-ab3a-418d-83e6-5f17a39d4fde";
@@ -363,60 +367,6 @@ pub(super) fn reach_of(mode: &str) -> u8 {
         "Enforce" => 2,
         "DryRun" => 1,
         _ => 0,
-    }
-}
-
-/// The boundaries and namespaces that somebody knows of.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Rules {
-    pub(super) boundaries: BTreeMap<String, Value>,
-    pub(super) namespaces: BTreeMap<String, Value>,
-}
-
-impl Rules {
-    /// The specs of the boundaries that select a namespace.
-    fn over<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Value> {
-        let labels = self.namespaces.get(namespace).map(|object| &object["metadata"]["labels"]);
-        self.boundaries.values().map(|boundary| &boundary["spec"]).filter(move |spec| {
-            let selected = &spec["namespaces"];
-            let wanted = selected["matchLabels"].as_object().filter(|wanted| !wanted.is_empty());
-            let by_label = wanted
-                .is_some_and(|wanted| wanted.iter().all(|(key, value)| labels.map(|own| &own[key]) == Some(value)));
-            list(&selected["names"]).any(|name| name == namespace) || by_label
-        })
-    }
-
-    /// The scopes that a namespace may see.
-    pub(super) fn scopes(&self, namespace: &str) -> Vec<String> {
-        self.over(namespace).flat_map(|spec| list(&spec["scopes"])).map(|scope| lower(&scope["id"])).collect()
-    }
-
-    /// Whether one boundary lets a namespace's policies switch that vault although it keeps these out.
-    pub(super) fn allow_switch(&self, namespace: &str, vault: &str, kept_out: &[String], now: Timestamp) -> bool {
-        let today = now.strftime("%Y-%m-%d").to_string();
-        self.over(namespace).any(|spec| {
-            let entries = list(&spec["vaults"]).filter(|entry| lower(&entry["resource"]) == vault);
-            let mut entries = entries.filter(|entry| entry["switch"] == "WhenSafe");
-            let waives = |entry: &Value, object: &String| {
-                let mut waivers = list(&entry["waive"]);
-                waivers.any(|waiver| lower(&waiver["objectId"]) == *object && today.as_str() <= text(&waiver["until"]))
-            };
-            list(&spec["scopes"]).any(|scope| reaches(&lower(&scope["id"]), vault))
-                && reach_of(text(&spec["maxMode"])) >= 2
-                && list(&spec["changes"]).any(|own| own == "SwitchVaultMode")
-                && entries.any(|entry| kept_out.iter().all(|object| waives(entry, object)))
-        })
-    }
-
-    /// Whether one boundary lets a namespace's policies write that change at all these scopes.
-    pub(super) fn allow(&self, namespace: &str, change: &str, role: Option<&str>, scopes: &[&str]) -> bool {
-        self.over(namespace).any(|spec| {
-            let covers = |at: &&str| list(&spec["scopes"]).any(|scope| reaches(&lower(&scope["id"]), at));
-            scopes.iter().all(covers)
-                && reach_of(text(&spec["maxMode"])) >= 2
-                && list(&spec["changes"]).any(|own| own == change)
-                && role.is_none_or(|role| list(&spec["roles"]).any(|own| lower(&own["id"]) == role))
-        })
     }
 }
 

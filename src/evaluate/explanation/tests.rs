@@ -169,8 +169,32 @@ fn words_of_a_service_that_have_one_reason_decide_what_documents_leave_open() {
     assert_eq!(decided("audience", 4), (Some(Hypothesis::H5), Some(No)), "nobody looked at settings");
     assert_eq!(decided("refused-403", 4), (None, Some(No)), "it has other reasons");
     assert_eq!(decided("vault-firewall", 0), (None, Some(Yes)), "it is over");
-    // Documents have refuted it: what is refused may be something that nobody declared.
-    assert_eq!(decided("storage-permission", 4), (None, Some(No)));
+    assert_eq!(decided("storage-permission", 4), (None, Some(No)), "what is refused may be something undeclared");
+}
+
+#[test]
+fn a_plain_word_against_what_documents_refute_leaves_it_open() {
+    let policy = declared();
+    let explained = |spoil: &dyn Fn(&mut World)| {
+        let mut world = World::matching(&policy);
+        world.grant(SHARED, "Key Vault Secrets User", &policy.vaults[0].vault);
+        world.observed.evidence = Some(present(std::sync::Arc::new(evidence("storage-permission", 4))));
+        spoil(&mut world);
+        explain(&policy, &world.observed, &world.evaluate(&policy))
+    };
+    let told = explained(&|_| {});
+    let h2 = case(&told, Hypothesis::H2);
+    assert_eq!(h2.verdict, Verdict::Open);
+    let [Needed::Undecided(because)] = h2.needed.as_slice() else { panic!("{:?}", h2.needed) };
+    assert!(because.starts_with("all that is declared is there, and telemetry says that "), "{because}");
+    let vault = policy.vaults[0].vault.clone();
+    let explained_otherwise = explained(&|world| {
+        world
+            .each_list(|access| access.grants = access.grants.iter().filter(|it| it.scope != vault).cloned().collect());
+        world.grant(SHARED, "Key Vault Secrets User", &vault).changed = Some(minutes_ago(1));
+    });
+    assert_eq!(case(&explained_otherwise, Hypothesis::H3).verdict, Verdict::Confirmed);
+    assert_eq!(case(&explained_otherwise, Hypothesis::H2).verdict, Verdict::Refuted, "it is explained already");
 }
 
 #[test]
