@@ -1,6 +1,7 @@
 //! The command line: arguments become a resolved configuration before any verb sees them. stdout is data, stderr is
 //! talk.
 
+mod again;
 mod args;
 mod catalog;
 mod check;

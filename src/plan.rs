@@ -67,7 +67,7 @@ pub fn plan(
             .or_else(|| lacks_evidence(evaluation, circumstances, &wish))
             .or_else(|| too_much(policy, evaluation, circumstances, &wish));
         match reason {
-            Some(reason) => Err(Held { kind: Some(wish.kind), subject: wish.subject(), reason }),
+            Some(reason) => Err(held_back(policy, evaluation, wish, reason)),
             None => Ok(wish),
         }
     });
@@ -88,7 +88,7 @@ pub fn plan(
             (is_over_block && accepted.iter().any(Wish::writes_block)).then_some(HoldReason::AnotherIdentityWrite)
         };
         match reason {
-            Some(reason) => held.push(Held { kind: Some(wish.kind), subject: wish.subject(), reason }),
+            Some(reason) => held.push(held_back(policy, evaluation, wish, reason)),
             None => accepted.push(wish),
         }
     }
@@ -96,6 +96,13 @@ pub fn plan(
     held.extend(waiting(evaluation));
     let steps = steps(policy, evaluation.site.as_ref(), accepted);
     Plan { mode, limit, steps, held }
+}
+
+/// A change that could be made, and is not.
+fn held_back(policy: &Policy, evaluation: &Evaluation, wish: Wish, reason: HoldReason) -> Held {
+    let (kind, subject) = (Some(wish.kind), wish.subject());
+    let would = steps(policy, evaluation.site.as_ref(), vec![wish]).pop().map(Box::new);
+    Held { kind, subject, reason, would }
 }
 
 /// The mode that applies, and why it is less than the policy's, if it is.

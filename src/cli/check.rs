@@ -55,9 +55,13 @@ fn exit_code(report: &Report, verb: &CheckArguments) -> ExitCode {
 }
 
 fn summary(reports: &[Report], verb: &CheckArguments) -> String {
-    let count = |wanted| reports.iter().filter(|report| exit_code(report, verb) == wanted).count();
+    // A grant that may not act yet is no drift, though it exits as one.
+    let waits = |report: &Report| matches!(report.situation(), Situation::Propagating(_)) && !verb.allow_propagating;
+    let waiting = reports.iter().filter(|report| waits(report)).count();
+    let of = |wanted| move |report: &&Report| exit_code(report, verb) == wanted && !waits(report);
+    let count = |wanted| reports.iter().filter(of(wanted)).count();
     format!(
-        "{} checked: {} compliant, {} drifted, {} undetermined, {} in error",
+        "{} checked: {} compliant, {} drifted, {waiting} waiting, {} undetermined, {} in error",
         reports.len(),
         count(ExitCode::Compliant),
         count(ExitCode::Drift),

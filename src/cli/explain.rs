@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    CliError,
+    CliError, again,
     args::{ExplainArguments, Output},
     subjects,
 };
@@ -11,7 +11,7 @@ use crate::{
     api::FunctionIdentityPolicy,
     pipeline::Intent,
     policy::Policy,
-    report::{self, ExitCode},
+    report::{self, ExitCode, Report},
 };
 
 pub(super) async fn explain(verb: ExplainArguments) -> Result<ExitCode, CliError> {
@@ -23,10 +23,15 @@ pub(super) async fn explain(verb: ExplainArguments) -> Result<ExitCode, CliError
         }
     }
     let reports = subjects.pass(&verb.azure, Intent::Explain).await?;
-    let code = ExitCode::worst(reports.iter().map(report::Report::exit_code));
+    let code = ExitCode::worst(reports.iter().map(Report::exit_code));
     match verb.output {
         Output::Text => {
-            let texts: Vec<_> = reports.iter().map(report::explanation).collect();
+            let told = |report: &Report| {
+                let by_name = verb.target.is_some() || subjects.are_several();
+                let check = again::check(&verb.subjects, &verb.azure, report, by_name, variable);
+                report::explanation(report, &check)
+            };
+            let texts: Vec<_> = reports.iter().map(told).collect();
             super::print(&texts.join("\n"));
         }
         Output::Json => {
@@ -36,6 +41,11 @@ pub(super) async fn explain(verb: ExplainArguments) -> Result<ExitCode, CliError
     }
     subjects.tell(&reports);
     Ok(code)
+}
+
+#[expect(clippy::disallowed_methods, reason = "flags have variables, and what these say need not be said again")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Whether the policy is about the app of that id or name. One that is invalid names none.

@@ -61,6 +61,11 @@ impl Subjects {
         Ok(reports)
     }
 
+    /// Whether there are others where the policies come from.
+    pub(super) fn are_several(&self) -> bool {
+        self.rivals.len() > 1
+    }
+
     /// Says what the reports rest on and do not show.
     pub(super) fn tell(&self, reports: &[Report]) {
         if self.from_files {

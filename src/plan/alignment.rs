@@ -107,7 +107,7 @@ pub(super) fn wish_switch(
     };
     wishes.push(match wish {
         Ok(switch) => Ok(Wish { kind: KIND, change: WishedChange::Switch(Box::new(switch)) }),
-        Err(reason) => Err(Held { kind: Some(KIND), subject: origin.to_string(), reason }),
+        Err(reason) => Err(Held::without_step(Some(KIND), origin.to_string(), reason)),
     });
 }
 

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::Step;
 use crate::{
     api::{ChangeKind, Mode},
     evaluate::{Gap, Kept},
@@ -10,7 +11,7 @@ use crate::{
 };
 
 /// A change that is not made.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Held {
     /// The kind of change; none when no change of ours would help.
     pub kind: Option<ChangeKind>,
@@ -18,6 +19,8 @@ pub struct Held {
     pub subject: String,
     /// Why.
     pub reason: HoldReason,
+    /// The step that it would have been, for whoever makes it by hand; none when it never came to one.
+    pub would: Option<Box<Step>>,
 }
 
 /// Why a change is not made.
@@ -91,7 +94,47 @@ pub struct Break {
     pub gap: Gap,
 }
 
+impl Held {
+    /// One that never came to a step.
+    pub(super) fn without_step(kind: Option<ChangeKind>, subject: String, reason: HoldReason) -> Self {
+        Self { kind, subject, reason, would: None }
+    }
+}
+
 impl HoldReason {
+    /// Whether nothing but leave or a count stands in the way: whoever may, can make the change by hand as it was planned.
+    #[must_use]
+    pub fn is_leave(&self) -> bool {
+        match self {
+            Self::ModeReport
+            | Self::Suspended
+            | Self::BoundaryMode(_)
+            | Self::OperatorMode(_)
+            | Self::NotAllowed(_)
+            | Self::OutsideBoundary(_)
+            | Self::MaxChanges(_)
+            | Self::WriteBudget(_)
+            | Self::LeaseUncertain
+            | Self::NotOurWrite => true,
+            Self::RoleTooPowerful { .. }
+            | Self::AwaitsIdentity(_)
+            | Self::EvidenceIncomplete
+            | Self::Propagating(_)
+            | Self::NoSafeChange(_)
+            | Self::ConditionedAssignmentExists
+            | Self::StillRequired(_)
+            | Self::BreakerOpen(_)
+            | Self::NoBaseline
+            | Self::DefaultIdentityWouldChange
+            | Self::AnotherIdentityWrite
+            | Self::AlreadyRestarted
+            | Self::AlreadyRefreshed
+            | Self::VaultModeDisputed
+            | Self::PoliciesUnknown
+            | Self::AccessWouldBreak(_) => false,
+        }
+    }
+
     /// The reason as a stable word, fit for a condition.
     #[must_use]
     pub fn word(&self) -> &'static str {

@@ -52,7 +52,7 @@ pub(super) fn wishes(
                 let unread = others().any(|other| other.is_unreadable(|one| one == subject));
                 let kind = ChangeKind::AttachUserIdentity;
                 if unread {
-                    wishes.push(Err(Held { kind: Some(kind), subject, reason: HoldReason::EvidenceIncomplete }));
+                    wishes.push(Err(Held::without_step(Some(kind), subject, HoldReason::EvidenceIncomplete)));
                 } else if !gone {
                     wishes.push(Ok(Wish { kind, change: WishedChange::Attach(identity.clone()) }));
                 }
@@ -71,11 +71,10 @@ pub(super) fn wishes(
             }
             Finding::StaleAttachment { identity, on_site, current } => {
                 let Some(site) = &evaluation.site else { continue };
-                wishes.push(reattach(policy, site, identity, (*on_site, *current)).map_err(|reason| Held {
-                    kind: Some(ChangeKind::ReattachUserIdentity),
-                    subject,
-                    reason,
-                }));
+                wishes.push(
+                    reattach(policy, site, identity, (*on_site, *current))
+                        .map_err(|reason| Held::without_step(Some(ChangeKind::ReattachUserIdentity), subject, reason)),
+                );
             }
             Finding::HostNotRecycled { .. } => {
                 wishes.push(Ok(Wish { kind: ChangeKind::RestartHost, change: WishedChange::Restart }));
@@ -104,7 +103,7 @@ pub(super) fn wishes(
                     Kept::Required { .. } => HoldReason::StillRequired(kept.clone()),
                     Kept::Undecided(_) => HoldReason::EvidenceIncomplete,
                 };
-                wishes.push(Err(Held { kind: Some(ChangeKind::RevokeRole), subject, reason }));
+                wishes.push(Err(Held::without_step(Some(ChangeKind::RevokeRole), subject, reason)));
             }
             other => wishes.extend(no_change_for(other, subject).map(Err)),
         }
@@ -188,7 +187,7 @@ pub(super) fn wish_grant(
     let kind = ChangeKind::GrantRole;
     let Some(role) = role(scope, role_id) else {
         let reason = HoldReason::NoSafeChange("the role's definition could not be read");
-        wishes.push(Err(Held { kind: Some(kind), subject: finding.subject(), reason }));
+        wishes.push(Err(Held::without_step(Some(kind), finding.subject(), reason)));
         return;
     };
     let same = wishes.iter_mut().find_map(|wish| match wish {
@@ -227,7 +226,7 @@ fn wish_entry(
     let entry = match entry {
         Ok(entry) => entry,
         Err(reason) => {
-            wishes.push(Err(Held { kind: Some(kind), subject: origin.to_string(), reason }));
+            wishes.push(Err(Held::without_step(Some(kind), origin.to_string(), reason)));
             return;
         }
     };
@@ -249,10 +248,9 @@ fn wish_entry(
 /// Access that nobody could be granted, because there is no principal yet.
 pub(super) fn waiting(evaluation: &Evaluation) -> impl Iterator<Item = Held> {
     let waiting = evaluation.requirements.iter().filter(|evaluated| evaluated.access == Access::NoPrincipal);
-    waiting.map(|evaluated| Held {
-        kind: Some(ChangeKind::GrantRole),
-        subject: subject_of(&evaluated.origins),
-        reason: HoldReason::AwaitsIdentity(evaluated.identity.clone()),
+    waiting.map(|evaluated| {
+        let reason = HoldReason::AwaitsIdentity(evaluated.identity.clone());
+        Held::without_step(Some(ChangeKind::GrantRole), subject_of(&evaluated.origins), reason)
     })
 }
 
@@ -274,17 +272,17 @@ fn no_change_for(finding: &Finding, subject: String) -> Option<Held> {
         Finding::RoleUnknown { .. } => "no role of that name is known there",
         Finding::TargetNotFound { .. } => "the app does not exist",
         Finding::Connection { problem: ConnectionProblem::Undecided { .. }, .. } => {
-            return Some(Held { kind: None, subject, reason: HoldReason::EvidenceIncomplete });
+            return Some(Held::without_step(None, subject, HoldReason::EvidenceIncomplete));
         }
         Finding::Connection { .. } => "app settings are never written",
         Finding::PlatformIdentity { .. } => "the configuration of the target is never written",
         Finding::Unreadable { .. }
         | Finding::AccessUndecided { .. }
         | Finding::AccessPolicyUndecided { .. } => {
-            return Some(Held { kind: None, subject, reason: HoldReason::EvidenceIncomplete });
+            return Some(Held::without_step(None, subject, HoldReason::EvidenceIncomplete));
         }
         Finding::Propagating { until, .. } => {
-            return Some(Held { kind: None, subject, reason: HoldReason::Propagating(*until) });
+            return Some(Held::without_step(None, subject, HoldReason::Propagating(*until)));
         }
         Finding::SystemIdentityDisabled
         | Finding::UserIdentityNotAttached { .. }
@@ -299,5 +297,5 @@ fn no_change_for(finding: &Finding, subject: String) -> Option<Held> {
         | Finding::VaultModeDisputed { .. }
         | Finding::ExcessiveGrant { .. } => return None,
     };
-    Some(Held { kind: None, subject, reason: HoldReason::NoSafeChange(reason) })
+    Some(Held::without_step(None, subject, HoldReason::NoSafeChange(reason)))
 }

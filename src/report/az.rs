@@ -1,5 +1,9 @@
 //! A step as the `az` commands that do the same, for people who apply it by hand.
 
+mod look;
+
+pub(super) use look::{ByHand, by_hand};
+
 use super::Pass;
 use crate::{
     catalog::cosmos_role,
@@ -15,7 +19,7 @@ pub(super) fn commands(step: &Step) -> String {
         Change::Grant(grant) => grant_command(grant),
         Change::AddEntry(add) => vault_command(&add.entry),
         Change::Switch(switch) => {
-            format!("az keyvault update {} --enable-rbac-authorization true", vault(&switch.vault))
+            format!("az keyvault update {} --enable-rbac-authorization true", named(&switch.vault))
         }
         Change::Identity(change) => identity_command(change),
         Change::Reattach(reattach) => {
@@ -87,20 +91,20 @@ fn vault_command(entry: &VaultEntry) -> String {
     });
     format!(
         "az keyvault set-policy {} --object-id {} {}",
-        vault(&entry.vault),
+        named(&entry.vault),
         entry.principal,
         permissions.collect::<Vec<_>>().join(" "),
     )
 }
 
-/// Which vault a command is about.
-fn vault(vault: &Scope) -> String {
-    let group = vault.resource_group();
+/// Which resource a command is about.
+fn named(resource: &Scope) -> String {
+    let group = resource.resource_group();
     format!(
         "--subscription {} --resource-group {} --name {}",
-        vault.subscription().unwrap_or_default(),
+        resource.subscription().unwrap_or_default(),
         quoted(group.as_ref().map_or("", |group| group.name())),
-        quoted(vault.name()),
+        quoted(resource.name()),
     )
 }
 

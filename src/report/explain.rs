@@ -1,35 +1,44 @@
 //! The verdict on one policy for a person who is on call: the chain, the flow, the six hypotheses with their evidence, and
 //! what to do next.
 
+mod next;
 mod probe;
 mod telemetry;
 
 use serde_json::{Value, json};
 
 use super::{
-    ExitCode, Pass, PassResult, Report, az,
-    text::{line, name, paragraph, summary, text},
+    ExitCode, Pass, PassResult, Report, Situation,
+    text::{line, name, paragraph, text},
     words,
 };
 use crate::{
-    evaluate::{Answer, Case, Explanation, Fact, Hypothesis, Link, LinkOfChain, Needed, Question, Severity, Verdict},
+    evaluate::{Answer, Case, Fact, Finding, Hypothesis, Link, LinkOfChain, Needed, Question, Severity, Verdict},
     model::TargetKind,
-    plan::Held,
 };
 
 /// How many facts of a kind are told to a person; programs get all.
 const MOST_FACTS: usize = 4;
 
-/// The explanation as lines. A pass that did not come so far is told as `check` tells it.
+/// The explanation as lines. A pass that did not come so far is told as `check` tells it. `check`: the arguments with which
+/// `check` looks at the same again.
 #[must_use]
-pub fn explanation(report: &Report) -> String {
+pub fn explanation(report: &Report, check: &[impl AsRef<str>]) -> String {
     let PassResult::Evaluated(pass) = &report.finding else { return text(report, report.exit_code(), false) };
     let explanation = &pass.explanation;
     let mut out = String::new();
     head(&mut out, report, pass);
+    // Of an app that is not there nothing else can be told.
+    if report.situation() == Situation::TargetNotFound {
+        next::section(&mut out, pass, check);
+        next::helped(&mut out, pass, check);
+        return out;
+    }
+    let commands = if explanation.probes.is_some() { " (the commands are below)" } else { "" };
     line(&mut out, "\n  From the identity to access, link by link");
     for link in &explanation.chain {
-        answered(&mut out, chain_words(link.link), link.answer, link.needed.as_ref());
+        let needed = link.needed.as_ref().map(|needed| needed_with(needed, commands));
+        answered(&mut out, chain_words(link.link), link.answer, needed);
     }
     line(&mut out, "\n  The playbook's questions");
     for node in &pass.evaluation.decision.path {
@@ -37,11 +46,12 @@ pub fn explanation(report: &Report) -> String {
     }
     line(&mut out, "\n  Hypotheses");
     for case in &explanation.cases {
-        hypothesis(&mut out, case, pass.evaluation.decision.cause);
+        hypothesis(&mut out, case, pass.evaluation.decision.cause, commands);
     }
     telemetry::section(&mut out, report, pass);
-    probe::section(&mut out, &pass.policy.target, explanation);
-    next(&mut out, report, pass, explanation);
+    probe::section(&mut out, pass);
+    next::section(&mut out, pass, check);
+    next::helped(&mut out, pass, check);
     out
 }
 
@@ -57,7 +67,7 @@ pub fn explanation_json(report: &Report) -> Value {
     document["chain"] = explanation.chain.iter().map(link_json).collect();
     document["hypotheses"] = explanation.cases.iter().map(case_json).collect();
     document["evidence"] = telemetry::json(report, pass);
-    let probes = explanation.probes.as_ref().map(|probes| probe::commands(&pass.policy.target, probes));
+    let probes = explanation.probes.as_ref().map(|probes| probe::commands_of(pass, probes));
     document["probes"] = json!(probes.unwrap_or_default());
     document
 }
@@ -85,7 +95,9 @@ fn fact_json(fact: &Fact) -> Value {
 
 fn head(out: &mut String, report: &Report, pass: &Pass) {
     let severity = pass.evaluation.severity.map(|severity| format!("{}  ", severity.word())).unwrap_or_default();
+    let gone = pass.evaluation.findings.iter().find(|finding| matches!(finding, Finding::TargetNotFound { .. }));
     let verdict = match pass.evaluation.decision.cause {
+        _ if let Some(gone) = gone => words::finding(pass, gone),
         Some(cause) => format!("{cause:?}: {}", words::hypothesis(cause)),
         None => match report.exit_code() {
             ExitCode::Compliant => "nothing that Resource Manager shows is wrong".to_owned(),
@@ -94,13 +106,16 @@ fn head(out: &mut String, report: &Report, pass: &Pass) {
         },
     };
     paragraph(out, &format!("{}  {severity}", name(report)), &verdict);
-    let target = &pass.policy.target;
-    line(out, &format!("  {:<4} {target}", TargetKind::of(target).label()));
+    // One that is not there was named with its id just now.
+    if gone.is_none() {
+        let target = &pass.policy.target;
+        line(out, &format!("  {:<4} {target}", TargetKind::of(target).label()));
+    }
     line(out, &format!("  seen {}", words::moment(report.at)));
 }
 
 /// One line for what is clear, and what would be needed below what is not.
-fn answered(out: &mut String, question: &str, answer: Answer, needed: Option<&Needed>) {
+fn answered(out: &mut String, question: &str, answer: Answer, needed: Option<String>) {
     let answer = match answer {
         Answer::Yes => "yes",
         Answer::No => "NO",
@@ -109,11 +124,11 @@ fn answered(out: &mut String, question: &str, answer: Answer, needed: Option<&Ne
     };
     line(out, &format!("    {question:<58}{answer}"));
     if let Some(needed) = needed {
-        paragraph(out, "      ", &needed_words(needed));
+        paragraph(out, "      ", &needed);
     }
 }
 
-fn hypothesis(out: &mut String, case: &Case, acted_on: Option<Hypothesis>) {
+fn hypothesis(out: &mut String, case: &Case, acted_on: Option<Hypothesis>, commands: &str) {
     let verdict = match case.verdict {
         Verdict::Confirmed if acted_on == Some(case.hypothesis) => "ACT ON THIS",
         Verdict::Confirmed => "CONFIRMED",
@@ -132,7 +147,7 @@ fn hypothesis(out: &mut String, case: &Case, acted_on: Option<Hypothesis>) {
         telemetry::signal(out, seen);
     }
     for needed in &case.needed {
-        paragraph(out, "        ", &needed_words(needed));
+        paragraph(out, "        ", &needed_with(needed, commands));
     }
 }
 
@@ -140,37 +155,11 @@ fn facts(out: &mut String, side: &str, facts: &[Fact]) {
     for fact in facts.iter().take(MOST_FACTS) {
         let Fact { resource, field, value, at } = fact;
         let at = at.map(|at| at.strftime(" (seen %H:%M:%SZ)").to_string()).unwrap_or_default();
-        paragraph(out, &format!("        {side:<8}"), &format!("{} {field}: {value}{at}", words::short(resource)));
+        paragraph(out, &format!("        {side:<8}"), &format!("{} {field}: {value}{at}", words::place(resource)));
     }
     if facts.len() > MOST_FACTS {
         line(out, &format!("                and {} more", facts.len() - MOST_FACTS));
     }
-}
-
-/// What `Enforce` would do, or why it would not, and how to see that it helped.
-fn next(out: &mut String, report: &Report, pass: &Pass, explanation: &Explanation) {
-    line(out, "\n  Next, as `Enforce` would do it");
-    let of_cause = |held: &&Held| pass.evaluation.findings.iter().any(|it| it.subject() == held.subject);
-    if let Some(step) = pass.plan.steps.first() {
-        paragraph(out, "    ", &summary(step));
-        for command in az::commands(step).lines() {
-            line(out, &format!("    $ {command}"));
-        }
-    } else if let Some(held) = pass.plan.held.iter().find(of_cause) {
-        paragraph(out, "    ", &format!("nothing is changed for {}: {}", held.subject, words::hold(&held.reason)));
-        let about = pass.evaluation.findings.iter().find(|it| it.subject() == held.subject);
-        let remedy = about.and_then(|finding| az::remedy(pass, finding));
-        for command in remedy.iter().flat_map(|commands| commands.lines()) {
-            line(out, &format!("    $ {command}"));
-        }
-    } else if explanation.cases.iter().all(|case| case.confirming.is_empty()) {
-        let text =
-            "if the app is refused all the same, look at what was not examined above, and at the app's own telemetry";
-        paragraph(out, "    ", text);
-    }
-    line(out, "\n  See that it helped");
-    let namespace = if report.namespace.is_empty() { String::new() } else { format!(" -n {}", report.namespace) };
-    line(out, &format!("    $ rolecall check {}{namespace}", report.name));
 }
 
 fn chain_words(link: LinkOfChain) -> &'static str {
@@ -198,6 +187,11 @@ fn question_words(question: Question) -> &'static str {
 
 /// Why it cannot be told, and what it would need.
 pub(super) fn needed_words(needed: &Needed) -> String {
+    needed_with(needed, " (`rolecall explain` has the commands)")
+}
+
+/// The same for `explain` itself. `commands`: where those are that try it from inside.
+fn needed_with(needed: &Needed, commands: &str) -> String {
     match needed {
         Needed::Reading(failure) => {
             let hint = failure.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
@@ -212,7 +206,7 @@ pub(super) fn needed_words(needed: &Needed) -> String {
                 .to_owned()
         }
         Needed::Telemetry => {
-            "because only the app itself can try: would need its traces, or a try from inside (`rolecall explain` has the commands)".to_owned()
+            format!("because only the app itself can try: would need its traces, or a try from inside{commands}")
         }
         Needed::Inside => "because Resource Manager shows nothing of what runs inside".to_owned(),
         Needed::Settings => "because app settings are not read: would need `settings: Inspect`".to_owned(),
@@ -220,3 +214,6 @@ pub(super) fn needed_words(needed: &Needed) -> String {
         Needed::Network => "because firewalls are not looked at: would need `network: Check`".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

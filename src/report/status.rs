@@ -265,7 +265,7 @@ fn drift_message(report: &Report) -> String {
 
 fn evaluated_message(pass: &Pass, situation: &Situation) -> String {
     let findings = &pass.evaluation.findings;
-    let first = findings.first().map(words::finding).unwrap_or_default();
+    let first = findings.first().map(|first| words::finding(pass, first)).unwrap_or_default();
     let more = match findings.len() {
         0 | 1 => String::new(),
         many => format!(" (and {} more)", many - 1),
@@ -298,7 +298,7 @@ fn evaluated_message(pass: &Pass, situation: &Situation) -> String {
             let last = findings
                 .iter()
                 .find(|finding| matches!(finding, Finding::Propagating { until: own, .. } if own == until));
-            format!("{}{more}", last.map(words::finding).unwrap_or_default())
+            format!("{}{more}", last.map(|last| words::finding(pass, last)).unwrap_or_default())
         }
         // Only looked at.
         Situation::Remediating if pass.execution.outcomes.is_empty() => format!("{first}{more}"),
@@ -342,7 +342,7 @@ fn finding_status(pass: &Pass, finding: &Finding) -> FindingStatus {
         code: finding.code().to_owned(),
         subject: cut(&finding.subject(), 256),
         message: {
-            let words = words::finding(finding);
+            let words = words::finding(pass, finding);
             let words = az::remedy(pass, finding).map_or(words.clone(), |command| format!("{words}: `{command}`"));
             cut(&words, LONGEST_MESSAGE)
         },

@@ -139,11 +139,11 @@ fn evaluated(out: &mut String, pass: &Pass, with_plan: bool) {
     let target = &pass.policy.target;
     line(out, &format!("  {:<8} {target}", TargetKind::of(target).label()));
     if let Some(cause) = pass.evaluation.decision.cause {
-        line(out, &format!("  cause    {cause:?}: {}", words::hypothesis(cause)));
+        paragraph(out, &format!("  cause    {cause:?}: "), words::hypothesis(cause));
     }
     for finding in &pass.evaluation.findings {
-        line(out, &format!("  - {} [{}]", finding.code(), finding.subject()));
-        paragraph(out, "    ", &words::finding(finding));
+        paragraph(out, "  - ", &format!("{} [{}]", finding.code(), finding.subject()));
+        paragraph(out, "    ", &words::finding(pass, finding));
         if let Some(command) = az::remedy(pass, finding) {
             line(out, &format!("    $ {command}"));
         }

@@ -6,18 +6,19 @@ mod vaults;
 
 use jiff::Timestamp;
 
-pub(super) use network::doubt;
+pub(super) use network::{doubt, way_in};
 
+use super::Pass;
 use crate::{
     catalog::{built_in, built_in_roles},
-    evaluate::{Excess, Finding, Hypothesis, Kept, NearMiss, SignalSeen},
+    evaluate::{Evaluated, Excess, Finding, Hypothesis, Kept, NearMiss, SignalSeen},
     model::{Scope, Source, TargetKind, cosmos::account_of, spelling::did_you_mean},
     plan::{HoldReason, Outcome},
     policy::{Identity, Unchecked},
 };
 
 /// What was expected and what was seen.
-pub(super) fn finding(finding: &Finding) -> String {
+pub(super) fn finding(pass: &Pass, finding: &Finding) -> String {
     match finding {
         Finding::TargetNotFound { target } => {
             format!("the {} `{}` does not exist: {target}", TargetKind::of(target).noun(), target.app_name())
@@ -47,7 +48,8 @@ pub(super) fn finding(finding: &Finding) -> String {
         ),
         Finding::RoleUnknown { role, .. } => role_unknown(role),
         Finding::RoleMissing { identity, principal, role, scope, missing, near, .. } => {
-            let near: String = near.iter().map(near_miss).collect();
+            let near = near.iter().filter(|near| !is_declared(pass, identity, role, near));
+            let near: String = near.map(near_miss).collect();
             let missing = actions(missing);
             format!(
                 "{identity} (principal {principal}) lacks `{role}` at {}: nothing allows {missing}{near}",
@@ -193,6 +195,13 @@ fn short_action(action: &str) -> String {
     format!("`{}`", tail.unwrap_or(action))
 }
 
+/// Whether what looks like a mistake meets another need of the same policy.
+fn is_declared(pass: &Pass, identity: &Identity, role: &str, near: &NearMiss) -> bool {
+    let NearMiss::OtherScope(held_at) = near else { return false };
+    let needs = |one: &Evaluated| one.identity == *identity && one.role == role && held_at.reaches(&one.scope);
+    pass.evaluation.requirements.iter().any(needs)
+}
+
 fn near_miss(near: &NearMiss) -> String {
     match near {
         NearMiss::OtherScope(scope) => format!("; it holds that role at {}", short(scope)),
@@ -210,8 +219,8 @@ pub(super) fn hypothesis(hypothesis: Hypothesis) -> &'static str {
     match hypothesis {
         Hypothesis::H1 => "an identity is missing or the wrong one",
         Hypothesis::H2 => "a role is missing at the right scope",
-        Hypothesis::H3 => "the grant may not act yet",
-        Hypothesis::H4 => "a vault decides by another permission model, or a refusal is remembered",
+        Hypothesis::H3 => "a grant has not taken effect yet",
+        Hypothesis::H4 => "a vault's permission model, its access policies, or a remembered refusal",
         Hypothesis::H5 => "the wrong audience is asked for",
         Hypothesis::H6 => "not a matter of identities and roles",
     }
@@ -295,6 +304,14 @@ pub(super) fn short(scope: &Scope) -> String {
     let name = segments.next().unwrap_or_default();
     let below: Vec<_> = segments.filter(|segment| !segment.ends_with("Services") && *segment != "default").collect();
     if below.is_empty() { format!("`{name}`") } else { format!("`{name}/{}`", below.join("/")) }
+}
+
+/// Where a fact is from. A role assignment is named by a GUID, which tells nobody anything: its scope does.
+pub(super) fn place(resource: &Scope) -> String {
+    let assignment = "/providers/microsoft.authorization/roleassignments/";
+    let scope =
+        resource.key().rfind(assignment).filter(|at| *at > 0).map(|at| Scope::lenient(&resource.as_str()[..at]));
+    short(scope.as_ref().unwrap_or(resource))
 }
 
 /// What is declared and cannot be checked.

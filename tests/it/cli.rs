@@ -164,6 +164,42 @@ fn check_exits_0_when_everything_is_there() {
 }
 
 #[test]
+fn grants_that_may_not_act_yet_are_counted_as_waiting() {
+    let now = rolecall::clock::Clock::System.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let anew = |line: &str| match line.find("On: \"2025-11-0") {
+        Some(at) => format!("{}On: \"{now}\"\n", &line[..at]),
+        None => format!("{line}\n"),
+    };
+    let world: String = example("world.yaml").lines().map(anew).collect();
+    let world = scratch("waiting-world.yaml", &world);
+    let simulator = Simulator::start(world.to_str().expect("UTF-8"));
+    let policy = example("policy.yaml");
+    let from = policy.find("    - name: uploads").expect("the example has the trigger");
+    let to = policy.find("  vaults:").expect("the example has vaults");
+    let path = scratch("waiting.yaml", &format!("{}{}", &policy[..from], &policy[to..]));
+    let arguments = ["check", "-f", path.to_str().expect("UTF-8"), "--allow-propagating"];
+    let text = run(Some(&simulator), &arguments[..3]);
+    assert!(text.contains("\nWAITING ") && text.contains("exit code: 2\n"), "{text}");
+    assert!(text.contains("1 checked: 0 compliant, 0 drifted, 1 waiting, 0 undetermined, 0 in error"), "{text}");
+    let forgiven = run(Some(&simulator), &arguments);
+    assert!(
+        forgiven.contains("exit code: 0\n") && forgiven.contains("1 compliant, 0 drifted, 0 waiting"),
+        "{forgiven}"
+    );
+}
+
+#[test]
+fn what_check_says_of_what_it_could_not_read_fits_80_columns() {
+    let nobody = Simulator { url: "http://127.0.0.1:1".to_owned(), process: sleeper() };
+    let text = run(Some(&nobody), &["check", "-f", "examples/orders/policy.yaml"]);
+    assert!(text.contains("  - unreadable ["), "{text}");
+    // Ids stay whole.
+    let long = |line: &&str| line.chars().count() > 80 && line.split_whitespace().count() > 2;
+    let long: Vec<_> = text.lines().filter(|line| line.starts_with(' ')).filter(long).collect();
+    assert!(long.is_empty(), "{long:#?}");
+}
+
+#[test]
 fn check_exits_3_when_azure_does_not_answer() {
     let nobody = Simulator { url: "http://127.0.0.1:1".to_owned(), process: sleeper() };
     let text = run(Some(&nobody), &["check", "-f", "examples/orders/policy.yaml"]);

@@ -153,7 +153,7 @@ async fn a_workspace_outside_of_the_boundary_is_not_looked_at() {
 async fn explain_puts_telemetry_beside_the_hypotheses_and_prints_the_query() {
     let (arm, pipeline, _) = incident();
     let report = pipeline.pass(&watched(), &boundaries(), None, Intent::Explain).await;
-    let text = report::explanation(&report);
+    let text = report::explanation(&report, &["orders", "-n", "payments"]);
     let told = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let after = |start: &str| told.split_once(start).unwrap_or_else(|| panic!("no `{start}` in {text}")).1;
     assert!(after("H2 ACT ON THIS").contains("for telemetry: "), "{text}");
@@ -200,7 +200,7 @@ async fn explain_puts_telemetry_beside_the_hypotheses_and_prints_the_query() {
     let evidence = &report::explanation_json(&report)["evidence"];
     assert!(evidence["state"] == "not-available" && evidence["because"].is_string(), "{evidence}");
     assert!(sources(evidence).values().all(|one| one["state"] == "not-available" && one["query"]["text"].is_string()));
-    let silent = report::explanation(&report);
+    let silent = report::explanation(&report, &["orders", "-n", "payments"]);
     assert!(silent.contains("not available:") && silent.contains("ACT ON THIS") && !silent.contains("telemetry:"));
 }
 
@@ -217,7 +217,7 @@ async fn explain_names_whom_a_resource_refused_where_its_log_says_so() {
     }));
     tokio::time::sleep(Duration::from_mins(20)).await;
     let report = pipeline.pass(&watched(), &boundaries(), None, Intent::Explain).await;
-    let text = report::explanation(&report);
+    let text = report::explanation(&report, &["orders", "-n", "payments"]);
     let told = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let after = told.split_once("whom the called resources refused: ").expect("it is asked").1;
     let (count, after) = after.split_once(' ').unwrap();
@@ -239,7 +239,7 @@ fn sources(evidence: &Value) -> BTreeMap<&str, &Value> {
 fn by_component(workspace: Option<&str>) -> (ArmSim, Pipeline, FunctionIdentityPolicy) {
     let (arm, pipeline, _) = incident();
     let component = format!("{GROUP}/providers/Microsoft.Insights/components/appi-orders");
-    let kept = workspace.map(|it| json!({ "WorkspaceResourceId": it })).unwrap_or_else(|| json!({}));
+    let kept = workspace.map_or_else(|| json!({}), |it| json!({ "WorkspaceResourceId": it }));
     arm.insert(json!({ "id": component, "properties": kept }));
     let mut policy = watched();
     policy.spec.resources.insert("law".to_owned(), component);
@@ -253,7 +253,7 @@ async fn a_component_is_followed_to_its_workspace_and_no_further_than_the_bounda
     let (_, pipeline, policy) = by_component(Some(&format!("{GROUP}/providers/{WORKSPACE}")));
     assert!(named.signals.len() > 1);
     let report = pipeline.pass(&policy, &boundaries(), None, Intent::Explain).await;
-    let text = report::explanation(&report);
+    let text = report::explanation(&report, &["orders", "-n", "payments"]);
     let PassResult::Evaluated(pass) = &report.finding else { panic!("the policy is evaluated") };
     assert_eq!(pass.evaluation.signals, named.signals);
     // The component's log view has its own names, and the host's log is in the workspace only.

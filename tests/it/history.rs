@@ -62,6 +62,16 @@ async fn the_removal_of_a_grant_is_told_with_its_time_and_nobodys_name() {
     let principal = grant["properties"]["principalId"].as_str().unwrap();
     let says = format!("H2 `Azure Service Bus Data Receiver` for principal {principal} was removed at {removed}");
     assert!(fact.starts_with(&says), "{fact}");
+    let report = pipeline.pass(&policy(), &boundaries(), None, Intent::Explain).await;
+    let text = rolecall::report::explanation(&report, &["orders"]);
+    let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(one_line.contains("for `sb-orders` activity log: `Azure Service Bus Data Receiver`"), "{text}");
+    let id = fact.rsplit_once("correlation id ").expect("the change has one").1;
+    let command = format!(
+        "\n    $ az monitor activity-log list --subscription 11111111-aaaa-4bbb-8ccc-000000000001 --correlation-id {id} \
+         --offset 2d --query '[].{{caller:caller,operation:operationName.value,time:eventTimestamp}}'\n"
+    );
+    assert!(text.contains(&command), "{text}");
     // Neither who did it is asked for, nor anything of it comes into the facts.
     assert!(questions(&arm).iter().all(|query| !query.contains("caller") && !query.contains("claims")));
 }

@@ -152,7 +152,7 @@ async fn explain_tells_how_to_try_what_only_the_inside_can() {
         [("container-app-without-identity", "container-app"), ("machine-identity-detached", "machine")]
     {
         let report = scene(name, |_| {}).pass(Intent::Explain).await;
-        let told = report::explanation(&report);
+        let told = report::explanation(&report, &["orders", "-n", "payments"]);
         insta::with_settings!({ snapshot_path => "snapshots/targets", prepend_module_to_snapshot => false, omit_expression => true }, {
             insta::assert_snapshot!(folder, told);
         });

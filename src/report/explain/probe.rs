@@ -2,10 +2,12 @@
 //! one they leave nothing but its status.
 
 use crate::{
-    evaluate::{Explanation, Probes},
+    catalog::{clouds, services},
+    evaluate::{Finding, Probes},
     model::{ClientId, Scope, Workload},
+    policy::{Identity, Policy},
     report::{
-        az,
+        Pass, az,
         text::{line, paragraph},
     },
 };
@@ -16,13 +18,41 @@ const METADATA: &str = "2018-02-01";
 const LOCAL: &str = "2019-08-01";
 
 /// The section of the explanation.
-pub(super) fn section(out: &mut String, target: &Scope, explanation: &Explanation) {
-    let Some(probes) = &explanation.probes else { return };
+pub(super) fn section(out: &mut String, pass: &Pass) {
+    let Some(probes) = &pass.explanation.probes else { return };
     line(out, "\n  Try the token endpoint from inside (no token is printed)");
     paragraph(out, "    ", intro(probes.workload));
-    for command in commands(target, probes) {
-        line(out, &format!("    {command}"));
+    for command in commands_of(pass, probes) {
+        line(out, &format!("    $ {command}"));
     }
+}
+
+/// Each as a shell takes it, the first of a container app in this shell and the others in the one that it opens.
+pub(super) fn commands_of(pass: &Pass, probes: &Probes) -> Vec<String> {
+    let audience = |identity: &Identity| audience(&pass.policy, &pass.evaluation.findings, probes, identity);
+    commands(&pass.policy.target, probes, audience)
+}
+
+/// For whom a token is asked: for the resource that the identity is refused at, else for one that it is declared to reach.
+/// A token for Resource Manager proves that there is an identity, and less about the call that fails.
+fn audience(policy: &Policy, findings: &[Finding], probes: &Probes, identity: &Identity) -> String {
+    let refused = findings.iter().filter_map(|finding| match finding {
+        Finding::RoleMissing { identity, scope, .. }
+        | Finding::CosmosRoleMissing { identity, scope, .. }
+        | Finding::AccessDenied { identity, scope, .. }
+        | Finding::Propagating { identity, scope, .. } => Some((identity, scope)),
+        Finding::AccessPolicyMissing { identity, vault, .. } => Some((identity, vault)),
+        _ => None,
+    });
+    let declared = policy.requirements.iter().map(|one| (&one.identity, &one.scope));
+    let vaults = policy.vaults.iter().map(|one| (&one.identity, &one.vault));
+    let mut scopes = refused.chain(declared).chain(vaults).filter(|(who, _)| *who == identity).map(|(_, scope)| scope);
+    let cloud = clouds::CLOUDS.iter().find(|cloud| cloud.arm_scope.starts_with(probes.audience.as_str()));
+    let found = scopes.find_map(|scope| {
+        let (resource, _) = services::resource_of(scope)?;
+        services::of_type(&resource.resource_type()?)?.audience.get(cloud?.name).cloned()
+    });
+    found.unwrap_or_else(|| probes.audience.clone())
 }
 
 fn intro(workload: Workload) -> &'static str {
@@ -31,7 +61,8 @@ fn intro(workload: Workload) -> &'static str {
             "in the app's console, or by `az webapp ssh` where the app has it; 200 is a token, 400 names what is wrong"
         }
         Workload::ContainerApp => {
-            "in a running replica whose image has a shell and curl; 200 is a token, 400 names what is wrong"
+            "the first opens a shell in a running replica, whose image has to have one and curl; the others are for that \
+             shell; 200 is a token, 400 names what is wrong"
         }
         Workload::Machine { .. } => {
             "200 is a token, 400 names what is wrong; no answer at all is the network of the machine, a proxy in it, or a \
@@ -40,24 +71,23 @@ fn intro(workload: Workload) -> &'static str {
     }
 }
 
-/// One line each; `$` is this shell and `>` the one inside.
-pub(super) fn commands(target: &Scope, probes: &Probes) -> Vec<String> {
+fn commands(target: &Scope, probes: &Probes, audience: impl Fn(&Identity) -> String) -> Vec<String> {
     let app = az::app(target);
-    let of_each = |command: &dyn Fn(Option<ClientId>) -> String| {
-        probes.identities.iter().map(|(_, client)| command(*client)).collect::<Vec<_>>()
+    let of_each = |command: &dyn Fn(Option<ClientId>, &str) -> String| {
+        let identities = probes.identities.iter();
+        identities.map(|(identity, client)| command(*client, &encoded(&audience(identity)))).collect::<Vec<_>>()
     };
-    let audience = encoded(&probes.audience);
-    let local = |client: Option<ClientId>| {
+    let local = |client: Option<ClientId>, audience: &str| {
         let url = format!("$IDENTITY_ENDPOINT?api-version={LOCAL}&resource={audience}{}", named(client));
-        format!("> {}", curl("X-IDENTITY-HEADER: $IDENTITY_HEADER", &url))
+        curl("X-IDENTITY-HEADER: $IDENTITY_HEADER", &url)
     };
     match probes.workload {
         Workload::FunctionApp | Workload::WebApp => of_each(&local),
         Workload::ContainerApp => {
-            let shell = format!("$ az containerapp exec {app} --command sh");
+            let shell = format!("az containerapp exec {app} --command sh");
             std::iter::once(shell).chain(of_each(&local)).collect()
         }
-        Workload::Machine { windows } => of_each(&|client| {
+        Workload::Machine { windows } => of_each(&|client, audience| {
             let url = format!(
                 "http://169.254.169.254/metadata/identity/oauth2/token?api-version={METADATA}&resource={audience}{}",
                 named(client)
@@ -68,7 +98,7 @@ pub(super) fn commands(target: &Scope, probes: &Probes) -> Vec<String> {
                 ("RunShellScript", curl("Metadata: true", &url))
             };
             format!(
-                "$ az vm run-command invoke {app} --command-id {kind} --query 'value[].message' --output tsv --scripts {}",
+                "az vm run-command invoke {app} --command-id {kind} --query 'value[].message' --output tsv --scripts {}",
                 az::quoted(&script)
             )
         }),
@@ -106,7 +136,8 @@ mod tests {
         let target = Scope::parse(&format!("/subscriptions/1/resourceGroups/rg-(one)/providers/{id}")).expect("an id");
         let identities = vec![(Identity::System, client.map(|client| client.parse().expect("a GUID")))];
         let audience = "https://management.azure.com/".to_owned();
-        commands(&target, &Probes { workload, audience, identities })
+        let probes = Probes { workload, audience, identities };
+        commands(&target, &probes, |_| probes.audience.clone())
     }
 
     #[test]
@@ -117,7 +148,7 @@ mod tests {
         assert_eq!(
             linux,
             [concat!(
-                "$ az vm run-command invoke --subscription 1 --resource-group 'rg-(one)' --name vm-press --command-id ",
+                "az vm run-command invoke --subscription 1 --resource-group 'rg-(one)' --name vm-press --command-id ",
                 r#"RunShellScript --query 'value[].message' --output tsv --scripts 'curl -sS --max-time 10 --noproxy "*" "#,
                 r#"-H "Metadata: true" -w "\nHTTP %{http_code}\n" "http://169.254.169.254/metadata/identity/oauth2/token"#,
                 "?api-version=2018-02-01&resource=https%3A%2F%2Fmanagement.azure.com%2F&client_id=",
@@ -134,9 +165,9 @@ mod tests {
         let [enter, ask] = &told[..] else { panic!("{told:?}") };
         assert_eq!(
             enter,
-            "$ az containerapp exec --subscription 1 --resource-group 'rg-(one)' --name ca-press --command sh"
+            "az containerapp exec --subscription 1 --resource-group 'rg-(one)' --name ca-press --command sh"
         );
-        assert!(ask.starts_with("> curl ") && ask.contains(r#""X-IDENTITY-HEADER: $IDENTITY_HEADER""#), "{ask}");
+        assert!(ask.starts_with("curl ") && ask.contains(r#""X-IDENTITY-HEADER: $IDENTITY_HEADER""#), "{ask}");
         assert!(ask.ends_with("| grep -v access_token"), "{ask}");
     }
 }

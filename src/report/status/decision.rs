@@ -65,7 +65,7 @@ fn because(pass: &Pass, node: Node) -> String {
             "telemetry is not there, or nothing succeeds".to_owned()
         };
     }
-    about.map(words::finding).or_else(|| reach(pass, node)).or_else(needed).unwrap_or_default()
+    about.map(|about| words::finding(pass, about)).or_else(|| reach(pass, node)).or_else(needed).unwrap_or_default()
 }
 
 /// What keeps the firewalls from answering.
@@ -104,7 +104,7 @@ fn hypothesis(case: &Case) -> HypothesisStatus {
 }
 
 fn fact(fact: &Fact) -> String {
-    format!("{} {}: {}", words::short(&fact.resource), fact.field, fact.value)
+    format!("{} {}: {}", words::place(&fact.resource), fact.field, fact.value)
 }
 
 fn few(all: impl Iterator<Item = String>) -> Vec<String> {

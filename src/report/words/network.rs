@@ -2,6 +2,7 @@
 
 use super::short;
 use crate::{
+    catalog::services::of_type,
     evaluate::{Barrier, Doubt},
     model::Scope,
 };
@@ -16,7 +17,9 @@ pub(super) fn blocked(resource: &Scope, by: &Barrier) -> String {
     let resource = resource.name();
     match by {
         Barrier::NoWayIn => {
-            format!("`{resource}` has public network access off and no approved private endpoint: nobody reaches it")
+            format!(
+                "`{resource}` has public network access off and no approved private endpoint: the app cannot reach it"
+            )
         }
         Barrier::PrivateOnly => format!(
             "`{resource}` has public network access off, and the app, which is in no virtual network, reaches no private \
@@ -35,6 +38,29 @@ pub(super) fn blocked(resource: &Scope, by: &Barrier) -> String {
              calls are not known to come from there",
             short(own)
         ),
+    }
+}
+
+/// What would let the app in. Networks are never written, so it is for a person.
+pub(in crate::report) fn way_in(id: &Scope, by: &Barrier) -> String {
+    let resource = id.name();
+    match by {
+        Barrier::NoWayIn => {
+            format!("give `{resource}` a private endpoint in the app's network, or switch its public network access on")
+        }
+        Barrier::PrivateOnly => {
+            format!("integrate the app with a virtual network that reaches a private endpoint of `{resource}`")
+        }
+        Barrier::AppOutside => {
+            format!("integrate the app with a virtual network, and list its subnet in the firewall of `{resource}`")
+        }
+        Barrier::OtherSubnets(own) => format!("list the app's subnet {} in the firewall of `{resource}`", short(own)),
+        Barrier::NoServiceEndpoint(own) => {
+            let endpoint =
+                of_type(&id.resource_type().unwrap_or_default()).and_then(|service| service.endpoint.as_deref());
+            let endpoint = endpoint.map(|name| format!(" `{name}`")).unwrap_or_default();
+            format!("give the app's subnet {} the service endpoint{endpoint} for `{resource}`", short(own))
+        }
     }
 }
 

@@ -61,5 +61,5 @@ fn check_of_a_namespace_exits_by_the_worst_policy() {
     }));
     let (code, out, err) = rolecall(&scene, &["check", "-n", &scene.namespace]);
     assert_eq!(code, Some(1), "{out}{err}");
-    assert!(out.contains("2 checked: 0 compliant, 1 drifted, 0 undetermined, 1 in error"), "{out}");
+    assert!(out.contains("2 checked: 0 compliant, 1 drifted, 0 waiting, 0 undetermined, 1 in error"), "{out}");
 }

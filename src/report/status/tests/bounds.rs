@@ -117,6 +117,7 @@ fn full(text: &str) -> Report {
     };
     let held = |at: usize| Held {
         kind: Some(crate::api::ChangeKind::SwitchVaultMode),
+        would: None,
         subject: format!("vaults/{}-{at}", "v".repeat(240)),
         reason: HoldReason::AccessWouldBreak((0..20).map(breaks).collect()),
     };
