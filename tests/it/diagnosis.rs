@@ -201,7 +201,7 @@ async fn retries_that_succeed_are_told_and_are_no_grave_incident() {
     let invoked = evidence.invocations.present().expect("functions run");
     let failed: u64 = invoked.top.iter().map(|group| group.failed).sum();
     assert!(failed > 0 && failed < invoked.count, "{failed} of {} failed", invoked.count);
-    assert_eq!(pass.evaluation.severity.map(|severity| severity.word()), Some("SEV-3"));
+    assert_eq!(pass.evaluation.severity.map(rolecall::evaluate::Severity::word), Some("SEV-3"));
     assert_eq!(pass.evaluation.decision.cause, Some(Hypothesis::H3));
 }
 

@@ -115,7 +115,7 @@ async fn a_workspace_that_refuses_is_asked_once_and_changes_nothing_else() {
     assert_eq!(evaluation.decision.hypotheses, read.decision.hypotheses);
     // Only whether it recovered was for telemetry to say.
     let before_it = |it: &Evaluation| {
-        it.decision.path.iter().filter(|node| node.question != Question::Recovered).cloned().collect::<Vec<_>>()
+        it.decision.path.iter().filter(|node| node.question != Question::Recovered).copied().collect::<Vec<_>>()
     };
     assert_eq!(before_it(&evaluation), before_it(&read));
 }

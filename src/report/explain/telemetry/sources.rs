@@ -124,7 +124,12 @@ fn plot(series: &[FiveMinutes]) -> (String, String) {
         return (says, String::new());
     }
     let shown = &series[series.len().saturating_sub(MOST_STEPS)..];
-    (says, shown.iter().map(|step| format!("    {}", five_minutes(step.begin, failed(step), most, ""))).collect())
+    let mut below = String::new();
+    for step in shown {
+        below.push_str("    ");
+        below.push_str(&five_minutes(step.begin, failed(step), most, ""));
+    }
+    (says, below)
 }
 
 fn rest(out: &mut String, more: usize) {
