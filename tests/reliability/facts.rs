@@ -123,7 +123,8 @@ pub(super) fn grantable(policy: &Value) -> Vec<Need> {
 /// Everything that the policy declares as access.
 pub(super) fn needs(policy: &Value) -> Vec<Need> {
     let spec = &policy["spec"];
-    let host = &spec["platform"]["hostStorage"];
+    // A host that uses a key needs no role.
+    let host = Some(&spec["platform"]["hostStorage"]).filter(|host| host["auth"] != "Key").unwrap_or(&Value::Null);
     let mut needs = Vec::new();
     let mut add = |who: Who, role: &str, scope: String| {
         let need = Need { who, role: role.to_lowercase(), scope };
