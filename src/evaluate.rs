@@ -240,14 +240,14 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
     let mut decision = Decision::of(policy, &findings, &requirements, &reached, &unresolved);
     let evidence = observed.evidence.clone();
     let told = evidence.as_ref().and_then(Reading::present).map(AsRef::as_ref);
-    let severity = Severity::of(policy, &findings, &requirements, told);
     let ask_groups = ask_groups.into_inner();
     let ask_ends = access::unasked(&requirements, observed);
     let ask_resources = existence::unasked(&requirements, observed);
     let ask_history = history::unasked(&findings, policy, observed);
     let signals = evidence::of_policy(observed, site.as_ref(), &requirements);
-    if let Some(evidence) = told {
-        decision.weigh(evidence, &signals, now);
+    let mut severity = Severity::of(policy, &findings, &requirements, told);
+    if told.is_some_and(|evidence| decision.weigh(evidence, &signals, now)) {
+        severity = severity.or_else(|| Some(Severity::of_something(policy, told)));
     }
     let mut evaluation = Evaluation {
         site,

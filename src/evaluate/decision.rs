@@ -209,21 +209,24 @@ const DECISIVE: [&str; 6] =
     ["other-identity-refused", "audience", "vault-firewall", "namespace-firewall", "cosmos-firewall", "no-such-host"];
 
 impl Decision {
-    /// Takes what telemetry says certainly, of the last quarter of an hour that has arrived. It refutes nothing.
-    pub(super) fn weigh(&mut self, evidence: &Evidence, signals: &[SignalSeen], now: Timestamp) {
+    /// Takes what telemetry says certainly, of the last quarter of an hour that has arrived. It refutes nothing. Returns
+    /// whether it decided something.
+    pub(super) fn weigh(&mut self, evidence: &Evidence, signals: &[SignalSeen], now: Timestamp) -> bool {
         let recovered = match recovered(evidence, now) {
             Recovered::Yes { .. } => Answer::Yes,
             Recovered::Refused { .. } | Recovered::Unanswered { .. } => Answer::No,
             Recovered::NoTraffic | Recovered::Unreadable(_) => Answer::CannotTell,
         };
         self.path.push(Node { question: Question::Recovered, answer: recovered });
-        let Some(figures) = evidence.recovery.present().filter(|_| recovered == Answer::No) else { return };
+        let Some(figures) = evidence.recovery.present().filter(|_| recovered == Answer::No) else { return false };
+        let mut decided = false;
         let recent = |seen: &&SignalSeen| figures.newest.duration_since(seen.last) < RECENT;
         let certain = signals.iter().filter(|seen| seen.side == Side::For && DECISIVE.contains(&seen.signal.as_str()));
         for seen in certain.filter(recent) {
             let verdicts = self.hypotheses.iter_mut().filter(|one| one.hypothesis == seen.hypothesis);
             for one in verdicts.filter(|one| matches!(one.verdict, Verdict::Open | Verdict::NotExamined)) {
                 one.verdict = Verdict::Confirmed;
+                decided = true;
                 let shown = self.path.iter_mut().filter(|node| match node.question {
                     Question::AudienceRight | Question::ServiceReachable => {
                         node.question.hypothesis() == Some(seen.hypothesis)
@@ -236,13 +239,14 @@ impl Decision {
         let confirmed = self.hypotheses.iter().find(|one| one.verdict == Verdict::Confirmed);
         self.cause = confirmed.map(|one| one.hypothesis);
         if self.cause.is_some() {
-            return;
+            return decided;
         }
         // All that is declared is there, and a service says what cannot be then: something is used that nobody declared.
         for seen in signals.iter().filter(|seen| is_plain(seen)).filter(recent) {
             let verdicts = self.hypotheses.iter_mut().filter(|one| one.hypothesis == seen.hypothesis);
             verdicts.filter(|one| one.verdict == Verdict::Refuted).for_each(|one| one.verdict = Verdict::Open);
         }
+        false
     }
 }
 

@@ -1,6 +1,6 @@
 //! How grave an incident is, by the playbook's table: what rests on the app, and what of it is cut off.
 
-use super::{Effect, Evaluated, Finding};
+use super::{ConnectionProblem, Effect, Evaluated, Finding};
 use crate::{
     api::Criticality,
     model::evidence::Evidence,
@@ -40,19 +40,35 @@ impl Severity {
         requirements: &[Evaluated],
         evidence: Option<&Evidence>,
     ) -> Option<Self> {
-        let cuts = |finding: &&Finding| {
-            let too_much = matches!(finding, Finding::SystemIdentityForbidden { .. } | Finding::UnneededGrant { .. });
-            matches!(finding.effect(), Effect::Drift | Effect::Propagating) && !too_much
-        };
-        let mut cut = findings.iter().filter(cuts).peekable();
+        let mut cut = findings.iter().filter(|finding| cuts_off(finding)).peekable();
         cut.peek()?;
         Some(match policy.criticality {
             Criticality::Production if cut.any(|finding| stops_functions(policy, finding, requirements)) => Self::Sev1,
+            _ => Self::of_something(policy, evidence),
+        })
+    }
+
+    /// Where something is cut off, and not what starts functions, or nobody knows what.
+    pub(super) fn of_something(policy: &Policy, evidence: Option<&Evidence>) -> Self {
+        match policy.criticality {
             Criticality::Production | Criticality::Partial => Self::Sev2,
             Criticality::NonCritical if evidence.is_some_and(nothing_succeeds) => Self::Sev2,
             Criticality::NonCritical => Self::Sev3,
-        })
+        }
     }
+}
+
+/// Whether something is cut off by it for certain. By another model than declared a vault may let everybody in: whom it does
+/// not has a finding. A connection string may be a good one.
+fn cuts_off(finding: &Finding) -> bool {
+    let may_serve = matches!(
+        finding,
+        Finding::SystemIdentityForbidden { .. }
+            | Finding::UnneededGrant { .. }
+            | Finding::VaultModeMismatch { .. }
+            | Finding::Connection { problem: ConnectionProblem::UsesSecret { .. }, .. }
+    );
+    matches!(finding.effect(), Effect::Drift | Effect::Propagating) && !may_serve
 }
 
 /// Whether every invocation failed, each attempt counted.

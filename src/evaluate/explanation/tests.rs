@@ -293,3 +293,26 @@ fn a_reference_that_is_not_resolved_leaves_open_what_it_speaks_for_and_a_resolve
     let elsewhere = referring("AccessToKeyVaultDenied", "kv-of-others");
     assert_eq!(case(&elsewhere, Hypothesis::H4).verdict, Verdict::Refuted, "nobody declares that vault");
 }
+
+#[test]
+fn what_may_serve_all_the_same_is_no_incident_and_what_only_telemetry_tells_is_one() {
+    let policy = policy(|spec| vault(spec, "RBAC", "shared", &["get"]));
+    let mut world = World::matching(&policy);
+    world.vault().mode = crate::model::VaultMode::AccessPolicy;
+    let let_in = crate::evaluate::fixtures::access_entry(principal(SHARED), &[("secrets", &["get"])]);
+    world.vault().entries = Some(vec![let_in]);
+    let evaluation = world.evaluate(&policy);
+    assert_eq!(evaluation.findings.iter().map(Finding::code).collect::<Vec<_>>(), ["vault-mode-mismatch"]);
+    assert_eq!(evaluation.severity, None, "its entries let the app in");
+    world.vault().entries = Some(Vec::new());
+    assert_eq!(world.evaluate(&policy).severity, Some(crate::evaluate::Severity::Sev2));
+
+    let mut world = World::matching(&policy);
+    world.grant(SHARED, "Key Vault Secrets User", &policy.vaults[0].vault);
+    let mut severity = |signal: &str| {
+        world.observed.evidence = Some(present(std::sync::Arc::new(evidence(signal, 4))));
+        world.evaluate(&policy).severity
+    };
+    assert_eq!(severity("vault-firewall"), Some(crate::evaluate::Severity::Sev2));
+    assert_eq!(severity("refused-403"), None, "it has several reasons");
+}
