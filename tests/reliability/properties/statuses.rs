@@ -130,6 +130,12 @@ fn contradictions(status: &Value) -> Vec<String> {
     ];
     let is_gone = codes.iter().any(|code| away.contains(code));
     let confirmed: BTreeSet<_> = confirmed.into_iter().chain(is_gone.then_some("H6")).collect();
+    // What documents leave open the app's telemetry may decide, and then it is cited.
+    let told = status["decision"]["hypotheses"].as_array().into_iter().flatten().filter(|one| {
+        let mut cited = one["confirming"].as_array().into_iter().flatten();
+        one["verdict"] == "Confirmed" && cited.any(|fact| text(fact).starts_with("telemetry: "))
+    });
+    let confirmed: BTreeSet<_> = confirmed.into_iter().chain(told.map(|one| text(&one["hypothesis"]))).collect();
     let named = text(&status["hypothesis"]);
     // Earlier links of the chain dominate.
     if named != confirmed.first().copied().unwrap_or_default() {
