@@ -48,8 +48,12 @@ fn settled(mut document: Value) -> Value {
     if properties.get("description").is_some_and(|it| text(it).starts_with("Granted by Rolecall")) {
         properties.insert("description".to_owned(), json!("Granted by Rolecall"));
     }
-    // And so is the place of an entry among the others.
+    // And so is the place of an entry among the others, and of a word in it.
     if let Some(entries) = properties.get_mut("accessPolicies").and_then(Value::as_array_mut) {
+        let words = entries.iter_mut().filter_map(|entry| entry["permissions"].as_object_mut());
+        for words in words.flat_map(|permissions| permissions.values_mut()).filter_map(Value::as_array_mut) {
+            words.sort_by_key(|word| text(word).to_lowercase());
+        }
         entries.sort_by_key(|entry| text(&entry["objectId"]).to_owned());
     }
     document
