@@ -28,13 +28,13 @@ const BROKE_ONCE: [&str; 18] = [
     // The write that would have found out whether a refusal was over was outdated by it.
     "scenario=system-identity-disabled operators=1 order=0 10=429/7x3",
     // A grant of ours was taken back although somebody had narrowed it.
-    "scenario=trigger-dropped operators=1 order=0 12=grant-conditioned@0.1",
+    "scenario=trigger-dropped operators=1 order=0 19=grant-conditioned@0.1",
     // A dry run told of drift that its own look had found repaired.
     "town=129/3 operators=1 order=3544934636 23=boundary-restored@2.2",
     // An identity stayed off when the answer to taking it off was lost.
-    "scenario=stale-attachment-put-back operators=1 order=0 20=answer-lost",
+    "scenario=stale-attachment-put-back operators=1 order=0 26=answer-lost",
     // The same, when the gateway failed or putting it back was refused for a moment.
-    "scenario=stale-attachment-put-back operators=1 order=0 21=429/7",
+    "scenario=stale-attachment-put-back operators=1 order=0 27=429/7",
     "scenario=user-identity-recreated operators=1 order=0 3=429/240",
     // A grant was taken from an identity that had been made anew, on the word of an old list.
     "town=233/2 operators=1 order=1934902090 2=user-identity-recreated@0.2 24=stale-oldest",
@@ -44,14 +44,14 @@ const BROKE_ONCE: [&str; 18] = [
     "scenario=firewall-closed operators=1 order=0 10=403",
     "scenario=subnet-without-endpoint operators=1 order=0 12=403",
     // A vault was switched back on the word of an old list.
-    "scenario=vault-switched operators=1 order=0 45=stale-oldest",
+    "scenario=vault-switched operators=1 order=0 48=stale-oldest",
     // It was switched back when somebody had conditioned a grant meanwhile, and no grant was gone.
-    "scenario=vault-switched operators=1 order=0 43=grant-conditioned@0.0",
+    "scenario=vault-switched operators=1 order=0 46=grant-conditioned@0.0",
     // Nothing declared uses the identity that was switched off: it is told and held.
     "scenario=container-app-reads-as-another operators=1 order=0 1=system-identity-disabled@0.0",
     // That calls recovered was told later than everything else came to rest.
-    "scenario=role-removed-by-mistake operators=1 order=0 79=429/7x3",
-    "scenario=role-put-back-by-hand operators=1 order=0 99=429/7x3",
+    "scenario=role-removed-by-mistake operators=1 order=0 82=429/7x3",
+    "scenario=role-put-back-by-hand operators=1 order=0 103=429/7x3",
     // Calls are refused from some minutes after a grant is gone, and the decision says so when all else was said.
     "scenario=role-removed-by-mistake operators=1 order=0 1=boundary-to-report@0.0",
     // A hypothesis that only telemetry confirms was named, beside a reading that failed.
