@@ -79,7 +79,7 @@ pub struct Evaluation {
     pub ask_ends: BTreeSet<String>,
     /// Something is wrong, and what the app's telemetry says of it is not known. Asked likewise, at last.
     pub ask_evidence: bool,
-    /// Whose lately made changes could say how what is wrong came about. Asked likewise, and only told.
+    /// Whose lately made changes could say how what is wrong came about. What they say is for the explanation alone.
     pub ask_history: BTreeSet<History>,
     /// What telemetry told, where anybody asked.
     pub evidence: Option<Reading<Arc<Evidence>>>,

@@ -65,12 +65,7 @@ pub struct WorkspaceId(uuid::Uuid);
 impl Azure {
     /// The id of a workspace; none when it does not exist.
     pub async fn workspace(&self, workspace: &Scope) -> Result<Option<WorkspaceId>, Failure> {
-        let Some((resource, version)) = services::resource_of(workspace).filter(|(it, _)| it == workspace) else {
-            let text = format!("how to look at {workspace} is not known");
-            return Err(Failure::new(FailureClass::Bug, "UnknownType", text));
-        };
-        let Some(answer) = absent(self.arm.get(resource.as_str(), version).await)? else { return Ok(None) };
-        let document = answer.json("GET workspace")?;
+        let Some(document) = self.document(workspace, "GET workspace").await? else { return Ok(None) };
         let id = document["properties"]["customerId"].as_str().and_then(|id| id.parse().ok());
         let id = id.ok_or_else(|| {
             let text = format!("the answer to GET {workspace} has no `customerId` that is a GUID");
@@ -81,12 +76,7 @@ impl Azure {
 
     /// The workspace that an Application Insights component keeps its telemetry in; none when the component does not exist.
     pub async fn workspace_of(&self, component: &Scope) -> Result<Option<Scope>, Failure> {
-        let Some((resource, version)) = services::resource_of(component).filter(|(it, _)| it == component) else {
-            let text = format!("how to look at {component} is not known");
-            return Err(Failure::new(FailureClass::Bug, "UnknownType", text));
-        };
-        let Some(answer) = absent(self.arm.get(resource.as_str(), version).await)? else { return Ok(None) };
-        let document = answer.json("GET component")?;
+        let Some(document) = self.document(component, "GET component").await? else { return Ok(None) };
         // The member is written with a capital letter, in answers of that version and in Microsoft's examples.
         match document["properties"]["WorkspaceResourceId"].as_str() {
             Some(workspace) => Ok(Some(Scope::lenient(workspace))),
@@ -98,6 +88,15 @@ impl Azure {
                 ))
             }
         }
+    }
+
+    /// A resource as its own api-version shows it; none when it does not exist.
+    async fn document(&self, resource: &Scope, what: &str) -> Result<Option<Value>, Failure> {
+        let Some((_, version)) = services::resource_of(resource).filter(|(it, _)| it == resource) else {
+            let text = format!("how to look at {resource} is not known");
+            return Err(Failure::new(FailureClass::Bug, "UnknownType", text));
+        };
+        absent(self.arm.get(resource.as_str(), version).await)?.map(|answer| answer.json(what)).transpose()
     }
 
     /// Failed calls, credential traces, invocations or host traces; none when there is no row.

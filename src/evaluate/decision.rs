@@ -185,7 +185,7 @@ impl Decision {
             (Hypothesis::H5, h5),
             (Hypothesis::H6, h6),
         ];
-        let cause = hypotheses.iter().find(|(_, verdict)| *verdict == Verdict::Confirmed).map(|(which, _)| *which);
+        let hypotheses = hypotheses.map(|(hypothesis, verdict)| HypothesisVerdict { hypothesis, verdict }).to_vec();
         let path = [
             (Question::IdentityEnabled, enabled),
             (Question::PrincipalAttached, attached),
@@ -197,10 +197,15 @@ impl Decision {
         ];
         Self {
             path: path.map(|(question, verdict)| Node { question, answer: answer(verdict) }).to_vec(),
-            hypotheses: hypotheses.map(|(hypothesis, verdict)| HypothesisVerdict { hypothesis, verdict }).to_vec(),
-            cause,
+            cause: first_confirmed(&hypotheses),
+            hypotheses,
         }
     }
+}
+
+/// The one to act on: earlier links of the chain dominate.
+fn first_confirmed(hypotheses: &[HypothesisVerdict]) -> Option<Hypothesis> {
+    hypotheses.iter().find(|one| one.verdict == Verdict::Confirmed).map(|one| one.hypothesis)
 }
 
 /// What telemetry may decide where documents leave a hypothesis open: words of the services themselves that have one reason.
@@ -236,8 +241,7 @@ impl Decision {
                 shown.for_each(|node| node.answer = Answer::No);
             }
         }
-        let confirmed = self.hypotheses.iter().find(|one| one.verdict == Verdict::Confirmed);
-        self.cause = confirmed.map(|one| one.hypothesis);
+        self.cause = first_confirmed(&self.hypotheses);
         if self.cause.is_some() {
             return decided;
         }

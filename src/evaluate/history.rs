@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use super::{Effect, Finding};
 use crate::{
     model::{Change, History, Observed, Reading},
@@ -58,11 +60,11 @@ pub(super) fn unasked(findings: &[Finding], policy: &Policy, observed: &Observed
     behind.filter(|history| !observed.history.contains_key(history)).collect()
 }
 
-/// The changes that can have led to a finding, newest first.
-pub(super) fn led_to<'a>(finding: &Finding, policy: &Policy, observed: &'a Observed) -> Vec<&'a Change> {
-    let changes = behind(finding, policy).and_then(|history| observed.history.get(&history)).and_then(Reading::present);
-    let changes = changes.into_iter().flat_map(|changes| changes.iter());
-    changes.filter(|change| can_lead_to(finding, change)).take(MOST).collect()
+/// The changes that can have led to a finding, newest first, each with the time at which the log was read.
+pub(super) fn led_to<'a>(finding: &Finding, policy: &Policy, observed: &'a Observed) -> Vec<(&'a Change, Timestamp)> {
+    let reading = behind(finding, policy).and_then(|history| observed.history.get(&history));
+    let Some(Reading::Present { value: changes, at }) = reading else { return Vec::new() };
+    changes.iter().filter(|change| can_lead_to(finding, change)).take(MOST).map(|change| (change, *at)).collect()
 }
 
 fn can_lead_to(finding: &Finding, change: &Change) -> bool {

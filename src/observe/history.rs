@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Surveys;
+use super::{Surveys, reading};
 use crate::{
     azure::Azure,
     model::{Change, History, Observed, Reading},
@@ -24,11 +24,8 @@ pub async fn ask_history(azure: &Azure, surveys: &Surveys, observed: &mut Observ
 impl Surveys {
     /// A refusal lasts as long as an answer: what is not known is only not told.
     async fn history(&self, azure: &Azure, of: &History, survey: Timestamp) -> Reading<Arc<Vec<Change>>> {
-        let now = self.clock.now();
-        let read = async || match azure.changes(of, now.saturating_sub(SINCE).unwrap_or(Timestamp::MIN)).await {
-            Ok(changes) => Reading::Present { value: Arc::new(changes), at: self.clock.now() },
-            Err(failure) => Reading::Unreadable(failure),
-        };
+        let since = self.clock.now().saturating_sub(SINCE).unwrap_or(Timestamp::MIN);
+        let read = async || reading(self.clock, azure.changes(of, since).await.map(|changes| Some(Arc::new(changes))));
         self.history.get(of, survey, |_| None, read).await
     }
 }

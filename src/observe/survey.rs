@@ -10,7 +10,9 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
-use super::{evidence::EVIDENCE_KEEP, implausible, missing_witness, network::NetworkReadings, shared::Readings};
+use super::{
+    evidence::EVIDENCE_KEEP, implausible, missing_witness, network::NetworkReadings, reading, shared::Readings,
+};
 use crate::{
     azure::Azure,
     catalog::services,
@@ -174,21 +176,14 @@ impl Surveys {
 
     /// What decides access inside a Cosmos DB account.
     pub(super) async fn cosmos(&self, azure: &Azure, account: &Scope, survey: Timestamp) -> Reading<Arc<CosmosAccess>> {
-        let read = async || match azure.cosmos_access(account).await {
-            Ok(Some(access)) => Reading::Present { value: Arc::new(access), at: self.clock.now() },
-            Ok(None) => Reading::Absent { at: self.clock.now() },
-            Err(failure) => Reading::Unreadable(failure),
-        };
+        let read = async || reading(self.clock, azure.cosmos_access(account).await.map(|access| access.map(Arc::new)));
         self.cosmos.get(account, survey, Reading::unreadable, read).await
     }
 
     /// The settings of an app. As old as the survey at most: a second pass within seconds takes no second request, which
     /// Azure would count as a write.
     pub(super) async fn settings(&self, azure: &Azure, app: &Scope, survey: Timestamp) -> Reading<Arc<AppSettings>> {
-        let read = async || match azure.app_settings(app).await {
-            Ok(settings) => Reading::Present { value: Arc::new(settings), at: self.clock.now() },
-            Err(failure) => Reading::Unreadable(failure),
-        };
+        let read = async || reading(self.clock, azure.app_settings(app).await.map(|settings| Some(Arc::new(settings))));
         self.settings.get(app, survey, Reading::unreadable, read).await
     }
 
@@ -201,20 +196,15 @@ impl Surveys {
         };
         let (subscription, kind) = (resource.subscription().unwrap_or_default(), resource.resource_type());
         let key = (subscription.to_owned(), kind.unwrap_or_default().to_ascii_lowercase());
-        let list = async || match azure.resources_of_type(&key.0, &key.1).await {
-            Ok(ids) => Reading::Present { value: Arc::new(ids), at: self.clock.now() },
-            Err(failure) => Reading::Unreadable(failure),
-        };
+        let list =
+            async || reading(self.clock, azure.resources_of_type(&key.0, &key.1).await.map(|ids| Some(Arc::new(ids))));
         if let Reading::Present { value, at } = self.listed.get(&key, survey, Reading::unreadable, list).await
             && value.contains(&resource)
         {
             return Reading::Present { value: (), at };
         }
-        let look = async || match azure.exists(&resource, version).await {
-            Ok(true) => Reading::Present { value: (), at: self.clock.now() },
-            Ok(false) => Reading::Absent { at: self.clock.now() },
-            Err(failure) => Reading::Unreadable(failure),
-        };
+        let look =
+            async || reading(self.clock, azure.exists(&resource, version).await.map(|exists| exists.then_some(())));
         self.exist.get(&resource, survey, Reading::unreadable, look).await
     }
 
@@ -225,10 +215,7 @@ impl Surveys {
         target: &Scope,
         seen: Timestamp,
     ) -> Reading<Vec<VaultReference>> {
-        let read = async || match azure.vault_references(target).await {
-            Ok(value) => Reading::Present { value, at: self.clock.now() },
-            Err(failure) => Reading::Unreadable(failure),
-        };
+        let read = async || reading(self.clock, azure.vault_references(target).await.map(Some));
         self.references.get(target, seen, Reading::unreadable, read).await
     }
 
@@ -240,10 +227,8 @@ impl Surveys {
     /// When the grants of a subscription end. A refusal lasts as long as an answer: most directories have no licence
     /// for it, and what is not known is only not told.
     pub(super) async fn ends(&self, azure: &Azure, subscription: &str) -> Reading<Arc<Ends>> {
-        let read = async || match azure.ends_of_grants(subscription).await {
-            Ok(ends) => Reading::Present { value: Arc::new(ends), at: self.clock.now() },
-            Err(failure) => Reading::Unreadable(failure),
-        };
+        let read =
+            async || reading(self.clock, azure.ends_of_grants(subscription).await.map(|ends| Some(Arc::new(ends))));
         self.ends.get(&subscription.to_owned(), Timestamp::MIN, |_| None, read).await
     }
 

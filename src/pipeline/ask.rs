@@ -44,10 +44,8 @@ impl Pipeline {
             History::Grants(_) => true,
             History::Resource(resource) => verdict.may_tell(resource),
         });
-        if !evaluation.ask_history.is_empty() {
-            observe::ask_history(&self.azure, &self.surveys, &mut observed, &evaluation.ask_history).await;
-            evaluation = compare(&observed);
-        }
+        // It decides nothing, so there is nothing to compare again.
+        observe::ask_history(&self.azure, &self.surveys, &mut observed, &evaluation.ask_history).await;
         // Advice, so only where nothing graver is to be told.
         if !evaluation.ask_ends.is_empty() && evaluation.standing() <= Standing::CompliantWithFindings {
             observe::ask_ends(&self.azure, &self.surveys, &mut observed, &evaluation.ask_ends).await;

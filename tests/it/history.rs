@@ -5,20 +5,18 @@ use rolecall::{
     model::FailureClass,
     pipeline::{Intent, Pipeline},
     report::{Pass, PassResult},
-    sandbox::arm::{ArmSim, Fault, World},
+    sandbox::arm::{ArmSim, Fault},
 };
 use serde_json::json;
 
-use crate::azure::{boundaries, file, pipeline, policy};
+use crate::azure::{self, boundaries, policy};
 
 const GROUP: &str = "/subscriptions/11111111-aaaa-4bbb-8ccc-000000000001/resourceGroups/rg-functions-prod";
 const LOG: &str = "/eventtypes/management/values";
 
 fn example() -> (ArmSim, Pipeline, Clock) {
-    let world = World::from_yaml(&file("world.yaml")).expect("the example world is valid");
-    let clock = Clock::starting_at(world.clock.expect("the example world has a clock"));
-    let arm = ArmSim::new(world, clock);
-    let pipeline = pipeline(&arm, clock);
+    let (arm, clock) = azure::example();
+    let pipeline = azure::pipeline(&arm, clock);
     (arm, pipeline, clock)
 }
 

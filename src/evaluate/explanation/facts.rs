@@ -45,15 +45,13 @@ fn listed_at(observed: &Observed, scope: &Scope) -> Option<Timestamp> {
 
 /// The fact behind a finding, and what was changed lately that can have led to it.
 pub(super) fn for_it(finding: &Finding, policy: &Policy, observed: &Observed) -> Vec<Fact> {
-    let changes = history::led_to(finding, policy, observed);
-    let read = history::behind(finding, policy).and_then(|history| read_at(observed.history.get(&history)));
-    let changes = changes.into_iter().map(|change| {
+    let changes = history::led_to(finding, policy, observed).into_iter().map(|(change, read)| {
         let Change { at, operation, resource, grant, correlation } = change;
         let of_grant =
             |grant: &Granted| format!("`{}` for principal {} was removed", role_name(grant, observed), grant.principal);
         let what = grant.as_ref().map_or_else(|| format!("`{operation}`"), of_grant);
         let value = format!("{what} at {}, correlation id {correlation}", moment(*at));
-        fact(resource, "activity log", value, read)
+        fact(resource, "activity log", value, Some(read))
     });
     of_finding(finding, policy, observed).into_iter().chain(changes).collect()
 }
