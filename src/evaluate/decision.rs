@@ -217,13 +217,16 @@ impl Decision {
     /// Takes what telemetry says certainly, of the last quarter of an hour that has arrived. It refutes nothing. Returns
     /// whether it decided something.
     pub(super) fn weigh(&mut self, evidence: &Evidence, signals: &[SignalSeen], now: Timestamp) -> bool {
-        let recovered = match recovered(evidence, now) {
+        let outcome = recovered(evidence, now);
+        let recovered = match &outcome {
             Recovered::Yes { .. } => Answer::Yes,
-            Recovered::Refused { .. } | Recovered::Unanswered { .. } => Answer::No,
+            Recovered::Refused { .. } | Recovered::Unanswered { .. } | Recovered::Unserved { .. } => Answer::No,
             Recovered::NoTraffic | Recovered::Unreadable(_) => Answer::CannotTell,
         };
         self.path.push(Node { question: Question::Recovered, answer: recovered });
-        let Some(figures) = evidence.recovery.present().filter(|_| recovered == Answer::No) else { return false };
+        // That nothing is invoked is no word of a service.
+        let fails = matches!(outcome, Recovered::Refused { .. } | Recovered::Unanswered { .. });
+        let Some(figures) = evidence.recovery.present().filter(|_| fails) else { return false };
         let mut decided = false;
         let recent = |seen: &&SignalSeen| figures.newest.duration_since(seen.last) < RECENT;
         let certain = signals.iter().filter(|seen| seen.side == Side::For && DECISIVE.contains(&seen.signal.as_str()));

@@ -301,5 +301,6 @@ pub fn silence() -> Evidence {
         series: Reading::Absent { at: now() },
         recovery: Reading::Absent { at: now() },
         refused: Reading::Absent { at: now() },
+        sources: None,
     }
 }

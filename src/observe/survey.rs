@@ -11,7 +11,11 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
 use super::{
-    evidence::EVIDENCE_KEEP, implausible, missing_witness, network::NetworkReadings, reading, shared::Readings,
+    evidence::{About, EVIDENCE_KEEP},
+    implausible, missing_witness,
+    network::NetworkReadings,
+    reading,
+    shared::Readings,
 };
 use crate::{
     azure::Azure,
@@ -66,8 +70,8 @@ pub struct Surveys {
     /// The resources of a type, by subscription and type.
     listed: Readings<(String, String), Reading<Arc<BTreeSet<Scope>>>>,
     exist: Readings<Scope, Reading<()>>,
-    /// By app, workspace and the resources whose own logs are read.
-    pub(super) evidence: Readings<(Scope, EvidenceSource, BTreeSet<Scope>), Reading<Arc<Evidence>>>,
+    /// By app, workspace and what is asked about besides.
+    pub(super) evidence: Readings<(Scope, EvidenceSource, About), Reading<Arc<Evidence>>>,
     pub(super) history: Readings<History, Reading<Arc<Vec<Change>>>>,
     pub(super) network: NetworkReadings,
     /// Nothing read before this moment counts, per subscription, and there for everybody or for one app: our last write.

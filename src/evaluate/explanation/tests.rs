@@ -173,6 +173,32 @@ fn words_of_a_service_that_have_one_reason_decide_what_documents_leave_open() {
 }
 
 #[test]
+fn work_that_nobody_does_is_no_recovery_and_decides_nothing() {
+    use crate::model::work::{Sources, Span, Work};
+    let policy = declared();
+    let judged = |had: Option<Work>| {
+        let mut world = World::matching(&policy);
+        world.grant(SHARED, "Key Vault Secrets User", &policy.vaults[0].vault);
+        let sources = had.map(|work| Sources {
+            span: Span { from: minutes_ago(20), to: minutes_ago(5) },
+            had: [(crate::policy::fixtures::queue(), present(work))].into(),
+            others: false,
+        });
+        // With a word that would decide, if calls were refused.
+        let told = crate::model::Evidence { sources, ..evidence("vault-firewall", 0) };
+        world.observed.evidence = Some(present(std::sync::Arc::new(told)));
+        let mut decision = world.evaluate(&policy).decision;
+        let recovered = decision.path.pop().expect("it was asked");
+        (decision, recovered.answer)
+    };
+    let (waiting, recovered) = judged(Some(Work::Waiting { least: 3, last: 43 }));
+    let (without, calls) = judged(None);
+    assert_eq!((recovered, calls), (No, Yes));
+    assert_eq!(waiting, without);
+    assert_eq!(waiting.cause, None);
+}
+
+#[test]
 fn a_plain_word_against_what_documents_refute_leaves_it_open() {
     let policy = declared();
     let explained = |spoil: &dyn Fn(&mut World)| {
