@@ -83,7 +83,7 @@ async fn messages_that_wait_are_told_with_their_number_and_asked_for_once_in_fiv
     assert!(words.contains(figure), "{text}");
     insta::with_settings!({ snapshot_path => "snapshots/cli", prepend_module_to_snapshot => false, omit_expression => true },
         { insta::assert_snapshot!("explain-with-messages-that-wait", text) });
-    let document = report::explanation_json(&report);
+    let document = report::explanation_json(&report, &["orders"]);
     assert_eq!(
         document["evidence"]["work"],
         json!([{
@@ -121,7 +121,7 @@ async fn what_is_denied_empty_or_late_confirms_nothing() {
         assert_eq!(told(partial), ["nothing-invoked"], "{answer}: what refusals tell remains");
         assert_eq!(partial.decision, evaluation(&whole).decision, "{answer}");
         assert_eq!(partial.findings, evaluation(&whole).findings, "{answer}");
-        let work = &report::explanation_json(&report)["evidence"]["work"][0];
+        let work = &report::explanation_json(&report, &["orders"])["evidence"]["work"][0];
         assert_eq!((&work["state"], work.get("waiting")), (&json!(state), None), "{answer}");
     }
 }
@@ -134,7 +134,7 @@ async fn where_functions_are_invoked_or_no_source_is_counted_nobody_asks() {
     let (arm, pipeline) = started(world);
     let report = explained(&pipeline).await;
     assert_eq!((told(evaluation(&report)), asked(&arm)), (vec![], vec![]));
-    assert_eq!(report::explanation_json(&report)["evidence"]["work"], json!([]));
+    assert_eq!(report::explanation_json(&report, &["orders"])["evidence"]["work"], json!([]));
 
     let (arm, pipeline) = started(incident().world);
     let mut policy = incident().policy;
