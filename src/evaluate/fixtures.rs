@@ -125,6 +125,7 @@ impl World {
             ends: BTreeMap::new(),
             host: None,
             references: None,
+            registry: None,
             settings: None,
             cloud: "AzureCloud",
             cosmos: BTreeMap::new(),
