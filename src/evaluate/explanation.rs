@@ -6,7 +6,7 @@ mod probe;
 use std::collections::BTreeSet;
 
 use super::{
-    Access, Answer, ConnectionProblem, Evaluation, Finding, Hypothesis, Question, Side, SignalSeen, Verdict,
+    Access, Answer, ConnectionProblem, Evaluation, Finding, Hypothesis, Question, Side, SignalSeen, Verdict, aftermath,
     decision::{is_plain, undated},
     history,
 };
@@ -169,6 +169,8 @@ fn needed(
             if hypothesis == Hypothesis::H1 && policy.settings == Settings::Never {
                 needed.push(settings(policy));
             }
+            let unread = aftermath::unread(policy, observed).filter(|(it, _)| *it == hypothesis);
+            needed.extend(unread.map(|(_, failure)| Needed::Reading(failure.clone())));
             let unresolved = evaluation.unresolved.iter().filter(|one| one.hypothesis == hypothesis);
             needed.extend(
                 unresolved
