@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::{
-    Access, Barrier, ConnectionProblem, Evaluated, Evaluation, Finding, Hypothesis, Reach, Used, history, references,
+    Access, Barrier, ConnectionProblem, Evaluated, Evaluation, Finding, Hypothesis, Reach, Reached, Used, history, references,
 };
 use crate::{
     api::SystemIdentity,
@@ -262,9 +262,17 @@ fn aligned_vaults(policy: &Policy, observed: &Observed) -> Vec<Fact> {
 }
 
 fn open_firewalls(observed: &Observed, evaluation: &Evaluation) -> Vec<Fact> {
-    let open = evaluation.reached.iter().filter(|one| one.reach == Reach::Open);
-    let at = |resource| read_at(observed.network.firewalls.get(resource));
-    open.map(|one| fact(&one.resource, "firewall", "lets the app in", at(&one.resource))).collect()
+    let at = |resource: &Scope| read_at(observed.network.firewalls.get(resource));
+    let says = |one: &Reached| match &one.reach {
+        Reach::Open => Some(fact(&one.resource, "firewall", "lets the app in", at(&one.resource))),
+        Reach::Private(endpoints) => {
+            let names: Vec<_> = endpoints.iter().map(|id| format!("`{}`", id.name())).collect();
+            let value = format!("{} in reach of the app, by name and network", names.join(", "));
+            Some(fact(&one.resource, "privateEndpointConnections", value, at(&one.resource)))
+        }
+        Reach::Blocked(_) | Reach::Undecided(_) => None,
+    };
+    evaluation.reached.iter().filter_map(says).collect()
 }
 
 fn of_barrier(barrier: &Barrier) -> (&'static str, String) {

@@ -5,6 +5,7 @@
 
 mod access;
 mod network;
+mod private;
 mod process;
 mod service;
 mod spec;
