@@ -152,7 +152,11 @@ fn used(policy: &Policy) -> BTreeMap<Scope, Used> {
         Origin::Identities(_) | Origin::Grant(_) | Origin::Vault(_) => false,
     };
     let by_requirements = policy.requirements.iter().flat_map(|requirement| {
-        requirement.origins.iter().filter(is_the_apps).map(|origin| (&requirement.scope, origin, Some(&requirement.wanted)))
+        requirement
+            .origins
+            .iter()
+            .filter(is_the_apps)
+            .map(|origin| (&requirement.scope, origin, Some(&requirement.wanted)))
     });
     let by_vaults = policy.vaults.iter().map(|vault| (&vault.vault, &vault.origin, None));
     let by_key = policy.host_by_key.iter().map(|account| (account, &HOST_STORAGE, None));
@@ -200,7 +204,9 @@ fn answer(resource: &Scope, used: &Used, site: &Site, seen: &NetworkSeen) -> (Re
             let question = NetworkQuestion::Subnet(subnet.clone());
             (reach, one(question))
         }
-        (Reach::Undecided(Doubt::PrivateEndpoint), Outbound::Subnet(own)) => private::reach(resource, used, firewall, own, seen),
+        (Reach::Undecided(Doubt::PrivateEndpoint), Outbound::Subnet(own)) => {
+            private::reach(resource, used, firewall, own, seen)
+        }
         (Reach::Open | Reach::Private(_) | Reach::Blocked(_) | Reach::Undecided(_), _) => (reach, BTreeSet::new()),
     }
 }

@@ -10,7 +10,6 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Surveys, reading, shared::Readings};
-use private::PrivateReadings;
 use crate::{
     azure::{Azure, RuleSet},
     clock::Clock,
@@ -19,6 +18,7 @@ use crate::{
         network::{Firewall, Outbound, Rules, Subnet},
     },
 };
+use private::PrivateReadings;
 
 /// How long what was read counts for a policy that is in order. Firewalls change seldom, and a thousand policies in order
 /// may take a hundred reads together in a sweep.
@@ -146,9 +146,7 @@ async fn unlisted<T: Clone>(
     if !open {
         let known = readings.known(about).await.filter(|(_, value)| passing(value).is_none());
         match known {
-            Some((began, value))
-                if began >= not_before && turns.clock.now().duration_since(began) < KEEP_UNLISTED =>
-            {
+            Some((began, value)) if began >= not_before && turns.clock.now().duration_since(began) < KEEP_UNLISTED => {
                 return value;
             }
             Some((_, value)) if !turns.has(question) => return value,

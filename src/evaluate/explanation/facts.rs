@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use super::super::{
-    Access, Barrier, ConnectionProblem, Evaluated, Evaluation, Finding, Hypothesis, Reach, Reached, Used, history, references,
+    Access, Barrier, ConnectionProblem, Evaluated, Evaluation, Finding, Hypothesis, Reach, Reached, Used, history,
+    references,
 };
 use crate::{
     api::SystemIdentity,

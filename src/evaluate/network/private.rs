@@ -90,7 +90,8 @@ pub(super) fn parts(service: &'static Service, scope: &Scope, wanted: Option<&Wa
         Some(Wanted::Need(need)) => need.rights.iter().flat_map(|right| right.any_of.iter().flatten()).collect(),
         Some(Wanted::Role(_)) | None => Vec::new(),
     };
-    let texts: Vec<_> = rights.into_iter().map(|right| right.to_ascii_lowercase()).chain([scope.key().to_owned()]).collect();
+    let texts: Vec<_> =
+        rights.into_iter().map(|right| right.to_ascii_lowercase()).chain([scope.key().to_owned()]).collect();
     let named: BTreeSet<_> =
         all.filter(|part| texts.iter().any(|text| text.contains(&format!("/{part}services/")))).collect();
     // A role or a key says nothing of parts; nothing that an app is declared to do with an account works without blobs.

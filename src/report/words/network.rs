@@ -109,7 +109,8 @@ pub(in crate::report) fn private(doubt: &PrivateDoubt) -> String {
             format!("of its private endpoints {} were not looked at", listed(endpoints.iter().map(Scope::name)))
         }
         PrivateDoubt::Apart { endpoint, network, own } => {
-            let network = network.as_ref().map_or("another network".to_owned(), |network| format!("`{}`", network.name()));
+            let network =
+                network.as_ref().map_or("another network".to_owned(), |network| format!("`{}`", network.name()));
             format!(
                 "its private endpoint `{}` is in {network}, with which the app's network `{}` has no peering that is \
                  connected, and other ways are not seen",

@@ -87,12 +87,9 @@ fn a_network_is_connected_where_a_peering_is_and_reaches_all_of_the_other() {
 
 #[test]
 fn a_network_that_names_azures_own_resolver_has_no_other() {
-    for (servers, expected) in [
-        (json!([]), 0),
-        (json!(null), 0),
-        (json!(["168.63.129.16"]), 0),
-        (json!(["10.9.0.4", "168.63.129.16"]), 2),
-    ] {
+    for (servers, expected) in
+        [(json!([]), 0), (json!(null), 0), (json!(["168.63.129.16"]), 0), (json!(["10.9.0.4", "168.63.129.16"]), 2)]
+    {
         let network = json!({ "id": "/x", "properties": { "dhcpOptions": { "dnsServers": servers } } });
         assert_eq!(virtual_network(&network).unwrap().dns_servers.len(), expected, "{servers}");
     }
