@@ -204,9 +204,7 @@ fn answer(resource: &Scope, used: &Used, site: &Site, seen: &NetworkSeen) -> (Re
             let question = NetworkQuestion::Subnet(subnet.clone());
             (reach, one(question))
         }
-        (Reach::Undecided(Doubt::PrivateEndpoint), Outbound::Subnet(own)) => {
-            private::reach(resource, used, firewall, own, seen)
-        }
+        (Reach::Undecided(Doubt::PrivateEndpoint), Outbound::Subnet(own)) => private::reach(used, firewall, own, seen),
         (Reach::Open | Reach::Private(_) | Reach::Blocked(_) | Reach::Undecided(_), _) => (reach, BTreeSet::new()),
     }
 }

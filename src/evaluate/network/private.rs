@@ -32,8 +32,6 @@ pub enum PrivateDoubt {
     },
     /// The zone with the endpoint's name is not linked to the app's network. Another zone of that name may be.
     NotLinked {
-        /// A name that is in it.
-        name: String,
         /// The zone.
         zone: Scope,
         /// What it is linked to.
@@ -60,8 +58,6 @@ pub enum PrivateDoubt {
         endpoint: Scope,
         /// Its network.
         network: Option<Scope>,
-        /// The app's network.
-        own: Scope,
     },
     /// No endpoint leads to that part of the resource.
     NoEndpoint(&'static str),
@@ -100,7 +96,6 @@ pub(super) fn parts(service: &'static Service, scope: &Scope, wanted: Option<&Wa
 
 /// The answer for a resource with private endpoints, and what to look at next.
 pub(super) fn reach(
-    resource: &Scope,
     used: &Used,
     firewall: &Firewall,
     subnet: &Scope,
@@ -109,7 +104,7 @@ pub(super) fn reach(
     let Some(own) = subnet.cut_at("Microsoft.Network/virtualNetworks") else {
         return (Reach::Undecided(Doubt::PrivateEndpoint), BTreeSet::new());
     };
-    let mut look = Look { resource, used, own, seen, questions: BTreeSet::new() };
+    let mut look = Look { used, own, seen, questions: BTreeSet::new() };
     let reach = match look.ways(firewall) {
         Ok(endpoints) => Reach::Private(endpoints),
         Err(doubt) => Reach::Undecided(doubt),
@@ -118,7 +113,6 @@ pub(super) fn reach(
 }
 
 struct Look<'a> {
-    resource: &'a Scope,
     used: &'a Used,
     /// The app's network.
     own: Scope,
@@ -188,7 +182,7 @@ impl<'a> Look<'a> {
         for Candidate { id, endpoint, is_near } in candidates {
             if !is_near {
                 let (endpoint, network) = ((*id).clone(), endpoint.network.clone());
-                doubts.insert(PrivateDoubt::Apart { endpoint, network, own: self.own.clone() });
+                doubts.insert(PrivateDoubt::Apart { endpoint, network });
                 continue;
             }
             match self.linked_zone(part, id) {
@@ -210,9 +204,8 @@ impl<'a> Look<'a> {
             match self.known(&self.seen.links, NetworkQuestion::Links(zone.clone())) {
                 Ok(networks) if networks.contains(&self.own) => return Ok(zone),
                 Ok(networks) => {
-                    let name = format!("{}.{}", self.resource.name(), zone.name());
                     let (zone, networks, own) = (zone.clone(), networks.clone(), self.own.clone());
-                    doubts.insert(PrivateDoubt::NotLinked { name, zone, networks, own });
+                    doubts.insert(PrivateDoubt::NotLinked { zone, networks, own });
                 }
                 Err(doubt) => {
                     doubts.insert(doubt);

@@ -65,13 +65,13 @@ pub(in crate::report) fn way_in(id: &Scope, by: &Barrier) -> String {
 }
 
 /// Why it is not known whether the app gets in; none when there is nothing to look at for a person.
-pub(in crate::report) fn doubt(doubt: &Doubt) -> Option<String> {
+pub(in crate::report) fn doubt(resource: &Scope, doubt: &Doubt) -> Option<String> {
     let because = match doubt {
         Doubt::NotRead => return None,
         Doubt::PrivateEndpoint => {
             "whether the app's network finds its private endpoint is a matter of names and routes".to_owned()
         }
-        Doubt::Private(doubt) => private(doubt),
+        Doubt::Private(doubt) => private(resource, doubt),
         Doubt::Addresses => "its firewall lets in some addresses, and the app's are not compared".to_owned(),
         Doubt::Perimeter => "a network security perimeter decides".to_owned(),
         Doubt::AnotherNetwork => "it is called from a network that is not looked at".to_owned(),
@@ -81,20 +81,21 @@ pub(in crate::report) fn doubt(doubt: &Doubt) -> Option<String> {
 }
 
 /// Why it is not known whether the app finds a private endpoint.
-pub(in crate::report) fn private(doubt: &PrivateDoubt) -> String {
+pub(in crate::report) fn private(resource: &Scope, doubt: &PrivateDoubt) -> String {
     match doubt {
         PrivateDoubt::Resolvers { own, servers } => format!(
             "the app's network `{}` resolves names by {}, and what they answer for its private endpoint is not seen",
             own.name(),
             listed(servers)
         ),
-        PrivateDoubt::NotLinked { name, zone, networks, own } => format!(
-            "the zone of its private endpoint, `{}`, is linked to {} and not to the app's network `{}`, where the name may be \
-             unknown or lead to its public address; `nslookup {name}` (on Windows `nameresolver`) in the app's console has to \
-             answer with a private one",
+        PrivateDoubt::NotLinked { zone, networks, own } => format!(
+            "its endpoint's zone `{}` is linked to {}, not to the app's network `{}`; `nslookup {}.{}` in the app has to give a \
+             private address (on Windows `nameresolver`)",
             zone.name(),
             if networks.is_empty() { "no network".to_owned() } else { listed(networks.iter().map(Scope::name)) },
-            own.name()
+            own.name(),
+            resource.name(),
+            zone.name()
         ),
         PrivateDoubt::NoZone(endpoint) => {
             format!("its private endpoint `{}` is in no zone that Azure keeps up to date", endpoint.name())
@@ -108,14 +109,13 @@ pub(in crate::report) fn private(doubt: &PrivateDoubt) -> String {
         PrivateDoubt::LeftOut(endpoints) => {
             format!("of its private endpoints {} were not looked at", listed(endpoints.iter().map(Scope::name)))
         }
-        PrivateDoubt::Apart { endpoint, network, own } => {
+        PrivateDoubt::Apart { endpoint, network } => {
             let network =
                 network.as_ref().map_or("another network".to_owned(), |network| format!("`{}`", network.name()));
             format!(
-                "its private endpoint `{}` is in {network}, with which the app's network `{}` has no peering that is \
-                 connected, and other ways are not seen",
-                endpoint.name(),
-                own.name()
+                "its private endpoint `{}` is in {network}, with which the app's network has no connected peering, and other \
+                 ways are not seen",
+                endpoint.name()
             )
         }
         PrivateDoubt::NoEndpoint(part) => format!("no private endpoint for its `{part}` was found"),

@@ -71,7 +71,7 @@ async fn a_zone_that_is_not_linked_is_told_with_its_networks_and_what_would_sett
     let (report, _) = looked("private-zone-not-linked", |_| {}).await;
     let printed = printed(&report);
     let says =
-        "`privatelink.blob.core.windows.net`, is linked to `vnet-hub` and not to the app's network `vnet-orders`";
+        "zone `privatelink.blob.core.windows.net` is linked to `vnet-hub`, not to the app's network `vnet-orders`";
     assert!(printed.contains(says), "{printed}");
     assert!(printed.contains("nslookup storderuploads.privatelink.blob.core.windows.net"), "{printed}");
 }
