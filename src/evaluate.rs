@@ -74,6 +74,9 @@ pub struct Evaluation {
     /// Something is wrong, or access to a vault took effect lately, and how the app's references to it stand is not known.
     /// Asked likewise.
     pub ask_references: bool,
+    /// The app's document shows another identity at the registry than declared, and not whether its configuration says the
+    /// same. Asked likewise.
+    pub ask_registry: bool,
     /// Subscriptions in which access is there that others granted, and whether it ends is not known. Asked likewise,
     /// and not if there is something graver to tell.
     pub ask_ends: BTreeSet<String>,
@@ -146,6 +149,7 @@ impl Evaluation {
             ask_groups: BTreeSet::new(),
             ask_resources: BTreeSet::new(),
             ask_references: false,
+            ask_registry: false,
             ask_ends: BTreeSet::new(),
             ask_evidence: false,
             ask_history: BTreeSet::new(),
@@ -230,7 +234,7 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
         }));
     }
     settings::compare(policy, observed, site.as_ref(), &mut findings);
-    platform::compare(policy, site.as_ref(), &mut findings);
+    let ask_registry = platform::compare(policy, observed, site.as_ref(), &mut findings);
     findings.extend(aftermath::host(observed));
     findings.extend(site.as_ref().and_then(|site| site.stopped.clone()).map(|state| Finding::TargetStopped { state }));
     let ask_references = aftermath::references(policy, observed, site.as_ref(), &requirements, &mut findings, now);
@@ -258,6 +262,7 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
         ask_groups,
         ask_resources,
         ask_references,
+        ask_registry,
         ask_ends,
         ask_evidence: false,
         ask_history,

@@ -30,8 +30,8 @@ pub use grants::Grants;
 pub use history::{Change, Granted, History};
 pub use hypothesis::Hypothesis;
 pub use identity::{
-    AccessEntry, Attachment, PlatformIdentity, PlatformUse, Site, SystemAssigned, UserIdentity, Vault, VaultMode,
-    VaultOperation, Workload,
+    AccessEntry, ActsAs, Attachment, PlatformIdentity, PlatformUse, Site, SystemAssigned, UserIdentity, Vault,
+    VaultMode, VaultOperation, Workload,
 };
 pub use ids::{ClientId, PrincipalId, RoleId};
 pub use mark::{Mark, Owner, grant_name};

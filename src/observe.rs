@@ -113,6 +113,7 @@ pub async fn observe(azure: &Azure, surveys: &Surveys, clock: Clock, policy: &Po
         ends: BTreeMap::new(),
         host: None,
         references: None,
+        registry: None,
         settings,
         cloud: azure.cloud(),
         cosmos,
@@ -151,6 +152,7 @@ pub async fn glance(azure: &Azure, surveys: &Surveys, subscription: &str, polici
             ends: BTreeMap::new(),
             host: None,
             references: None,
+            registry: None,
             settings: None,
             cloud: azure.cloud(),
             cosmos: BTreeMap::new(),
@@ -189,6 +191,12 @@ pub async fn ask_host(azure: &Azure, clock: Clock, policy: &Policy, observed: &m
 pub async fn ask_references(azure: &Azure, surveys: &Surveys, policy: &Policy, observed: &mut Observed) {
     let Reading::Present { at, .. } = observed.target else { return };
     observed.references = Some(surveys.references(azure, &policy.target, at).await);
+}
+
+/// Adds as whom the app's image is pulled.
+pub async fn ask_registry(azure: &Azure, surveys: &Surveys, observed: &mut Observed) {
+    let Reading::Present { value: site, at } = &observed.target else { return };
+    observed.registry = Some(surveys.registry(azure, site, *at).await);
 }
 
 /// What every live policy needs, and of which principals, as far as the surveys of this policy's subscriptions tell. No

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{Azure, wire};
 use crate::{
-    model::{AppSettings, Failure, Scope, Site, TargetKind, UserIdentity, Vault, VaultReference},
+    model::{AppSettings, Failure, PlatformIdentity, Scope, Site, TargetKind, UserIdentity, Vault, VaultReference},
     plan::{self, Request},
 };
 
@@ -72,6 +72,14 @@ impl Azure {
         let path = format!("{site}/config/configreferences/appsettings");
         let entries = self.arm.list(&path, SITES).await?;
         entries.iter().filter_map(|entry| wire::vault_reference(entry).transpose()).collect()
+    }
+
+    /// As whom an app's image is pulled, and none when no image of a registry is.
+    pub async fn registry(&self, site: &Site) -> Result<Option<Option<PlatformIdentity>>, Failure> {
+        let answer = absent(self.arm.get(&format!("{}/config/web", site.id), SITES).await)?;
+        answer
+            .map(|answer| Ok(wire::registry(&answer.json("GET site configuration")?["properties"], &site.attached)))
+            .transpose()
     }
 
     /// The settings of an app, without the values that are none of ours. The list is a POST, because values can be secrets;

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 pub(super) use authorization::{deny, grant, permissions, role};
 pub(super) use settings::settings;
-pub(super) use target::site;
+pub(super) use target::{registry, site};
 pub(super) use vault::vault;
 
 use crate::model::{Failure, FailureClass, Scope, UserIdentity, VaultReference};

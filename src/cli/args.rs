@@ -100,7 +100,8 @@ pub(super) struct RunArguments {
     /// The furthest that any policy may go, whatever it and its boundary say.
     #[arg(long, value_enum, value_name = "MODE", default_value = "Enforce", ignore_case = true)]
     pub(super) max_mode: ModeName,
-    /// How many writes may be sent to Azure within an hour, over all policies.
+    /// How many writes may be sent to Azure within an hour, over all policies. To switch a vault, or to put an identity
+    /// back, takes two: with 1 neither is done.
     #[arg(long, value_name = "N")]
     pub(super) max_writes_per_hour: Option<u32>,
     /// The share of the policies of a subscription that may drift at once before nothing more is written there.

@@ -24,18 +24,16 @@ pub(super) async fn explain(verb: ExplainArguments) -> Result<ExitCode, CliError
     }
     let reports = subjects.pass(&verb.azure, Intent::Explain).await?;
     let code = ExitCode::worst(reports.iter().map(Report::exit_code));
+    let by_name = verb.target.is_some() || subjects.are_several();
+    let check = |report: &Report| again::check(&verb.subjects, &verb.azure, report, by_name, variable);
     match verb.output {
         Output::Text => {
-            let told = |report: &Report| {
-                let by_name = verb.target.is_some() || subjects.are_several();
-                let check = again::check(&verb.subjects, &verb.azure, report, by_name, variable);
-                report::explanation(report, &check)
-            };
-            let texts: Vec<_> = reports.iter().map(told).collect();
+            let texts: Vec<_> = reports.iter().map(|report| report::explanation(report, &check(report))).collect();
             super::print(&texts.join("\n"));
         }
         Output::Json => {
-            let reports: Vec<_> = reports.iter().map(report::explanation_json).collect();
+            let told = |report: &Report| report::explanation_json(report, &check(report));
+            let reports: Vec<_> = reports.iter().map(told).collect();
             super::print(&format!("{:#}\n", json!({ "exitCode": code as u8, "policies": reports })));
         }
     }

@@ -11,7 +11,7 @@ pub use meaning::Effect;
 
 use super::{excess::Excess, network::Barrier, settings::ConnectionProblem, unneeded::Kept};
 use crate::{
-    model::{Failure, Grant, PlatformUse, PrincipalId, RoleId, Scope, Vault, VaultMode, VaultOperation},
+    model::{ActsAs, Failure, Grant, PlatformUse, PrincipalId, RoleId, Scope, Vault, VaultMode, VaultOperation},
     policy::{Identity, Origin},
 };
 
@@ -261,14 +261,14 @@ pub enum Finding {
         /// What is wrong.
         problem: ConnectionProblem,
     },
-    /// The platform acts for a container app as another identity than declared.
+    /// The platform acts for the target as another identity than declared.
     PlatformIdentity {
         /// What declares it. Never empty.
         origins: Vec<Origin>,
         /// The declared identity, the first of several.
         declared: Identity,
-        /// The one that is used.
-        used: Identity,
+        /// Who acts.
+        used: ActsAs,
         /// For what.
         used_for: PlatformUse,
     },

@@ -124,6 +124,7 @@ impl World {
             ends: BTreeMap::new(),
             host: None,
             references: None,
+            registry: None,
             settings: None,
             cloud: "AzureCloud",
             cosmos: BTreeMap::new(),

@@ -1,39 +1,67 @@
 //! H1 where the platform acts for the target, which its own document says: as whom an app resolves the references in its
-//! settings, and as whom a container app pulls images and reads secrets of vaults.
+//! settings, as whom a container is pulled, and as whom a container app reads secrets of vaults.
 
 use super::Finding;
 use crate::{
-    model::{PlatformIdentity, PlatformUse, Site},
+    model::{ActsAs, Observed, PlatformIdentity, PlatformUse, Reading, Site, TargetKind},
     policy::{Identity, Origin, Policy},
 };
 
 const REGISTRY: &str = "Microsoft.ContainerRegistry/registries";
 static REFERENCES: Origin = Origin::Identities("keyVaultReferences");
+const REGISTRY_FIELD: Origin = Origin::Platform("registry");
 
-/// Adds where another identity is used than declared. What is declared nowhere is the container app's own affair.
-pub(super) fn compare(policy: &Policy, site: Option<&Site>, findings: &mut Vec<Finding>) {
-    let Some(site) = site else { return };
-    let references = policy
-        .references
-        .as_ref()
-        .map(|_| PlatformIdentity { used_for: PlatformUse::References, identity: site.reference_identity.clone() });
-    for used in references.iter().chain(&site.platform) {
-        let identity = used.identity.clone().map_or(Identity::System, Identity::User);
+/// Adds where another identity is used than declared. What is declared nowhere is the target's own affair. Tells whether
+/// an app's own configuration has to say as whom its image is pulled.
+pub(super) fn compare(policy: &Policy, observed: &Observed, site: Option<&Site>, findings: &mut Vec<Finding>) -> bool {
+    let Some(site) = site else { return false };
+    let references = policy.references.as_ref().map(|_| PlatformIdentity {
+        used_for: PlatformUse::References,
+        by: site.reference_identity.clone().map_or(ActsAs::System, ActsAs::User),
+    });
+    let mut ask = false;
+    // What a document leaves out is not certain to be empty, so an app's is only where to look.
+    let is_copy = TargetKind::of(&site.id) == TargetKind::App;
+    let told = match &observed.registry {
+        Some(Reading::Present { value, .. }) => value.as_ref(),
+        Some(Reading::Absent { .. } | Reading::Unreadable(_)) | None => None,
+    };
+    let shown = site.platform.iter().filter(|_| told.is_none());
+    for used in references.iter().chain(told).chain(shown) {
         let declared = match &used.used_for {
             PlatformUse::Registry { server } => pulling(policy, first_label(server)),
             PlatformUse::Secret { host, .. } => reading(policy, first_label(host)),
             PlatformUse::References => policy.references.iter().map(|identity| (&REFERENCES, identity)).collect(),
         };
         let Some((_, expected)) = declared.first() else { continue };
-        if declared.iter().any(|(_, one)| **one == identity) {
+        if declared.iter().any(|(_, one)| is(&used.by, one)) {
+            continue;
+        }
+        if is_copy && told.is_none() && matches!(used.used_for, PlatformUse::Registry { .. }) {
+            match &observed.registry {
+                None => ask = true,
+                Some(Reading::Unreadable(failure)) => {
+                    Finding::unreadable(findings, REGISTRY_FIELD.to_string(), failure)
+                }
+                Some(Reading::Present { .. } | Reading::Absent { .. }) => {}
+            }
             continue;
         }
         findings.push(Finding::PlatformIdentity {
             declared: (*expected).clone(),
             origins: declared.iter().map(|(origin, _)| (*origin).clone()).collect(),
-            used: identity,
+            used: used.by.clone(),
             used_for: used.used_for.clone(),
         });
+    }
+    ask
+}
+
+fn is(by: &ActsAs, identity: &Identity) -> bool {
+    match (by, identity) {
+        (ActsAs::System, Identity::System) => true,
+        (ActsAs::User(one), Identity::User(other)) => one == other,
+        (ActsAs::System | ActsAs::User(_) | ActsAs::Unattached(_) | ActsAs::Password, _) => false,
     }
 }
 
@@ -42,7 +70,7 @@ fn pulling<'a>(policy: &'a Policy, name: &str) -> Vec<(&'a Origin, &'a Identity)
     let is_it = |scope: &crate::model::Scope| scope.name_of(REGISTRY).is_some_and(|one| one.eq_ignore_ascii_case(name));
     let mut all = Vec::new();
     for requirement in policy.requirements.iter().filter(|requirement| is_it(&requirement.scope)) {
-        for origin in requirement.origins.iter().filter(|origin| matches!(origin, Origin::Platform("registry"))) {
+        for origin in requirement.origins.iter().filter(|origin| **origin == REGISTRY_FIELD) {
             if !all.contains(&(origin, &requirement.identity)) {
                 all.push((origin, &requirement.identity));
             }
@@ -66,12 +94,13 @@ fn first_label(host: &str) -> &str {
 mod tests {
     use super::*;
     use crate::{
-        evaluate::fixtures::World,
-        policy::fixtures::{policy, shared, vault},
+        evaluate::fixtures::{World, failure, present},
+        model::FailureClass,
+        policy::fixtures::{own, policy, shared, vault},
     };
 
-    fn secret(host: &str, identity: Option<crate::model::Scope>) -> PlatformIdentity {
-        PlatformIdentity { used_for: PlatformUse::Secret { name: "db".to_owned(), host: host.to_owned() }, identity }
+    fn secret(host: &str, by: ActsAs) -> PlatformIdentity {
+        PlatformIdentity { used_for: PlatformUse::Secret { name: "db".to_owned(), host: host.to_owned() }, by }
     }
 
     #[test]
@@ -84,9 +113,50 @@ mod tests {
             findings.into_iter().filter(|finding| finding.code() == "platform-wrong-identity").count()
         };
         let host = format!("{}.vault.azure.net", policy.vaults[0].vault.name().to_uppercase());
-        assert_eq!(told(secret(&host, None)), 1);
-        assert_eq!(told(secret(&host, Some(shared()))), 0);
-        assert_eq!(told(secret("kv-another.vault.azure.net", None)), 0);
+        assert_eq!(told(secret(&host, ActsAs::System)), 1);
+        assert_eq!(told(secret(&host, ActsAs::User(shared()))), 0);
+        assert_eq!(told(secret("kv-another.vault.azure.net", ActsAs::System)), 0);
+    }
+
+    #[test]
+    fn an_image_of_the_declared_registry_is_pulled_by_the_declared_identity_or_it_is_told() {
+        let policy = policy(|spec| {
+            spec.resources.insert("acr".to_owned(), "Microsoft.ContainerRegistry/registries/acrPress".to_owned());
+            let registry = serde_json::json!({ "resource": "acr", "identity": "shared" });
+            spec.platform.registry = Some(serde_json::from_value(registry).expect("a registry"));
+        });
+        let told = |server: &str, by: ActsAs| {
+            let mut world = World::matching(&policy);
+            let used_for = PlatformUse::Registry { server: server.to_owned() };
+            world.site().platform = vec![PlatformIdentity { used_for, by }];
+            // What a container app's document shows is its configuration; an app's is asked about.
+            let is_asked = world.evaluate(&policy).ask_registry;
+            world.observed.registry = is_asked.then(|| present(Some(world.site().platform[0].clone())));
+            let findings = world.evaluate(&policy).findings;
+            findings.iter().filter(|finding| finding.code() == "platform-wrong-identity").count()
+        };
+        let other = ActsAs::User(own("Microsoft.ManagedIdentity/userAssignedIdentities/another"));
+        let client = ActsAs::Unattached("c11e0000-0003-4000-8000-00000000ffff".parse().expect("an id"));
+        for by in [ActsAs::System, other, client, ActsAs::Password] {
+            assert_eq!(told("acrpress.azurecr.io", by.clone()), 1, "{by:?}");
+            assert_eq!(told("another.azurecr.io", by.clone()), 0, "{by:?}");
+        }
+        assert_eq!(told("ACRPRESS.azurecr.io", ActsAs::User(shared())), 0);
+
+        let mut world = World::matching(&policy);
+        let used_for = PlatformUse::Registry { server: "acrpress.azurecr.io".to_owned() };
+        let shown = PlatformIdentity { used_for, by: ActsAs::System };
+        let as_declared = PlatformIdentity { by: ActsAs::User(shared()), ..shown.clone() };
+        world.site().platform = vec![shown];
+        let mut configuration = |seen| {
+            world.observed.registry = Some(seen);
+            let evaluation = world.evaluate(&policy);
+            assert!(!evaluation.ask_registry, "it was asked");
+            evaluation.findings.iter().map(Finding::code).collect::<Vec<_>>()
+        };
+        let denied = failure(FailureClass::Denied, "AuthorizationFailed");
+        assert_eq!(configuration(Reading::Unreadable(denied)), ["unreadable"]);
+        assert!(configuration(present(Some(as_declared))).is_empty(), "the document left it out");
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub struct Site {
     pub under_way: Option<String>,
     /// Azure's word for its state when it was stopped or switched off.
     pub stopped: Option<String>,
-    /// As whom the platform acts for it, where its own document says so. Container apps only.
+    /// As whom the platform acts for it, where its own document says so.
     pub platform: Vec<PlatformIdentity>,
 }
 
@@ -54,8 +54,21 @@ pub enum Workload {
 pub struct PlatformIdentity {
     /// What.
     pub used_for: PlatformUse,
-    /// The user-assigned identity; none means the system-assigned one.
-    pub identity: Option<Scope>,
+    /// Who does it.
+    pub by: ActsAs,
+}
+
+/// As whom the platform acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ActsAs {
+    /// The system-assigned identity.
+    System,
+    /// That user-assigned identity.
+    User(Scope),
+    /// The identity with that client id, and no identity on the target has it.
+    Unattached(ClientId),
+    /// No identity: with a name and a password, if at all.
+    Password,
 }
 
 /// What the platform does for an app or a container app.

@@ -18,9 +18,9 @@ use crate::{
     catalog::services,
     clock::Clock,
     model::{
-        AppSettings, Census, Change, Ends, Failure, FailureClass, History, PermissionSet, PrincipalId, Reading, Scope,
-        Site, SubscriptionAccess, TargetKind, UserIdentity, Vault, VaultReference, cosmos::CosmosAccess,
-        evidence::Evidence,
+        AppSettings, Census, Change, Ends, Failure, FailureClass, History, PermissionSet, PlatformIdentity,
+        PrincipalId, Reading, Scope, Site, SubscriptionAccess, TargetKind, UserIdentity, Vault, VaultReference,
+        cosmos::CosmosAccess, evidence::Evidence,
     },
     policy::EvidenceSource,
 };
@@ -62,6 +62,7 @@ pub struct Surveys {
     cosmos: Readings<Scope, Reading<Arc<CosmosAccess>>>,
     settings: Readings<Scope, Reading<Arc<AppSettings>>>,
     references: Readings<Scope, Reading<Vec<VaultReference>>>,
+    registries: Readings<Scope, Reading<Option<PlatformIdentity>>>,
     ends: Readings<String, Reading<Arc<Ends>>>,
     /// The resources of a type, by subscription and type.
     listed: Readings<(String, String), Reading<Arc<BTreeSet<Scope>>>>,
@@ -89,6 +90,7 @@ impl Surveys {
             cosmos: Readings::new(clock, max_age),
             settings: Readings::new(clock, max_age),
             references: Readings::new(clock, max_age),
+            registries: Readings::new(clock, max_age),
             ends: Readings::new(clock, ENDS_KEEP),
             listed: Readings::new(clock, max_age),
             exist: Readings::new(clock, max_age),
@@ -217,6 +219,17 @@ impl Surveys {
     ) -> Reading<Vec<VaultReference>> {
         let read = async || reading(self.clock, azure.vault_references(target).await.map(Some));
         self.references.get(target, seen, Reading::unreadable, read).await
+    }
+
+    /// As whom an app's image is pulled.
+    pub(super) async fn registry(
+        &self,
+        azure: &Azure,
+        site: &Site,
+        seen: Timestamp,
+    ) -> Reading<Option<PlatformIdentity>> {
+        let read = async || reading(self.clock, azure.registry(site).await);
+        self.registries.get(&site.id, seen, Reading::unreadable, read).await
     }
 
     /// After a write that may have had them resolved again.

@@ -30,6 +30,10 @@ impl Pipeline {
             observe::ask_resources(&self.azure, &self.surveys, &mut observed, &evaluation.ask_resources).await;
             evaluation = compare(&observed);
         }
+        if evaluation.ask_registry {
+            observe::ask_registry(&self.azure, &self.surveys, &mut observed).await;
+            evaluation = compare(&observed);
+        }
         if evaluation.ask_references || (wants_evidence && evaluate::has_references(policy)) {
             observe::ask_references(&self.azure, &self.surveys, policy, &mut observed).await;
             evaluation = compare(&observed);

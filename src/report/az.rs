@@ -4,11 +4,13 @@ mod look;
 
 pub(super) use look::{ByHand, by_hand};
 
+use serde_json::json;
+
 use super::Pass;
 use crate::{
     catalog::cosmos_role,
     evaluate::Finding,
-    model::{PlatformUse, Scope, Workload, cosmos::account_of},
+    model::{PlatformUse, Scope, Site, Workload, cosmos::account_of},
     plan::{Change, GrantRole, IdentityChange, Step, VaultEntry},
     policy::Identity,
 };
@@ -45,16 +47,8 @@ pub(super) fn remedy(pass: &Pass, finding: &Finding) -> Option<String> {
         let entry = entry.ok().filter(|entry| !pass.plan.adds_entry(&entry.vault, entry.principal))?;
         return Some(vault_command(&entry));
     }
-    if let Finding::PlatformIdentity { used_for: PlatformUse::References, declared, .. } = finding {
-        let identity = match declared {
-            Identity::System => "SystemAssigned",
-            Identity::User(id) => id.as_str(),
-        };
-        let (group, target) = (group_of(pass.evaluation.site.as_ref()?.workload), app(&pass.policy.target));
-        return Some(format!(
-            "az {group} update {target} --set {}",
-            quoted(&format!("keyVaultReferenceIdentity={identity}"))
-        ));
+    if let Finding::PlatformIdentity { used_for, declared, .. } = finding {
+        return platform_command(pass.evaluation.site.as_ref()?, used_for, declared);
     }
     let Finding::CosmosRoleMissing { principal, role, scope, .. } = finding else { return None };
     let account = account_of(scope);
@@ -69,6 +63,35 @@ pub(super) fn remedy(pass: &Pass, finding: &Finding) -> Option<String> {
         cosmos_role(role).map_or_else(|| quoted(role), |role| role.id.clone()),
         quoted(below),
     ))
+}
+
+/// Lets the platform act as declared.
+fn platform_command(site: &Site, used_for: &PlatformUse, declared: &Identity) -> Option<String> {
+    let (group, target) = (group_of(site.workload), app(&site.id));
+    Some(match (used_for, declared) {
+        (PlatformUse::References, Identity::System) => {
+            format!("az {group} update {target} --set keyVaultReferenceIdentity=SystemAssigned")
+        }
+        (PlatformUse::References, Identity::User(id)) => {
+            format!("az {group} update {target} --set {}", quoted(&format!("keyVaultReferenceIdentity={id}")))
+        }
+        (PlatformUse::Registry { server }, declared) if site.workload == Workload::ContainerApp => {
+            let identity = match declared {
+                Identity::System => "system",
+                Identity::User(id) => id.as_str(),
+            };
+            format!("az {group} registry set {target} --server {} --identity {}", quoted(server), quoted(identity))
+        }
+        (PlatformUse::Registry { .. }, declared) => {
+            let client = match declared {
+                Identity::System => String::new(),
+                Identity::User(id) => site.attached.get(id)?.client?.to_string(),
+            };
+            let properties = json!({ "acrUseManagedIdentityCreds": true, "acrUserManagedIdentityID": client });
+            format!("az {group} config set {target} --generic-configurations {}", quoted(&properties.to_string()))
+        }
+        (PlatformUse::Secret { .. }, _) => return None,
+    })
 }
 
 fn grant_command(grant: &GrantRole) -> String {

@@ -55,10 +55,11 @@ pub fn explanation(report: &Report, check: &[impl AsRef<str>]) -> String {
     out
 }
 
-/// The explanation for programs: what `report::json` says, with `severity`, `chain`, the facts of each hypothesis, and
-/// `evidence`: what telemetry told, and the queries.
+/// The explanation for programs: what `report::json` says, with `severity`, `chain`, the facts of each hypothesis,
+/// `evidence` (what telemetry told, and the queries), `probes`, `next` and `verify`, each with its commands. `check` as in
+/// [`explanation`].
 #[must_use]
-pub fn explanation_json(report: &Report) -> Value {
+pub fn explanation_json(report: &Report, check: &[impl AsRef<str>]) -> Value {
     let mut document = super::json(report);
     let PassResult::Evaluated(pass) = &report.finding else { return document };
     let explanation = &pass.explanation;
@@ -69,6 +70,8 @@ pub fn explanation_json(report: &Report) -> Value {
     document["evidence"] = telemetry::json(report, pass);
     let probes = explanation.probes.as_ref().map(|probes| probe::commands_of(pass, probes));
     document["probes"] = json!(probes.unwrap_or_default());
+    document["next"] = next::json(pass);
+    document["verify"] = next::helped_json(pass, check);
     document
 }
 

@@ -24,6 +24,7 @@ const FILES: &[(&str, &str)] = &[
     ("slot-without-identities", include_str!("scenarios/slot-without-identities.yaml")),
     ("container-app-without-identity", include_str!("scenarios/container-app-without-identity.yaml")),
     ("references-by-another-identity", include_str!("scenarios/references-by-another-identity.yaml")),
+    ("image-pulled-as-another", include_str!("scenarios/image-pulled-as-another.yaml")),
     ("container-app-reads-as-another", include_str!("scenarios/container-app-reads-as-another.yaml")),
     ("machine-identity-detached", include_str!("scenarios/machine-identity-detached.yaml")),
     ("blob-role-missing", include_str!("scenarios/blob-role-missing.yaml")),

@@ -173,7 +173,7 @@ async fn explain_puts_telemetry_beside_the_hypotheses_and_prints_the_query() {
     assert!(section.lines().all(|line| line.chars().count() <= 80), "{section}");
     insta::with_settings!({ snapshot_path => "snapshots/cli", prepend_module_to_snapshot => false, omit_expression => true },
         { insta::assert_snapshot!("explain-with-telemetry", text) });
-    let json = report::explanation_json(&report);
+    let json = report::explanation_json(&report, &["orders"]);
     assert_eq!(json["hypotheses"][1]["telemetry"][1]["signal"], "storage-permission");
     let evidence = &json["evidence"];
     assert_eq!([&evidence["roleName"], &evidence["window"], &evidence["state"]], ["func-orders", "120m", "available"]);
@@ -197,7 +197,7 @@ async fn explain_puts_telemetry_beside_the_hypotheses_and_prints_the_query() {
     arm.add_fault(serde_json::from_value::<Fault>(refused).unwrap());
     tokio::time::advance(Duration::from_secs(301)).await;
     let report = pipeline.pass(&watched(), &boundaries(), None, Intent::Explain).await;
-    let evidence = &report::explanation_json(&report)["evidence"];
+    let evidence = &report::explanation_json(&report, &["orders"])["evidence"];
     assert!(evidence["state"] == "not-available" && evidence["because"].is_string(), "{evidence}");
     assert!(sources(evidence).values().all(|one| one["state"] == "not-available" && one["query"]["text"].is_string()));
     let silent = report::explanation(&report, &["orders", "-n", "payments"]);
@@ -224,7 +224,7 @@ async fn explain_names_whom_a_resource_refused_where_its_log_says_so() {
     let named =
         format!("{count} × principal 5e57e300-0001-4000-8000-000000000001 at `storderuploads`, last 2026-03-02T");
     assert!(count != "0" && after.starts_with(&named), "{after}");
-    let document = report::explanation_json(&report);
+    let document = report::explanation_json(&report, &["orders"]);
     let refused = &sources(&document["evidence"])["refused-principals"]["refused"][0];
     assert_eq!(refused["principal"], "5e57e300-0001-4000-8000-000000000001");
 }
@@ -259,7 +259,7 @@ async fn a_component_is_followed_to_its_workspace_and_no_further_than_the_bounda
     // The component's log view has its own names, and the host's log is in the workspace only.
     let query = text.split_once("in component `appi-orders`:").expect("it names where").1;
     assert!(query.contains("(dependencies") && query.contains("cloud_RoleName =~") && !query.contains("AppRoleName"));
-    let document = report::explanation_json(&report);
+    let document = report::explanation_json(&report, &["orders"]);
     let place = |source| sources(&document["evidence"])[source]["query"]["in"].clone();
     assert_eq!(place("invocations"), "component `appi-orders`");
     assert_eq!(place("host-traces"), "the workspace that component `appi-orders` writes to");

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{
+    at::At,
     facts::{Rules, lower},
     fault::Fault,
     process::SURVEY_AGE,
@@ -154,7 +155,7 @@ const LOOK: usize = 3;
 pub(super) struct Ledger {
     pub(super) calls: Vec<Call>,
     /// What is still to happen.
-    pub(super) faults: BTreeMap<u32, Fault>,
+    pub(super) faults: BTreeMap<At, Fault>,
     /// Faults that hit the same request again: process, method, path.
     pub(super) again: Vec<(u32, String, String, Fault)>,
     /// Documents of Azure before each change, when somebody may want them.
@@ -237,7 +238,8 @@ impl Ledger {
             .again
             .iter()
             .position(|(whose, method, path, _)| *whose == process && *method == call.method && *path == call.path);
-        let fault = match self.faults.remove(&number) {
+        let named = self.faults.keys().find(|named| named.is(&call, &self.calls)).cloned();
+        let fault = match named.and_then(|named| self.faults.remove(&named)) {
             Some(fault) => Some(fault).filter(|fault| fault.applies_to(&call)),
             None => again.map(|position| self.again.remove(position).3),
         };

@@ -6,6 +6,7 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 mod arm_calls;
+mod at;
 mod chance;
 mod deeds;
 mod driver;

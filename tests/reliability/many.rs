@@ -78,6 +78,7 @@ impl Tally {
             for broken in &played.broken {
                 writeln!(text, "  {broken}").expect("a text takes everything");
             }
+            writeln!(text, "  to keep  {}", small.named(&played.calls)).expect("a text takes everything");
             writeln!(text, "  ROLECALL_REPLAY='{small}' cargo test --test reliability replay -- --nocapture\n")
                 .expect("a text takes everything");
         }

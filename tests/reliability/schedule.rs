@@ -4,8 +4,10 @@
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use super::{
+    at::At,
     chance::Chance,
     fault::{Act, Deed, Fault},
+    ledger::Call,
 };
 
 /// Everything that a run depends on.
@@ -16,8 +18,8 @@ pub(super) struct Schedule {
     pub(super) operators: u8,
     /// Decides how long calls take and in which order equal things are done. 0: calls take no time.
     pub(super) order: u64,
-    /// By number of the call.
-    pub(super) faults: BTreeMap<u32, Fault>,
+    /// What happens at which call.
+    pub(super) faults: BTreeMap<At, Fault>,
 }
 
 /// Where it plays.
@@ -83,7 +85,7 @@ impl Schedule {
 
     /// With one fault.
     pub(super) fn at(place: &Place, call: u32, fault: Fault) -> Self {
-        Self { faults: BTreeMap::from([(call, fault)]), ..Self::undisturbed(place.clone()) }
+        Self { faults: BTreeMap::from([(At::Number(call), fault)]), ..Self::undisturbed(place.clone()) }
     }
 
     /// One of many: a town with one to three policies or a scenario, one or two operators, one to four faults.
@@ -104,9 +106,19 @@ impl Schedule {
             } else {
                 chance.pick(&FAULTS)
             };
-            faults.insert(call, fault);
+            faults.insert(At::Number(call), fault);
         }
         Self { place, operators, order, faults }
+    }
+
+    /// The same, with its calls named by what they ask. `calls`: those that it made.
+    pub(super) fn named(&self, calls: &[Call]) -> Self {
+        let named = |at: &At| {
+            let found = calls.iter().enumerate().find(|(position, call)| at.is(call, &calls[..*position]));
+            found.map_or_else(|| at.clone(), |(position, call)| At::named(call, &calls[..position]))
+        };
+        let faults = self.faults.iter().map(|(at, fault)| (named(at), *fault)).collect();
+        Self { faults, ..self.clone() }
     }
 
     /// Schedules with a little less in them, the biggest steps first.

@@ -1,11 +1,13 @@
 //! Targets: an app, a container app or a machine, and the identities on it.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Resource, decode, nullable};
 use crate::model::{
-    Attachment, Failure, PlatformIdentity, PlatformUse, Scope, Site, SystemAssigned, TargetKind, Workload,
+    ActsAs, Attachment, Failure, PlatformIdentity, PlatformUse, Scope, Site, SystemAssigned, TargetKind, Workload,
     network::Outbound,
 };
 
@@ -86,6 +88,7 @@ pub(in crate::azure) fn site(document: &Value) -> Result<Site, Failure> {
         let client = text("clientId").and_then(|text| text.parse().ok());
         (Scope::lenient(id), Attachment { principal, client })
     });
+    let attached: BTreeMap<_, _> = attached.collect();
     Ok(Site {
         workload: workload(kind, document, &properties)?,
         system: match block.principal_id.and_then(|text| text.parse().ok()) {
@@ -97,11 +100,11 @@ pub(in crate::azure) fn site(document: &Value) -> Result<Site, Failure> {
             }
             None => SystemAssigned::Off,
         },
-        attached: attached.collect(),
         outbound: outbound(kind, &properties),
         stopped: stopped(kind, &properties),
+        platform: platform(&properties, &attached),
+        attached,
         under_way: properties.provisioning_state.filter(|word| is_under_way(word)),
-        platform: platform(&properties.configuration),
         // `SystemAssigned`, empty and null all mean the system-assigned one.
         reference_identity: properties
             .key_vault_reference_identity
@@ -141,19 +144,55 @@ fn is_under_way(state: &str) -> bool {
     !["Succeeded", "Failed", "Canceled"].iter().any(|word| word.eq_ignore_ascii_case(state))
 }
 
-/// By which identity the platform pulls images and reads secrets. What is reached otherwise has none.
-fn platform(configuration: &Configuration) -> Vec<PlatformIdentity> {
-    let identity = |text: &str| (!text.eq_ignore_ascii_case("system")).then(|| Scope::lenient(text));
-    let registries = configuration.registries.iter().filter(|registry| !registry.identity.is_empty()).map(|registry| {
+/// As whom the platform pulls images and reads secrets. A secret that is written down is read by nobody.
+fn platform(properties: &Properties, attached: &BTreeMap<Scope, Attachment>) -> Vec<PlatformIdentity> {
+    // Another word than these is somebody else's identity, such as that of the environment.
+    let by = |text: &str| match text {
+        "" => Some(ActsAs::Password),
+        id if id.starts_with('/') => Some(ActsAs::User(Scope::lenient(id))),
+        word => word.eq_ignore_ascii_case("system").then_some(ActsAs::System),
+    };
+    let configuration = &properties.configuration;
+    let registries = configuration.registries.iter().filter_map(|registry| {
         let used_for = PlatformUse::Registry { server: registry.server.clone() };
-        PlatformIdentity { used_for, identity: identity(&registry.identity) }
+        Some(PlatformIdentity { used_for, by: by(&registry.identity)? })
     });
-    let secrets = configuration.secrets.iter().filter(|secret| !secret.identity.is_empty()).map(|secret| {
+    let secrets = configuration.secrets.iter().filter(|secret| !secret.identity.is_empty()).filter_map(|secret| {
         let host = secret.key_vault_url.split('/').nth(2).unwrap_or_default().to_owned();
         let used_for = PlatformUse::Secret { name: secret.name.clone(), host };
-        PlatformIdentity { used_for, identity: identity(&secret.identity) }
+        Some(PlatformIdentity { used_for, by: by(&secret.identity)? })
     });
-    registries.chain(secrets).collect()
+    let app = properties.site_config.as_ref().and_then(|config| registry(config, attached));
+    registries.chain(secrets).chain(app).collect()
+}
+
+/// As whom App Service pulls the image of an app, by its configuration; none when it runs no image of a registry by name.
+///
+/// `acrUserManagedIdentityID` is a client id, and empty for the system-assigned identity (Azure/azure-cli issue 14631);
+/// whoever writes a resource id is understood.
+pub(in crate::azure) fn registry(
+    configuration: &Value,
+    attached: &BTreeMap<Scope, Attachment>,
+) -> Option<PlatformIdentity> {
+    let text = |member: &str| configuration[member].as_str().unwrap_or_default();
+    let mut images = [text("linuxFxVersion"), text("windowsFxVersion")].into_iter().filter_map(|version| {
+        let (kind, image) = version.split_once('|')?;
+        kind.eq_ignore_ascii_case("docker").then_some(image)
+    });
+    // Without a server, or with a path in its place, it is an image of Docker Hub.
+    let server = images.find_map(|image| image.split_once('/')).map(|(server, _)| server)?;
+    let by = match (configuration["acrUseManagedIdentityCreds"].as_bool(), text("acrUserManagedIdentityID")) {
+        (Some(true), "") => ActsAs::System,
+        (Some(true), id) if id.starts_with('/') => ActsAs::User(Scope::lenient(id)),
+        (Some(true), client) => {
+            let client = client.parse().ok()?;
+            let owner = attached.iter().find(|(_, identity)| identity.client == Some(client));
+            owner.map_or(ActsAs::Unattached(client), |(id, _)| ActsAs::User(id.clone()))
+        }
+        (Some(false) | None, _) => ActsAs::Password,
+    };
+    let used_for = PlatformUse::Registry { server: server.to_owned() };
+    Some(PlatformIdentity { used_for, by })
 }
 
 /// What the answer shows of the network that it calls from.
@@ -174,5 +213,69 @@ fn outbound(kind: TargetKind, properties: &Properties) -> Outbound {
             Outbound::Elsewhere
         }
         _ => Outbound::Shared,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const ID: &str = "/subscriptions/11111111-aaaa-4bbb-8ccc-000000000001/resourceGroups/rg/providers/\
+                      Microsoft.ManagedIdentity/userAssignedIdentities/mi";
+    const CLIENT: &str = "c11e0000-0003-4000-8000-000000000003";
+    const STRANGER: &str = "c11e0000-0003-4000-8000-00000000ffff";
+
+    #[test]
+    fn as_whom_an_image_is_pulled() {
+        let user = || ActsAs::User(Scope::lenient(ID));
+        let attached = Attachment { principal: None, client: CLIENT.parse().ok() };
+        let attached = BTreeMap::from([(Scope::lenient(ID), attached)]);
+        let pulled = |linux: Value, windows: Value, uses: Value, id: Value| {
+            let configuration = json!({
+                "linuxFxVersion": linux, "windowsFxVersion": windows,
+                "acrUseManagedIdentityCreds": uses, "acrUserManagedIdentityID": id,
+            });
+            registry(&configuration, &attached).map(|pulled| match pulled.used_for {
+                PlatformUse::Registry { server } => (server, pulled.by),
+                other => panic!("{other:?}"),
+            })
+        };
+        let image = || json!("DOCKER|acr.azurecr.io/orders/worker:7");
+        for (uses, id, by) in [
+            (json!(true), json!(null), ActsAs::System),
+            (json!(true), json!(""), ActsAs::System),
+            (json!(true), json!(CLIENT.to_uppercase()), user()),
+            (json!(true), json!(ID.to_uppercase()), user()),
+            (json!(true), json!(STRANGER), ActsAs::Unattached(STRANGER.parse().unwrap())),
+            (json!(false), json!(CLIENT), ActsAs::Password),
+            (json!(null), json!(null), ActsAs::Password),
+        ] {
+            let expected = Some(("acr.azurecr.io".to_owned(), by));
+            assert_eq!(pulled(image(), json!(""), uses.clone(), id.clone()), expected, "{uses} {id}");
+            assert_eq!(pulled(json!(null), image(), uses, id), expected, "on Windows");
+        }
+        for other in ["", "PYTHON|3.11", "sitecontainers", "COMPOSE|dmVyc2lvbg==", "DOCKER|nginx"] {
+            assert_eq!(pulled(json!(other), json!(null), json!(true), json!(null)), None, "{other}");
+        }
+        assert_eq!(pulled(image(), json!(null), json!(true), json!("mi")), None, "no id that is known here");
+    }
+
+    #[test]
+    fn as_whom_a_container_app_pulls() {
+        let configuration =
+            |identity: Value| json!({ "registries": [{ "server": "acr.azurecr.io", "identity": identity }] });
+        let pulled = |identity: Value| {
+            let properties = json!({ "configuration": configuration(identity) });
+            let properties: Properties = serde_json::from_value(properties).expect("properties");
+            platform(&properties, &BTreeMap::new()).into_iter().map(|one| one.by).collect::<Vec<_>>()
+        };
+        assert_eq!(pulled(json!("system")), [ActsAs::System]);
+        assert_eq!(pulled(json!(ID)), [ActsAs::User(Scope::lenient(ID))]);
+        for none in [json!(""), json!(null)] {
+            assert_eq!(pulled(none), [ActsAs::Password]);
+        }
+        assert!(pulled(json!("system-environment")).is_empty(), "an identity of the environment");
     }
 }

@@ -8,7 +8,9 @@ use super::super::{
 };
 use crate::{
     api::SystemIdentity,
-    model::{Change, Granted, Observed, PlatformUse, Reading, Scope, Site, VaultMode, cosmos::account_of},
+    model::{
+        ActsAs, Change, Granted, Observed, PlatformUse, Reading, Scope, Site, TargetKind, VaultMode, cosmos::account_of,
+    },
     policy::{Identity, Origin, Policy},
 };
 
@@ -137,16 +139,21 @@ fn of_finding(finding: &Finding, policy: &Policy, observed: &Observed) -> Option
             fact(target, &field, value, read_at(observed.settings.as_ref()))
         }
         Finding::PlatformIdentity { used, used_for, .. } => {
+            let is_app = TargetKind::of(target) == TargetKind::App;
             let field = match used_for {
+                PlatformUse::Registry { .. } if is_app => "config/web acrUserManagedIdentityID".to_owned(),
                 PlatformUse::Registry { server } => format!("configuration.registries[{server}].identity"),
                 PlatformUse::Secret { name, .. } => format!("configuration.secrets[{name}].identity"),
                 PlatformUse::References => "properties.keyVaultReferenceIdentity".to_owned(),
             };
             let value = match used {
-                Identity::System => "system",
-                Identity::User(id) => id.name(),
+                ActsAs::System => "system".to_owned(),
+                ActsAs::User(id) => id.name().to_owned(),
+                ActsAs::Unattached(client) => client.to_string(),
+                ActsAs::Password => "none".to_owned(),
             };
-            fact(target, &field, value, seen)
+            let pull = observed.registry.as_ref().filter(|_| matches!(used_for, PlatformUse::Registry { .. }));
+            fact(target, &field, value, read_at(pull).or(seen))
         }
         Finding::NetworkBlocked { resource, by, .. } => {
             let at = read_at(observed.network.firewalls.get(resource));

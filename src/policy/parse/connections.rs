@@ -32,7 +32,9 @@ impl Connections {
         match connection.form {
             Form::Settings | Form::Telemetry => {}
             Form::Value => return self.leave(origin, "is reached by one setting, whose value is not read"),
-            Form::Site => return self.leave(origin, "is reached by a property of the app, which is not compared yet"),
+            // A property of the app has it: of a registry that is compared without the settings.
+            Form::Site if row.platform.as_deref() == Some("registry") => return,
+            Form::Site => return self.leave(origin, "is reached by a property of the app, which is not compared"),
         }
         let fixed = row.platform.as_ref().map(|_| connection.property.as_str());
         let name = if name.is_empty() { fixed.or(connection.default.as_deref()) } else { Some(name) };

@@ -41,7 +41,7 @@ pub(in crate::report) fn by_hand(pass: &Pass, finding: &Finding) -> Option<ByHan
         Finding::NetworkBlocked { resource, by, .. } => ByHand {
             says: format!("{}; see what is let in now", words::way_in(resource, by)),
             command: firewall(resource),
-            warning: None,
+            warning: Some(useless(resource)),
         },
         Finding::ResourceNotReady { resource, .. } => ByHand {
             says: format!("ask the owner of `{}` why it serves nobody; see its state", resource.name()),
@@ -67,6 +67,16 @@ pub(in crate::report) fn by_hand(pass: &Pass, finding: &Finding) -> Option<ByHan
         },
         _ => return None,
     })
+}
+
+/// What is often tried, and lets no app in (`docs/network.md`, with the sources).
+fn useless(resource: &Scope) -> String {
+    let addresses = if resource.is_type("Microsoft.Storage/storageAccounts") {
+        "; nor do its outbound addresses in the same region"
+    } else {
+        ""
+    };
+    format!("warning: to let in trusted Azure services (`AzureServices`) does not let an app in{addresses}")
 }
 
 /// The names of what there is of that type in the same group.

@@ -3,6 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+use serde_json::{Value, json};
+
 use super::super::{
     Pass, az,
     text::{line, paragraph, summary},
@@ -21,6 +24,7 @@ use crate::{
 const MOST: usize = 8;
 
 /// Something to do, or that nothing is done.
+#[derive(Serialize)]
 struct Todo {
     /// Where in the playbook's order it comes; one that answers no hypothesis comes last.
     hypothesis: Option<Hypothesis>,
@@ -29,10 +33,9 @@ struct Todo {
     notes: Vec<String>,
 }
 
-/// The section of the explanation.
-pub(super) fn section(out: &mut String, pass: &Pass, check: &[impl AsRef<str>]) {
+/// Everything that is to be done, as the playbook orders it.
+fn todos(pass: &Pass) -> Vec<Todo> {
     let explanation = &pass.explanation;
-    line(out, "\n  Next");
     let mut todos: Vec<_> = pass.plan.steps.iter().map(|step| of_step(pass, step)).collect();
     // Several findings may have one subject: each is told of once, and changes are held in the order of the findings.
     let mut findings: Vec<_> = confirmed(pass).collect();
@@ -47,6 +50,23 @@ pub(super) fn section(out: &mut String, pass: &Pass, check: &[impl AsRef<str>]) 
     }
     // An earlier link of the chain is worth nothing without the ones before, whoever repairs it.
     todos.sort_by_key(|todo| todo.hypothesis.map_or(usize::MAX, |hypothesis| hypothesis as usize));
+    todos
+}
+
+/// All of it, for programs.
+pub(super) fn json(pass: &Pass) -> Value {
+    json!(todos(pass))
+}
+
+/// How to see that it helped, for programs: the command, and why it may have to wait.
+pub(super) fn helped_json(pass: &Pass, check: &[impl AsRef<str>]) -> Value {
+    json!({ "command": rolecall("check", check), "waits": waits(pass) })
+}
+
+/// The section of the explanation.
+pub(super) fn section(out: &mut String, pass: &Pass, check: &[impl AsRef<str>]) {
+    line(out, "\n  Next");
+    let todos = todos(pass);
     let is_one = todos.len() == 1;
     for (position, todo) in todos.iter().take(MOST).enumerate() {
         let label = if is_one { "    ".to_owned() } else { format!("    {}. ", position + 1) };
@@ -64,7 +84,7 @@ pub(super) fn section(out: &mut String, pass: &Pass, check: &[impl AsRef<str>]) 
         line(out, &format!("    and {more} more:"));
         line(out, &format!("    $ {} --mode Enforce", rolecall("plan", check)));
     }
-    if let Some(command) = who_changed_it(explanation) {
+    if let Some(command) = who_changed_it(&pass.explanation) {
         line(out, "    who made the last change that is told above:");
         line(out, &format!("    $ {command}"));
     }
@@ -74,6 +94,13 @@ pub(super) fn section(out: &mut String, pass: &Pass, check: &[impl AsRef<str>]) 
 pub(super) fn helped(out: &mut String, pass: &Pass, check: &[impl AsRef<str>]) {
     line(out, "\n  See that it helped");
     line(out, &format!("    $ {}", rolecall("check", check)));
+    if let Some(waits) = waits(pass) {
+        paragraph(out, "    ", &waits);
+    }
+}
+
+/// Until when a grant may not act yet.
+fn waits(pass: &Pass) -> Option<String> {
     let until = pass.evaluation.findings.iter().filter_map(|finding| match finding {
         Finding::Propagating { until, .. } => Some(*until),
         _ => None,
@@ -86,13 +113,10 @@ pub(super) fn helped(out: &mut String, pass: &Pass, check: &[impl AsRef<str>]) {
     });
     let granted = granted.max().map(|within| format!("for {} minutes after a grant", within.as_mins()));
     let waits: Vec<_> = until.into_iter().chain(granted).collect();
-    if !waits.is_empty() {
+    (!waits.is_empty()).then(|| {
         let waits = waits.join(", and ");
-        let text = format!(
-            "{waits} it exits 2 (WAITING), because the grant may not act yet; `--allow-propagating` forgives that"
-        );
-        paragraph(out, "    ", &text);
-    }
+        format!("{waits} it exits 2 (WAITING), because the grant may not act yet; `--allow-propagating` forgives that")
+    })
 }
 
 /// The command that looks at the same again.

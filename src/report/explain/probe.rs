@@ -58,7 +58,8 @@ fn audience(policy: &Policy, findings: &[Finding], probes: &Probes, identity: &I
 fn intro(workload: Workload) -> &'static str {
     match workload {
         Workload::FunctionApp | Workload::WebApp => {
-            "in the app's console, or by `az webapp ssh` where the app has it; 200 is a token, 400 names what is wrong"
+            "in the app's console, or by `az webapp ssh` where the app has it; 200 is a token, 400 names what is wrong; the \
+             endpoint is inside of the app, and no security group cuts it"
         }
         Workload::ContainerApp => {
             "the first opens a shell in a running replica, whose image has to have one and curl; the others are for that \
@@ -66,7 +67,8 @@ fn intro(workload: Workload) -> &'static str {
         }
         Workload::Machine { .. } => {
             "200 is a token, 400 names what is wrong; no answer at all is the network of the machine, a proxy in it, or a \
-             security group with the tag `AzurePlatformIMDS`, none of which are looked at"
+             security group that denies the tag `AzurePlatformIMDS` (a rule on the address does nothing), none of which are \
+             looked at"
         }
     }
 }

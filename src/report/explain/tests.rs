@@ -13,6 +13,30 @@ use crate::{
     report::fixtures::looked,
 };
 
+/// Programs get every step of what to do, with the commands and in the order that a person reads.
+#[test]
+fn json_says_what_to_do_next_and_how_to_see_that_it_helped() {
+    let policy = to_enforce(allow(&[]));
+    let report = looked(&policy, &World::without_grants(&policy));
+    let json = explanation_json(&report, &["-f", "orders (1).yaml"]);
+    let next = json["next"].as_array().expect("a list");
+    assert_eq!(next.len(), 2, "{next:?}");
+    for (todo, label) in next.iter().zip(["1. ", "2. "]) {
+        assert_eq!(todo["hypothesis"], "H2");
+        let says = todo["says"].as_str().expect("a text");
+        let command = todo["commands"][0].as_str().expect("a command");
+        assert!(command.starts_with("az role assignment create --name "), "{command}");
+        let text = next_of(&report);
+        assert!(text.contains(&format!("{label}{says}")) && text.contains(&format!("$ {command}")), "{says} in {text}");
+    }
+    assert_eq!(json["verify"]["command"], "rolecall check -f 'orders (1).yaml'");
+    assert!(
+        json["verify"]["waits"].as_str().is_some_and(|waits| waits.contains("after a grant")),
+        "{}",
+        json["verify"]
+    );
+}
+
 /// As `explain` looks at a policy: what would help is planned whatever its mode is.
 fn to_enforce(edit: impl Fn(&mut FunctionIdentityPolicySpec)) -> Policy {
     policy(|spec| {
@@ -27,7 +51,11 @@ fn allow(kinds: &[ChangeKind]) -> impl Fn(&mut FunctionIdentityPolicySpec) {
 
 /// One section, each line without its indent.
 fn section(policy: &Policy, world: &World, heading: &str) -> Vec<String> {
-    let text = explanation(&looked(policy, world), &["-f", "orders (1).yaml"]);
+    section_of(&looked(policy, world), heading)
+}
+
+fn section_of(report: &Report, heading: &str) -> Vec<String> {
+    let text = explanation(report, &["-f", "orders (1).yaml"]);
     let from = text.find(&format!("\n  {heading}\n")).unwrap_or_else(|| panic!("no `{heading}` in {text}"));
     let lines = text[from + 1..].lines().skip(1).take_while(|line| line.starts_with("    "));
     lines.map(|line| line.trim_start().to_owned()).collect()
@@ -35,6 +63,10 @@ fn section(policy: &Policy, world: &World, heading: &str) -> Vec<String> {
 
 fn next(policy: &Policy, world: &World) -> String {
     section(policy, world, "Next").join(" ")
+}
+
+fn next_of(report: &Report) -> String {
+    section_of(report, "Next").join(" ")
 }
 
 fn without_system(policy: &Policy) -> World {
@@ -189,7 +221,7 @@ fn of_an_app_that_is_not_there_only_that_is_told() {
 fn a_token_is_asked_for_the_resource_that_refuses_or_is_declared() {
     let policy = to_enforce(|spec| vault(spec, "RBAC", "shared", &["get"]));
     let resources = |world: &World| {
-        let json = explanation_json(&looked(&policy, world));
+        let json = explanation_json(&looked(&policy, world), &["orders"]);
         let commands = json["probes"].as_array().expect("a list").clone();
         let of = |command: &Value| {
             let command = command.as_str().expect("text");

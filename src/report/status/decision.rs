@@ -13,7 +13,9 @@ use super::{
 };
 use crate::{
     api::{DecisionStatus, FlowStatus, HypothesisStatus},
-    evaluate::{Answer, Case, Effect, Fact, Node, Question, Reach, Reached, Side, Standing, Verdict, question_of},
+    evaluate::{
+        Answer, Case, Effect, Fact, Finding, Node, Question, Reach, Reached, Side, Standing, Verdict, question_of,
+    },
 };
 
 /// The most entries of a kind of evidence.
@@ -46,12 +48,12 @@ fn answered(previous: Option<&DecisionStatus>, pass: &Pass, node: Node, now: Tim
 
 /// The first finding about the question, or what would be needed to answer it.
 fn because(pass: &Pass, node: Node) -> String {
-    let decides = |effect: Effect| match node.answer {
-        Answer::No => matches!(effect, Effect::Drift | Effect::Propagating),
-        Answer::CannotTell | Answer::Yes | Answer::NotAsked => effect == Effect::Unknown,
+    let decides = |finding: &Finding| match node.answer {
+        Answer::No => finding.confirms(),
+        Answer::CannotTell | Answer::Yes | Answer::NotAsked => finding.effect() == Effect::Unknown,
     };
     let mut findings = pass.evaluation.findings.iter();
-    let about = findings.find(|finding| decides(finding.effect()) && question_of(finding) == Some(node.question));
+    let about = findings.find(|finding| decides(finding) && question_of(finding) == Some(node.question));
     let needed = || {
         let case = pass.explanation.cases.iter().find(|case| Some(case.hypothesis) == node.question.hypothesis())?;
         let told = case.telemetry.iter().find(|seen| node.answer == Answer::No && seen.side == Side::For);

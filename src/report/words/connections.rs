@@ -3,7 +3,7 @@
 use crate::{
     evaluate::{ConnectionProblem, Used},
     model::{
-        PlatformUse,
+        ActsAs, PlatformUse,
         settings::{Member, TELEMETRY},
     },
     policy::Identity,
@@ -89,16 +89,22 @@ fn wrong_identity(connection: &str, declared: &Identity, used: &Used) -> String 
 }
 
 /// As whom the platform acts for the target.
-pub(super) fn platform(used_for: &PlatformUse, used: &Identity, declared: &Identity) -> String {
+pub(super) fn platform(used_for: &PlatformUse, used: &ActsAs, declared: &Identity) -> String {
+    let used = match used {
+        ActsAs::System => "by the system-assigned identity".to_owned(),
+        ActsAs::User(id) => format!("by identity `{}`", id.name()),
+        ActsAs::Unattached(client) => format!("by client id {client}, which no identity on the app has"),
+        ActsAs::Password => "without an identity".to_owned(),
+    };
     match used_for {
         PlatformUse::Registry { server } => {
-            format!("images of `{server}` are pulled by {used}, and not by {declared} as declared")
+            format!("images of `{server}` are pulled {used}, and not by {declared} as declared")
         }
         PlatformUse::Secret { name, host } => {
-            format!("secret `{name}` is read from `{host}` by {used}, and not by {declared} as declared")
+            format!("secret `{name}` is read from `{host}` {used}, and not by {declared} as declared")
         }
         PlatformUse::References => {
-            format!("Key Vault references are resolved by {used}, and not by {declared} as declared")
+            format!("Key Vault references are resolved {used}, and not by {declared} as declared")
         }
     }
 }

@@ -89,6 +89,9 @@ pub(super) fn read(state: &State, call: &Call) -> Outcome {
     if is_slot_config_names(address) {
         return slot_config_names(state, address);
     }
+    if is_configuration(address) && state.document(&address.path).is_none() {
+        return configuration(state, address);
+    }
     existing(state, address).map(|document| Reply::document(200, document.clone()))
 }
 
@@ -203,6 +206,25 @@ impl Wanted {
 
 fn is_slot_config_names(address: &Address) -> bool {
     address.kind() == "microsoft.web/sites/config" && address.name().eq_ignore_ascii_case("slotConfigNames")
+}
+
+fn is_configuration(address: &Address) -> bool {
+    let kind = address.kind();
+    let is_config = kind == "microsoft.web/sites/config" || kind == "microsoft.web/sites/slots/config";
+    is_config && address.name().eq_ignore_ascii_case("web")
+}
+
+/// The configuration of an app, which every app has: what its own document shows of it.
+fn configuration(state: &State, address: &Address) -> Outcome {
+    let app = existing(state, &Address::parse(path::before(&address.path, "/config/")))?;
+    let shown = app["properties"].get("siteConfig").filter(|shown| shown.is_object());
+    Ok(Reply::document(
+        200,
+        json!({
+            "id": address.path, "name": app["name"], "type": "Microsoft.Web/sites/config", "location": app["location"],
+            "properties": shown.cloned().unwrap_or_else(|| json!({})),
+        }),
+    ))
 }
 
 /// Which settings stay with a slot. Every app answers this; without an id, and under its own name and type (recorded).

@@ -205,6 +205,7 @@ impl Builder<'_> {
             ends: BTreeMap::new(),
             host: None,
             references: None,
+            registry: None,
             settings: None,
             cloud: "AzureCloud",
             cosmos: BTreeMap::new(),

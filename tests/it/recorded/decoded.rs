@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use azure_core::http::Method;
 use jiff::Timestamp;
 use rolecall::model::{
-    Condition, FailureClass, Grant, PermissionSet, PlatformUse, PrincipalId, PrincipalKind, RoleId, Scope, Site,
-    TargetKind, VaultMode, Workload, settings::Setting,
+    ActsAs, Condition, FailureClass, Grant, PermissionSet, PlatformUse, PrincipalId, PrincipalKind, RoleId, Scope,
+    Site, TargetKind, VaultMode, Workload, settings::Setting,
 };
 use serde_json::{Value, json};
 
@@ -258,14 +258,18 @@ async fn a_container_app_says_as_whom_it_pulls_and_a_machine_what_it_runs_and_wh
     let [pulls] = &app.platform[..] else { panic!("one registry: {:?}", app.platform) };
     assert!(matches!(&pulls.used_for, PlatformUse::Registry { server } if server == "crpogq2w7bplv2u.azurecr.io"));
     // The casing of the two differs.
-    assert!(pulls.identity.as_ref().is_some_and(|identity| app.attached.contains_key(identity)));
+    assert!(matches!(&pulls.by, ActsAs::User(identity) if app.attached.contains_key(identity)));
     assert_eq!((app.workload, app.under_way), (Workload::ContainerApp, None));
     for (number, state) in [(106, Some("Creating")), (107, Some("Updating")), (108, None)] {
         let machine = host(number).await;
         assert_eq!(machine.workload, Workload::Machine { windows: false }, "{number}");
         assert_eq!(machine.under_way.as_deref(), state, "{number}");
     }
-    assert_eq!(host(36).await.workload, Workload::FunctionApp);
+    let app = host(36).await;
+    assert_eq!(app.workload, Workload::FunctionApp);
+    let [pulls] = &app.platform[..] else { panic!("one image: {:?}", app.platform) };
+    assert!(matches!(&pulls.used_for, PlatformUse::Registry { server } if server == "acr3byfkdyh5dhvo.azurecr.io"));
+    assert_eq!(pulls.by, ActsAs::System);
     assert_eq!(host(37).await.workload, Workload::WebApp);
 }
 
