@@ -40,7 +40,7 @@ pub use excess::{Excess, excess};
 pub use explanation::{Case, Explanation, Fact, Link, LinkOfChain, Needed, Probes, explain};
 pub use finding::{Effect, Finding, NearMiss};
 pub use identity::PrincipalState;
-pub use network::{Barrier, Doubt, Reach, Reached, network_questions};
+pub use network::{Barrier, Doubt, PrivateDoubt, Reach, Reached, Unseen, network_questions};
 pub use operation::stands_in;
 pub use references::{Unresolved, has_references};
 pub use settings::{ConnectionProblem, Used};

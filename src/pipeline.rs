@@ -180,7 +180,7 @@ impl Pipeline {
         let mut observed = Box::pin(self.observe(&policy)).await;
         let pending = self.pending_restart(&policy, previous, &mut observed).await;
         let may_look = leave.authority().verdict(&policy);
-        self.look_at_network(&policy, object.status.as_ref(), &may_look, &mut observed).await;
+        self.look_at_network(&policy, object.status.as_ref(), intent, &may_look, &mut observed).await;
         // Whoever asks why is told what telemetry says, also where the configuration is in order.
         let wants_evidence = intent == Intent::Explain || previous.recovery.is_due(self.clock.now());
         // On the heap: few policies ask more than once, and the future of every pass would carry the room for it.

@@ -3,6 +3,8 @@
 //! What is not understood must never look like a closed door: an unknown word of `publicNetworkAccess` leaves it open who
 //! gets in, and a rule that cannot be read counts as one that may let the app in.
 
+mod private;
+
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
@@ -21,8 +23,8 @@ use crate::{
     },
 };
 
-/// `docs/adr/0003` says how api-versions were chosen.
-const SUBNETS: &str = "2026-03-01";
+/// Of subnets and all else of `Microsoft.Network` but private DNS; `docs/adr/0003` says how api-versions were chosen.
+const NETWORKS: &str = "2026-03-01";
 
 impl Azure {
     /// The firewalls of all resources of a type in a subscription that we may see, without what only one by itself shows.
@@ -57,7 +59,7 @@ impl Azure {
 
     /// A subnet; none when it does not exist.
     pub async fn subnet(&self, id: &Scope) -> Result<Option<Subnet>, Failure> {
-        absent(self.arm.get(id.as_str(), SUBNETS).await)?.map(|answer| subnet(&answer.json("GET subnet")?)).transpose()
+        absent(self.arm.get(id.as_str(), NETWORKS).await)?.map(|answer| subnet(&answer.json("GET subnet")?)).transpose()
     }
 
     /// From where an app calls; none when it does not exist.
@@ -183,6 +185,8 @@ struct Connection {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ConnectionProperties {
+    #[serde(default)]
+    private_endpoint: Option<SubResource>,
     #[serde(default, deserialize_with = "nullable")]
     private_link_service_connection_state: ConnectionState,
 }
@@ -228,12 +232,16 @@ fn firewall(document: &Value) -> Result<(Scope, Firewall), Failure> {
         (_, Some(word)) if word.eq_ignore_ascii_case("Disabled") => Some(word.to_owned()),
         _ => None,
     };
-    let is_approved = |connection: &Connection| {
+    let is_approved = |connection: &&Connection| {
         is_word(connection.properties.private_link_service_connection_state.status.as_deref(), "Approved")
+    };
+    let endpoint = |connection: &Connection| {
+        let named = connection.properties.private_endpoint.as_ref()?.id.as_deref()?;
+        Some(Scope::lenient(named))
     };
     let firewall = Firewall {
         public: public(properties.public_network_access.as_deref()),
-        has_private_endpoint: private_endpoint_connections.iter().any(is_approved),
+        private_endpoints: private_endpoint_connections.iter().filter(is_approved).map(endpoint).collect(),
         keys_off: properties.allow_shared_key_access == Some(false) || properties.disable_local_auth == Some(true),
         out_of_service,
         is_whole: false,

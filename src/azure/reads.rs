@@ -74,12 +74,11 @@ impl Azure {
         entries.iter().filter_map(|entry| wire::vault_reference(entry).transpose()).collect()
     }
 
-    /// As whom an app's image is pulled, and none when no image of a registry is.
-    pub async fn registry(&self, site: &Site) -> Result<Option<Option<PlatformIdentity>>, Failure> {
+    /// As whom an app's image is pulled; none when no image of a registry is, or the app is gone.
+    pub async fn registry(&self, site: &Site) -> Result<Option<PlatformIdentity>, Failure> {
         let answer = absent(self.arm.get(&format!("{}/config/web", site.id), SITES).await)?;
-        answer
-            .map(|answer| Ok(wire::registry(&answer.json("GET site configuration")?["properties"], &site.attached)))
-            .transpose()
+        let document = answer.map(|answer| answer.json("GET site configuration")).transpose()?;
+        Ok(document.and_then(|document| wire::registry(&document["properties"], &site.attached)))
     }
 
     /// The settings of an app, without the values that are none of ours. The list is a POST, because values can be secrets;

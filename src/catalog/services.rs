@@ -16,6 +16,9 @@ pub struct Service {
     pub resources: BTreeMap<String, String>,
     /// What a subnet's endpoint for it is called; none when its firewall is not compared.
     pub endpoint: Option<String>,
+    /// The parts that private endpoints lead to, each with what the name of its private DNS zone begins with.
+    #[serde(default)]
+    pub private: BTreeMap<String, String>,
     /// The audience of its tokens, by cloud. Without a slash at the end; a client may add one.
     pub audience: BTreeMap<String, String>,
     /// What its host names end in, by cloud.

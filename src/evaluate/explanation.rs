@@ -6,7 +6,8 @@ mod probe;
 use std::collections::BTreeSet;
 
 use super::{
-    Access, Answer, ConnectionProblem, Evaluation, Finding, Hypothesis, Question, Side, SignalSeen, Verdict, aftermath,
+    Access, Answer, ConnectionProblem, Doubt, Evaluation, Finding, Hypothesis, PrivateDoubt, Question, Reach, Side,
+    SignalSeen, Verdict, aftermath,
     decision::{is_plain, undated},
     history,
 };
@@ -116,6 +117,13 @@ pub enum Needed {
     Declaration,
     /// The policy keeps firewalls from being looked at.
     Network,
+    /// Whether the app reaches that resource by a private endpoint.
+    Way {
+        /// The resource.
+        resource: Scope,
+        /// What leaves it open.
+        doubt: PrivateDoubt,
+    },
 }
 
 /// Explains an evaluation by what it was made from.
@@ -144,6 +152,16 @@ pub fn explain(policy: &Policy, observed: &Observed, evaluation: &Evaluation) ->
     }
 }
 
+/// What was seen of private endpoints and does not settle it.
+fn ways(evaluation: &Evaluation) -> impl Iterator<Item = Needed> {
+    evaluation.reached.iter().filter_map(|one| match &one.reach {
+        Reach::Undecided(Doubt::Private(doubt)) => {
+            Some(Needed::Way { resource: one.resource.clone(), doubt: doubt.clone() })
+        }
+        Reach::Open | Reach::Private(_) | Reach::Blocked(_) | Reach::Undecided(_) => None,
+    })
+}
+
 fn needed(
     hypothesis: Hypothesis,
     verdict: Verdict,
@@ -159,9 +177,9 @@ fn needed(
                 Some(seen) => format!("telemetry says that {}, which has other reasons, too", seen.says),
                 None => "telemetry tells of no name that is unknown and no time that is out".to_owned(),
             };
-            vec![Needed::Undecided(because)]
+            ways(evaluation).chain([Needed::Undecided(because)]).collect()
         }
-        Verdict::Open if hypothesis == Hypothesis::H6 => vec![Needed::Telemetry],
+        Verdict::Open if hypothesis == Hypothesis::H6 => ways(evaluation).chain([Needed::Telemetry]).collect(),
         Verdict::Open => {
             let about = |finding: &Finding| finding.hypothesis().is_none_or(|it| it == hypothesis);
             let mut needed: Vec<_> =

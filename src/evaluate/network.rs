@@ -1,14 +1,18 @@
 //! Whether the app can reach what it uses: each firewall against the network that the app calls from.
 //!
-//! `Blocked` is said only of what is certain; the address that a call comes from, names and routes are not looked at, and
-//! where one of them decides nothing is said (`docs/network.md`).
+//! `Blocked` is said only of what is certain; the address that a call comes from and routes are not looked at, and where one of
+//! them decides nothing is said (`docs/network.md`).
+
+mod private;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+pub use private::{PrivateDoubt, Unseen};
 
 use super::{Access, Evaluated, Finding};
 use crate::{
     api::NetworkCheck,
-    catalog::services,
+    catalog::services::{self, Service},
     model::{
         NetworkQuestion, Observed, Reading, Scope, Site,
         network::{Firewall, NetworkSeen, Outbound, PublicAccess, Rules},
@@ -32,6 +36,8 @@ pub struct Reached {
 pub enum Reach {
     /// It does, as far as firewalls go.
     Open,
+    /// It does not have to: the app finds these private endpoints, as far as documents tell.
+    Private(BTreeSet<Scope>),
     /// It certainly does not.
     Blocked(Barrier),
     /// Cannot be told.
@@ -58,8 +64,10 @@ pub enum Barrier {
 pub enum Doubt {
     /// Something was not read, or could not be.
     NotRead,
-    /// There are private endpoints, and whether the app's network finds one is a matter of names and routes.
+    /// There are private endpoints, and the app calls from a network that is not looked at, or no document names them.
     PrivateEndpoint,
+    /// There are private endpoints, and this leaves it open whether the app's network finds one.
+    Private(PrivateDoubt),
     /// Some addresses are let in, and which the app calls from is not compared.
     Addresses,
     /// A perimeter decides, or a setting that is not known here.
@@ -74,9 +82,9 @@ pub enum Doubt {
 #[must_use]
 pub fn network_questions(policy: &Policy, observed: &Observed) -> BTreeSet<NetworkQuestion> {
     let Some(site) = observed.target.present() else { return BTreeSet::new() };
-    let answers = used(policy).into_iter().filter_map(|(resource, used)| {
-        let (_, question) = answer(&resource, &used, site, &observed.network);
-        question
+    let answers = used(policy).into_iter().flat_map(|(resource, used)| {
+        let (_, questions) = answer(&resource, &used, site, &observed.network);
+        questions
     });
     answers.collect()
 }
@@ -121,8 +129,11 @@ pub(super) fn compare(
 const HOST_STORAGE: Origin = Origin::Platform("hostStorage");
 
 struct Used {
+    service: &'static Service,
     /// What a subnet's endpoint for the service is called.
     endpoint: &'static str,
+    /// The parts of the resource that the app uses, as private endpoints call them.
+    parts: BTreeSet<&'static str>,
     /// A key of it is used.
     by_key: bool,
     origins: Vec<Origin>,
@@ -141,16 +152,22 @@ fn used(policy: &Policy) -> BTreeMap<Scope, Used> {
         Origin::Identities(_) | Origin::Grant(_) | Origin::Vault(_) => false,
     };
     let by_requirements = policy.requirements.iter().flat_map(|requirement| {
-        requirement.origins.iter().filter(is_the_apps).map(|origin| (&requirement.scope, origin))
+        requirement
+            .origins
+            .iter()
+            .filter(is_the_apps)
+            .map(|origin| (&requirement.scope, origin, Some(&requirement.wanted)))
     });
-    let by_vaults = policy.vaults.iter().map(|vault| (&vault.vault, &vault.origin));
-    let by_key = policy.host_by_key.iter().map(|account| (account, &HOST_STORAGE));
-    for (scope, origin) in by_requirements.chain(by_vaults).chain(by_key) {
+    let by_vaults = policy.vaults.iter().map(|vault| (&vault.vault, &vault.origin, None));
+    let by_key = policy.host_by_key.iter().map(|account| (account, &HOST_STORAGE, None));
+    for (scope, origin, wanted) in by_requirements.chain(by_vaults).chain(by_key) {
         let Some((resource, _)) = services::resource_of(scope) else { continue };
-        let service = resource.resource_type().and_then(|kind| services::of_type(&kind));
-        let Some(endpoint) = service.and_then(|service| service.endpoint.as_deref()) else { continue };
+        let Some(service) = resource.resource_type().and_then(|kind| services::of_type(&kind)) else { continue };
+        let Some(endpoint) = service.endpoint.as_deref() else { continue };
         let by_key = policy.host_by_key.as_ref() == Some(&resource);
-        let known = used.entry(resource).or_insert(Used { endpoint, by_key, origins: Vec::new() });
+        let parts = BTreeSet::new();
+        let known = used.entry(resource).or_insert(Used { service, endpoint, parts, by_key, origins: Vec::new() });
+        known.parts.extend(private::parts(service, scope, wanted));
         if !known.origins.contains(origin) {
             known.origins.push(origin.clone());
         }
@@ -159,39 +176,42 @@ fn used(policy: &Policy) -> BTreeMap<Scope, Used> {
 }
 
 /// The answer for one resource, and what to ask next.
-fn answer(resource: &Scope, used: &Used, site: &Site, seen: &NetworkSeen) -> (Reach, Option<NetworkQuestion>) {
+fn answer(resource: &Scope, used: &Used, site: &Site, seen: &NetworkSeen) -> (Reach, BTreeSet<NetworkQuestion>) {
+    let one = |question: NetworkQuestion| BTreeSet::from([question]);
     let unread = Reach::Undecided(Doubt::NotRead);
     let firewall = match seen.firewalls.get(resource) {
-        None => return (unread, Some(NetworkQuestion::Listed(resource.clone()))),
+        None => return (unread, one(NetworkQuestion::Listed(resource.clone()))),
         Some(Reading::Present { value, .. }) => value,
         // One that does not exist has its own finding.
-        Some(Reading::Absent { .. } | Reading::Unreadable(_)) => return (unread, None),
+        Some(Reading::Absent { .. } | Reading::Unreadable(_)) => return (unread, BTreeSet::new()),
     };
     let (outbound, is_certain) = match &seen.outbound {
         None => (&site.outbound, false),
         Some(Reading::Present { value, .. }) => (value, firewall.is_whole),
-        Some(Reading::Absent { .. } | Reading::Unreadable(_)) => return (unread, None),
+        Some(Reading::Absent { .. } | Reading::Unreadable(_)) => return (unread, BTreeSet::new()),
     };
     let reach = reach(firewall, outbound, used.endpoint, seen);
     let keys_refused = used.by_key && firewall.keys_off;
     let would_tell = matches!(reach, Reach::Blocked(_)) || firewall.out_of_service.is_some() || keys_refused;
     if would_tell && !is_certain {
-        return (unread, Some(NetworkQuestion::Confirm(resource.clone())));
+        return (unread, one(NetworkQuestion::Confirm(resource.clone())));
     }
-    let question = match &reach {
-        Reach::Undecided(Doubt::NotRead) if firewall.rules == Rules::NotAsked => {
-            Some(NetworkQuestion::Rules(resource.clone()))
+    match (&reach, outbound) {
+        (Reach::Undecided(Doubt::NotRead), _) if firewall.rules == Rules::NotAsked => {
+            (reach, one(NetworkQuestion::Rules(resource.clone())))
         }
-        Reach::Undecided(Doubt::Subnet(subnet)) if !seen.subnets.contains_key(subnet) => {
-            Some(NetworkQuestion::Subnet(subnet.clone()))
+        (Reach::Undecided(Doubt::Subnet(subnet)), _) if !seen.subnets.contains_key(subnet) => {
+            let question = NetworkQuestion::Subnet(subnet.clone());
+            (reach, one(question))
         }
-        Reach::Open | Reach::Blocked(_) | Reach::Undecided(_) => None,
-    };
-    (reach, question)
+        (Reach::Undecided(Doubt::PrivateEndpoint), Outbound::Subnet(own)) => private::reach(used, firewall, own, seen),
+        (Reach::Open | Reach::Private(_) | Reach::Blocked(_) | Reach::Undecided(_), _) => (reach, BTreeSet::new()),
+    }
 }
 
 fn reach(firewall: &Firewall, outbound: &Outbound, endpoint: &str, seen: &NetworkSeen) -> Reach {
-    let Firewall { public, rules, has_private_endpoint, keys_off: _, out_of_service: _, is_whole: _ } = firewall;
+    let Firewall { public, rules, private_endpoints, keys_off: _, out_of_service: _, is_whole: _ } = firewall;
+    let has_private_endpoint = !private_endpoints.is_empty();
     match public {
         PublicAccess::Elsewhere => return Reach::Undecided(Doubt::Perimeter),
         PublicAccess::Off => {
@@ -224,7 +244,7 @@ fn reach(firewall: &Firewall, outbound: &Outbound, endpoint: &str, seen: &Networ
     };
     if others {
         Reach::Undecided(Doubt::Addresses)
-    } else if *has_private_endpoint {
+    } else if has_private_endpoint {
         Reach::Undecided(Doubt::PrivateEndpoint)
     } else {
         Reach::Blocked(barrier)

@@ -41,7 +41,7 @@ pub(super) fn compare(policy: &Policy, observed: &Observed, site: Option<&Site>,
             match &observed.registry {
                 None => ask = true,
                 Some(Reading::Unreadable(failure)) => {
-                    Finding::unreadable(findings, REGISTRY_FIELD.to_string(), failure)
+                    Finding::unreadable(findings, REGISTRY_FIELD.to_string(), failure);
                 }
                 Some(Reading::Present { .. } | Reading::Absent { .. }) => {}
             }

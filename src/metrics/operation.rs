@@ -1,7 +1,7 @@
 //! Requests to Azure by what they do: the verb and the type, with every id taken out.
 
 /// Every operation that is sent. One that is missing here is counted as `other`.
-pub const OPERATIONS: [&str; 50] = [
+pub const OPERATIONS: [&str; 54] = [
     "GET Microsoft.App/containerApps",
     "GET Microsoft.App/containerApps/{name}",
     "PATCH Microsoft.App/containerApps/{name}",
@@ -33,6 +33,10 @@ pub const OPERATIONS: [&str; 50] = [
     "PUT Microsoft.KeyVault/vaults/{name}/accessPolicies/{name}",
     "GET Microsoft.ManagedIdentity/userAssignedIdentities",
     "GET Microsoft.ManagedIdentity/userAssignedIdentities/{name}",
+    "GET Microsoft.Network/privateDnsZones/{name}/virtualNetworkLinks",
+    "GET Microsoft.Network/privateEndpoints/{name}",
+    "GET Microsoft.Network/privateEndpoints/{name}/privateDnsZoneGroups",
+    "GET Microsoft.Network/virtualNetworks/{name}",
     "GET Microsoft.Network/virtualNetworks/{name}/subnets/{name}",
     "GET Microsoft.OperationalInsights/workspaces/{name}",
     "GET Microsoft.Resources/subscriptions/resources",

@@ -11,8 +11,8 @@ pub struct Firewall {
     pub public: PublicAccess,
     /// Whom it answers there.
     pub rules: Rules,
-    /// It has a private endpoint that somebody approved.
-    pub has_private_endpoint: bool,
+    /// Its approved private endpoints; none for one that is not named.
+    pub private_endpoints: BTreeSet<Option<Scope>>,
     /// It takes no keys, only tokens. A fact and no fault.
     pub keys_off: bool,
     /// The word of its state, when it serves nobody in it.
@@ -69,6 +69,24 @@ pub struct Subnet {
     pub endpoints: BTreeSet<String>,
 }
 
+/// A virtual network, as far as it decides which private endpoints are found from it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VirtualNetwork {
+    /// Who resolves names for it; empty for Azure's own DNS.
+    pub dns_servers: Vec<String>,
+    /// The networks that it is connected with as a whole.
+    pub peers: BTreeSet<Scope>,
+}
+
+/// A private endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PrivateEndpoint {
+    /// The network that it is in.
+    pub network: Option<Scope>,
+    /// The parts of the resource that it leads to, in lower case: `blob`, `vault`.
+    pub parts: BTreeSet<String>,
+}
+
 /// What was seen of the network between an app and what it uses, where anybody asked.
 #[derive(Clone, Debug, Default)]
 pub struct NetworkSeen {
@@ -78,6 +96,14 @@ pub struct NetworkSeen {
     pub firewalls: BTreeMap<Scope, Reading<Firewall>>,
     /// By subnet.
     pub subnets: BTreeMap<Scope, Reading<Subnet>>,
+    /// By virtual network.
+    pub networks: BTreeMap<Scope, Reading<VirtualNetwork>>,
+    /// By private endpoint.
+    pub endpoints: BTreeMap<Scope, Reading<PrivateEndpoint>>,
+    /// By private endpoint: the private DNS zones that have its names.
+    pub zones: BTreeMap<Scope, Reading<BTreeSet<Scope>>>,
+    /// By private DNS zone: the networks that are linked to it.
+    pub links: BTreeMap<Scope, Reading<BTreeSet<Scope>>>,
 }
 
 /// What would have to be known to say whether an app reaches a resource.
@@ -89,6 +115,14 @@ pub enum NetworkQuestion {
     Rules(Scope),
     /// That subnet.
     Subnet(Scope),
+    /// That virtual network.
+    Network(Scope),
+    /// That private endpoint.
+    Endpoint(Scope),
+    /// The private DNS zones that have the names of that private endpoint.
+    Zones(Scope),
+    /// The networks that are linked to that private DNS zone.
+    Links(Scope),
     /// That resource and the app by themselves: what was seen so far would say that the way is blocked.
     Confirm(Scope),
 }
@@ -98,7 +132,14 @@ impl NetworkQuestion {
     #[must_use]
     pub fn about(&self) -> &Scope {
         match self {
-            Self::Listed(scope) | Self::Rules(scope) | Self::Subnet(scope) | Self::Confirm(scope) => scope,
+            Self::Listed(scope)
+            | Self::Rules(scope)
+            | Self::Subnet(scope)
+            | Self::Network(scope)
+            | Self::Endpoint(scope)
+            | Self::Zones(scope)
+            | Self::Links(scope)
+            | Self::Confirm(scope) => scope,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Firewalls and what surrounds them: lists that all policies share, and looks at one thing by itself.
 
+mod private;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
@@ -16,16 +18,18 @@ use crate::{
         network::{Firewall, Outbound, Rules, Subnet},
     },
 };
+use private::PrivateReadings;
 
 /// How long what was read counts for a policy that is in order. Firewalls change seldom, and a thousand policies in order
 /// may take a hundred reads together in a sweep.
 const KEEP: SignedDuration = SignedDuration::from_hours(1);
 
-/// How long the rules of a namespace count for such a policy, and how many namespaces are looked at for them in ten
-/// minutes: no list shows rules, so that each takes a read of its own. A thousand namespaces are seen in 17 hours.
-const KEEP_RULES: SignedDuration = SignedDuration::from_hours(24);
-const RULES_AT_ONCE: usize = 10;
-const RULES_WITHIN: SignedDuration = SignedDuration::from_mins(10);
+/// How long what no list shows counts for such a policy, and how much of it is read in ten minutes: the rules of a
+/// namespace, a private endpoint, its zones, a zone's links and a virtual network each take a read of their own. A thousand
+/// namespaces are seen in 17 hours.
+const KEEP_UNLISTED: SignedDuration = SignedDuration::from_hours(24);
+const UNLISTED_AT_ONCE: usize = 10;
+const UNLISTED_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 
 /// The firewalls of a type in a subscription.
 type Listed = Reading<Arc<BTreeMap<Scope, Firewall>>>;
@@ -40,8 +44,9 @@ pub(super) struct NetworkReadings {
     subnets: Readings<Scope, Reading<Subnet>>,
     firewalls: Readings<Scope, Reading<Firewall>>,
     outbound: Readings<Scope, Reading<Outbound>>,
-    /// Since when rules are counted, and whose were read.
-    counted: Mutex<(Timestamp, BTreeSet<Scope>)>,
+    /// On the heap: the operator is handed on by value.
+    private: Box<PrivateReadings>,
+    turns: Turns,
     /// Nothing read before this moment counts, by subscription: somebody asked for another look.
     not_before: Mutex<BTreeMap<String, Timestamp>>,
 }
@@ -55,7 +60,8 @@ impl NetworkReadings {
             subnets: Readings::new(clock, KEEP),
             firewalls: Readings::new(clock, KEEP),
             outbound: Readings::new(clock, KEEP),
-            counted: Mutex::new((Timestamp::MIN, BTreeSet::new())),
+            private: Box::new(PrivateReadings::new(clock)),
+            turns: Turns::new(clock),
             not_before: Mutex::default(),
         }
     }
@@ -89,44 +95,70 @@ impl NetworkReadings {
         }
     }
 
-    /// The rules of a namespace. For a policy in order whatever is known, when it is not their turn.
     async fn rules(&self, azure: &Azure, namespace: &Scope, not_before: Timestamp, open: bool) -> Reading<RuleSet> {
-        if !open {
-            let known = self.rules.known(namespace).await.filter(|(_, value)| passing(value).is_none());
-            match known {
-                Some((began, value)) if began >= not_before && self.clock.now().duration_since(began) < KEEP_RULES => {
-                    return value;
-                }
-                Some((_, value)) if !self.may_read_rules(namespace) => return value,
-                None if !self.may_read_rules(namespace) => {
-                    let text = "it is not the turn of this namespace's rules yet";
-                    return Reading::Unreadable(Failure::new(FailureClass::Throttled, "AwaitsTurn", text));
-                }
-                Some(_) | None => {}
-            }
-        }
         let read = async || reading(self.clock, azure.rule_set(namespace).await.map(Some));
-        self.rules.get(namespace, not_before, passing, read).await
+        unlisted(&self.rules, &self.turns, &NetworkQuestion::Rules(namespace.clone()), not_before, open, read).await
     }
 
     async fn subnet(&self, azure: &Azure, id: &Scope, not_before: Timestamp) -> Reading<Subnet> {
         let read = async || reading(self.clock, azure.subnet(id).await);
         self.subnets.get(id, not_before, passing, read).await
     }
+}
 
-    fn may_read_rules(&self, namespace: &Scope) -> bool {
+/// Whose turn it is to be read of what no list shows.
+#[derive(Debug)]
+struct Turns {
+    clock: Clock,
+    /// Since when reads are counted, and of what.
+    counted: Mutex<(Timestamp, BTreeSet<NetworkQuestion>)>,
+}
+
+impl Turns {
+    fn new(clock: Clock) -> Self {
+        Self { clock, counted: Mutex::new((Timestamp::MIN, BTreeSet::new())) }
+    }
+
+    fn has(&self, question: &NetworkQuestion) -> bool {
         let now = self.clock.now();
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let (since, read) = &mut *counted;
-        if now.duration_since(*since) >= RULES_WITHIN {
+        if now.duration_since(*since) >= UNLISTED_WITHIN {
             *since = now;
             read.clear();
         }
-        if read.len() < RULES_AT_ONCE {
-            read.insert(namespace.clone());
+        if read.len() < UNLISTED_AT_ONCE {
+            read.insert(question.clone());
         }
-        read.contains(namespace)
+        read.contains(question)
     }
+}
+
+/// What no list shows. For a policy in order whatever is known, when it is not its turn.
+async fn unlisted<T: Clone>(
+    readings: &Readings<Scope, Reading<T>>,
+    turns: &Turns,
+    question: &NetworkQuestion,
+    not_before: Timestamp,
+    open: bool,
+    read: impl AsyncFnOnce() -> Reading<T>,
+) -> Reading<T> {
+    let about = question.about();
+    if !open {
+        let known = readings.known(about).await.filter(|(_, value)| passing(value).is_none());
+        match known {
+            Some((began, value)) if began >= not_before && turns.clock.now().duration_since(began) < KEEP_UNLISTED => {
+                return value;
+            }
+            Some((_, value)) if !turns.has(question) => return value,
+            None if !turns.has(question) => {
+                let text = format!("it is not the turn of {about} yet");
+                return Reading::Unreadable(Failure::new(FailureClass::Throttled, "AwaitsTurn", text));
+            }
+            Some(_) | None => {}
+        }
+    }
+    readings.get(about, not_before, passing, read).await
 }
 
 /// A failure that passes. A refusal counts as long as an answer, or each pass would ask again.
@@ -153,7 +185,11 @@ pub async fn ask_network(
         // What is told to be wrong is as young as the survey. A list only says where to look.
         let is_young = match question {
             NetworkQuestion::Listed(_) => false,
-            NetworkQuestion::Rules(_) => open,
+            NetworkQuestion::Rules(_)
+            | NetworkQuestion::Network(_)
+            | NetworkQuestion::Endpoint(_)
+            | NetworkQuestion::Zones(_)
+            | NetworkQuestion::Links(_) => open,
             // Asked after the app was confirmed, it decides what is told.
             NetworkQuestion::Subnet(_) => open || observed.network.outbound.is_some(),
             NetworkQuestion::Confirm(_) => true,
@@ -207,6 +243,14 @@ async fn look(
             let answered = subnet.present().is_some();
             observed.network.subnets.insert(id.clone(), subnet);
             answered
+        }
+        NetworkQuestion::Network(_)
+        | NetworkQuestion::Endpoint(_)
+        | NetworkQuestion::Zones(_)
+        | NetworkQuestion::Links(_) => {
+            networks.private.look(azure, &networks.turns, &mut observed.network, question, not_before, open).await;
+            // A refusal counts as long as an answer: an endpoint of another tenant is refused for ever.
+            true
         }
         NetworkQuestion::Confirm(resource) => {
             let read = async || reading(networks.clock, azure.firewall(resource).await);

@@ -232,7 +232,7 @@ impl Surveys {
         site: &Site,
         seen: Timestamp,
     ) -> Reading<Option<PlatformIdentity>> {
-        let read = async || reading(self.clock, azure.registry(site).await);
+        let read = async || reading(self.clock, azure.registry(site).await.map(Some));
         self.registries.get(&site.id, seen, Reading::unreadable, read).await
     }
 

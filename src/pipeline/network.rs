@@ -1,6 +1,6 @@
 //! Whether the app can reach what it uses: asked question by question, inside of the boundary only.
 
-use super::Pipeline;
+use super::{Intent, Pipeline};
 use crate::{
     api::FunctionIdentityPolicyStatus,
     evaluate,
@@ -9,8 +9,9 @@ use crate::{
     policy::{Policy, Verdict},
 };
 
-/// A list, the rules of a namespace, a subnet, what would be said to be blocked by itself, and a subnet that this names.
-const ROUNDS: usize = 5;
+/// A list, the rules of a namespace, a subnet, what would be said to be blocked by itself, and a subnet that this names; the
+/// app's network, private endpoints, their zones, and what those are linked to.
+const ROUNDS: usize = 9;
 
 impl Pipeline {
     /// Adds to what was observed what is known of the network.
@@ -18,9 +19,12 @@ impl Pipeline {
         &self,
         policy: &Policy,
         status: Option<&FunctionIdentityPolicyStatus>,
+        intent: Intent,
         verdict: &Verdict,
         observed: &mut Observed,
     ) {
+        // A person who asks does not wait for turns.
+        let open = intent != Intent::Act || status.is_some_and(is_open);
         for _ in 0..ROUNDS {
             let mut questions = evaluate::network_questions(policy, observed);
             // A boundary may end inside of a resource, and the app's subnet may lie outside of it.
@@ -28,7 +32,6 @@ impl Pipeline {
             if questions.is_empty() {
                 return;
             }
-            let open = status.is_some_and(is_open);
             observe::ask_network(&self.azure, &self.surveys, &policy.target, observed, &questions, open).await;
         }
     }

@@ -214,6 +214,9 @@ fn needed_with(needed: &Needed, commands: &str) -> String {
         Needed::Inside => "because Resource Manager shows nothing of what runs inside".to_owned(),
         Needed::Settings => "because app settings are not read: would need `settings: Inspect`".to_owned(),
         Needed::Declaration => "because nothing declared is about it".to_owned(),
+        Needed::Way { resource, doubt } => {
+            format!("because it is open whether `{}` lets the app in: {}", resource.name(), words::private(resource, doubt))
+        }
         Needed::Network => "because firewalls are not looked at: would need `network: Check`".to_owned(),
     }
 }

@@ -167,7 +167,7 @@ fn evaluated(out: &mut String, pass: &Pass, with_plan: bool) {
     }
     for Reached { resource, reach, .. } in &pass.evaluation.reached {
         let Reach::Undecided(doubt) = reach else { continue };
-        let Some(because) = words::doubt(doubt) else { continue };
+        let Some(because) = words::doubt(resource, doubt) else { continue };
         paragraph(out, "  not checked: ", &format!("whether `{}` lets the app in: {because}", resource.name()));
     }
     if !with_plan {

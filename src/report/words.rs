@@ -6,7 +6,7 @@ mod vaults;
 
 use jiff::Timestamp;
 
-pub(super) use network::{doubt, way_in};
+pub(super) use network::{doubt, private, way_in};
 
 use super::Pass;
 use crate::{

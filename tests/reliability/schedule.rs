@@ -180,7 +180,7 @@ impl FromStr for Schedule {
                 "operators" => operators = value.parse().map_err(|_| wrong())?,
                 "order" => order = value.parse().map_err(|_| wrong())?,
                 call => {
-                    faults.insert(call.parse().map_err(|_| wrong())?, value.parse()?);
+                    faults.insert(call.parse().map_err(|()| wrong())?, value.parse()?);
                 }
             }
         }

@@ -127,10 +127,16 @@ fn public_access_endpoints_keys_and_state_are_read_and_unknown_words_close_nothi
     ] {
         assert_eq!(account(json!({ "publicNetworkAccess": word })).public, expected, "{word}");
     }
-    for (status, expected) in [(json!("Approved"), true), (json!("Pending"), false), (json!(null), false)] {
-        let state = json!({ "privateLinkServiceConnectionState": { "status": status } });
+    let endpoint = "/subscriptions/2/resourceGroups/hub/providers/Microsoft.Network/privateEndpoints/pe";
+    for (status, id, expected) in [
+        (json!("Approved"), json!({ "id": endpoint }), vec![Some(Scope::lenient(endpoint))]),
+        (json!("Approved"), json!(null), vec![None]),
+        (json!("Pending"), json!({ "id": endpoint }), vec![]),
+        (json!(null), json!({ "id": endpoint }), vec![]),
+    ] {
+        let state = json!({ "privateEndpoint": id, "privateLinkServiceConnectionState": { "status": status } });
         let connections = json!({ "privateEndpointConnections": [{ "properties": null }, { "properties": state }] });
-        assert_eq!(account(connections).has_private_endpoint, expected, "{status}");
+        assert_eq!(account(connections).private_endpoints, expected.into_iter().collect(), "{status}");
     }
     assert!(account(json!({ "allowSharedKeyAccess": false })).keys_off);
     assert!(!account(json!({ "allowSharedKeyAccess": null })).keys_off, "null means allowed");

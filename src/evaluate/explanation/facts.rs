@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::super::{
-    Access, Barrier, ConnectionProblem, Evaluated, Evaluation, Finding, Hypothesis, Reach, Used, history, references,
-    settings,
+    Access, Barrier, ConnectionProblem, Evaluated, Evaluation, Finding, Hypothesis, Reach, Reached, Used, history,
+    references, settings,
 };
 use crate::{
     api::SystemIdentity,
@@ -81,6 +81,31 @@ fn role_name(grant: &Granted, observed: &Observed) -> String {
     role.map_or_else(|| grant.role.to_string(), |role| role.name.clone())
 }
 
+/// As whom the platform acts, where that is written.
+fn of_platform(
+    target: &Scope,
+    used: &ActsAs,
+    used_for: &PlatformUse,
+    observed: &Observed,
+    seen: Option<Timestamp>,
+) -> Fact {
+    let is_app = TargetKind::of(target) == TargetKind::App;
+    let field = match used_for {
+        PlatformUse::Registry { .. } if is_app => "config/web acrUserManagedIdentityID".to_owned(),
+        PlatformUse::Registry { server } => format!("configuration.registries[{server}].identity"),
+        PlatformUse::Secret { name, .. } => format!("configuration.secrets[{name}].identity"),
+        PlatformUse::References => "properties.keyVaultReferenceIdentity".to_owned(),
+    };
+    let value = match used {
+        ActsAs::System => "system".to_owned(),
+        ActsAs::User(id) => id.name().to_owned(),
+        ActsAs::Unattached(client) => client.to_string(),
+        ActsAs::Password => "none".to_owned(),
+    };
+    let pull = observed.registry.as_ref().filter(|_| matches!(used_for, PlatformUse::Registry { .. }));
+    fact(target, &field, value, read_at(pull).or(seen))
+}
+
 /// The fact behind a finding; none for one that only says that something is not known, or too much.
 fn of_finding(finding: &Finding, policy: &Policy, observed: &Observed) -> Option<Fact> {
     let (target, seen) = (&policy.target, read_at(Some(&observed.target)));
@@ -138,23 +163,7 @@ fn of_finding(finding: &Finding, policy: &Policy, observed: &Observed) -> Option
             let field = format!("app setting `{setting}`");
             fact(target, &field, value, read_at(observed.settings.as_ref()))
         }
-        Finding::PlatformIdentity { used, used_for, .. } => {
-            let is_app = TargetKind::of(target) == TargetKind::App;
-            let field = match used_for {
-                PlatformUse::Registry { .. } if is_app => "config/web acrUserManagedIdentityID".to_owned(),
-                PlatformUse::Registry { server } => format!("configuration.registries[{server}].identity"),
-                PlatformUse::Secret { name, .. } => format!("configuration.secrets[{name}].identity"),
-                PlatformUse::References => "properties.keyVaultReferenceIdentity".to_owned(),
-            };
-            let value = match used {
-                ActsAs::System => "system".to_owned(),
-                ActsAs::User(id) => id.name().to_owned(),
-                ActsAs::Unattached(client) => client.to_string(),
-                ActsAs::Password => "none".to_owned(),
-            };
-            let pull = observed.registry.as_ref().filter(|_| matches!(used_for, PlatformUse::Registry { .. }));
-            fact(target, &field, value, read_at(pull).or(seen))
-        }
+        Finding::PlatformIdentity { used, used_for, .. } => of_platform(target, used, used_for, observed, seen),
         Finding::NetworkBlocked { resource, by, .. } => {
             let at = read_at(observed.network.firewalls.get(resource));
             let (field, value) = of_barrier(by);
@@ -273,9 +282,17 @@ fn aligned_vaults(policy: &Policy, observed: &Observed) -> Vec<Fact> {
 }
 
 fn open_firewalls(observed: &Observed, evaluation: &Evaluation) -> Vec<Fact> {
-    let open = evaluation.reached.iter().filter(|one| one.reach == Reach::Open);
-    let at = |resource| read_at(observed.network.firewalls.get(resource));
-    open.map(|one| fact(&one.resource, "firewall", "lets the app in", at(&one.resource))).collect()
+    let at = |resource: &Scope| read_at(observed.network.firewalls.get(resource));
+    let says = |one: &Reached| match &one.reach {
+        Reach::Open => Some(fact(&one.resource, "firewall", "lets the app in", at(&one.resource))),
+        Reach::Private(endpoints) => {
+            let names: Vec<_> = endpoints.iter().map(|id| format!("`{}`", id.name())).collect();
+            let value = format!("{} in reach of the app, by name and network", names.join(", "));
+            Some(fact(&one.resource, "privateEndpointConnections", value, at(&one.resource)))
+        }
+        Reach::Blocked(_) | Reach::Undecided(_) => None,
+    };
+    evaluation.reached.iter().filter_map(says).collect()
 }
 
 fn of_barrier(barrier: &Barrier) -> (&'static str, String) {

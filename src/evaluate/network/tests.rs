@@ -1,5 +1,7 @@
 //! Each rule with what leads to it, and that ignorance never blocks.
 
+mod private;
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
@@ -38,7 +40,7 @@ fn open() -> Firewall {
     Firewall {
         public: PublicAccess::ByRules,
         rules: Rules::Open,
-        has_private_endpoint: false,
+        private_endpoints: [].into(),
         keys_off: false,
         out_of_service: None,
         is_whole: true,
@@ -47,6 +49,11 @@ fn open() -> Firewall {
 
 fn closed(subnets: &[Scope], others: bool) -> Rules {
     Rules::Closed { subnets: subnets.iter().cloned().collect(), others }
+}
+
+/// A private endpoint that the document does not name, if any.
+fn unnamed(is_there: bool) -> BTreeSet<Option<Scope>> {
+    is_there.then_some(None).into_iter().collect()
 }
 
 fn subnet(endpoints: &[&str]) -> Subnet {
@@ -73,7 +80,7 @@ fn each_firewall_has_its_answer_for_each_way_of_calling() {
     use Outbound::{Elsewhere, Shared};
     use Reach::{Blocked, Open, Undecided};
     let inside = || Outbound::Subnet(integration());
-    let with = |public, rules, has_private_endpoint| Firewall { public, rules, has_private_endpoint, ..open() };
+    let with = |public, rules, private: bool| Firewall { public, rules, private_endpoints: unnamed(private), ..open() };
     let rules = |rules, private| with(PublicAccess::ByRules, rules, private);
     let off = |private| with(PublicAccess::Off, Rules::Open, private);
     let listed = || closed(&[other(), integration()], false);
@@ -228,11 +235,13 @@ fn firewalls() -> impl Strategy<Value = Firewall> {
         (subnets, any::<bool>()).prop_map(|(subnets, others)| closed(&subnets, others)),
     ];
     let state = prop::option::of(Just("Deleting".to_owned()));
-    (public, rules, any::<bool>(), any::<bool>(), state).prop_map(
-        |(public, rules, has_private_endpoint, is_whole, out_of_service)| Firewall {
+    let named = [None, Some(private::endpoint("pe-blob")), Some(private::endpoint("pe-queue"))];
+    let private_endpoints = prop::sample::subsequence(named.to_vec(), 0..=3);
+    (public, rules, private_endpoints, any::<bool>(), state).prop_map(
+        |(public, rules, private_endpoints, is_whole, out_of_service)| Firewall {
             public,
             rules,
-            has_private_endpoint,
+            private_endpoints: private_endpoints.into_iter().collect(),
             keys_off: false,
             out_of_service,
             is_whole,
@@ -295,6 +304,9 @@ proptest! {
             let is_new = match &question {
                 NetworkQuestion::Listed(_) => firewall.is_none(),
                 NetworkQuestion::Subnet(_) => subnet.is_none(),
+                // None of them was seen.
+                NetworkQuestion::Network(_) | NetworkQuestion::Endpoint(_) => true,
+                NetworkQuestion::Zones(_) | NetworkQuestion::Links(_) => false,
                 NetworkQuestion::Rules(_) | NetworkQuestion::Confirm(_) => true,
             };
             prop_assert!(is_new, "{question:?}");

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     evaluate::{
-        Effect, Evaluation, Finding, Verdict,
+        Effect, Evaluation, Finding, Reach, Verdict,
         fixtures::{minutes_ago, present},
     },
     model::Reading,
@@ -29,13 +29,14 @@ fn told(finding: &Finding) -> BTreeSet<String> {
     if of_origins.is_empty() { BTreeSet::from([format!("{code} {}", finding.subject())]) } else { of_origins }
 }
 
-fn is_told_certainly(finding: &&Finding) -> bool {
+fn is_told_certainly(finding: &Finding) -> bool {
     finding.confirms() || finding.effect() == Effect::Drift
 }
 
 /// What is said of less is what is said of all, and no more.
 fn says_no_more(whole: &Evaluation, partial: &Evaluation, lost: &Losses) -> Result<(), TestCaseError> {
-    let known: BTreeSet<_> = whole.findings.iter().filter(is_told_certainly).flat_map(told).collect();
+    let known: BTreeSet<_> =
+        whole.findings.iter().filter(|finding| is_told_certainly(finding)).flat_map(told).collect();
     // What hides the rest when it is known, and is not known any more: then the rest is told.
     let hides = |finding: &&Finding| match finding {
         // Known (`tests/it/diagnosis.rs`): where nobody can read whether a resource is there, the access to it is judged
@@ -48,7 +49,7 @@ fn says_no_more(whole: &Evaluation, partial: &Evaluation, lost: &Losses) -> Resu
     };
     let hidden: BTreeSet<&Origin> = whole.findings.iter().filter(hides).flat_map(Finding::origins).collect();
     let mut excused = BTreeSet::new();
-    for finding in partial.findings.iter().filter(is_told_certainly) {
+    for finding in partial.findings.iter().filter(|finding| is_told_certainly(finding)) {
         let was_hidden = finding.origins().iter().any(|origin| hidden.contains(origin));
         if was_hidden && ["role-missing", "propagating", "access-denied"].contains(&finding.code()) {
             excused.extend(finding.hypothesis());
@@ -68,6 +69,16 @@ fn says_no_more(whole: &Evaluation, partial: &Evaluation, lost: &Losses) -> Resu
         // What telemetry opened is as it was before.
         let is_ruled_out = before != Verdict::Refuted && after == Verdict::Refuted && whole.signals.is_empty();
         prop_assert!(!is_ruled_out || !hidden.is_empty(), "{:?} was {before:?}, and is refuted", one.hypothesis);
+    }
+    for one in &partial.reached {
+        let before = whole.reached.iter().find(|before| before.resource == one.resource).map(|before| &before.reach);
+        let is_open = |reach: &Reach| matches!(reach, Reach::Open | Reach::Private(_));
+        let is_known = match &one.reach {
+            Reach::Undecided(_) => true,
+            Reach::Open | Reach::Private(_) => before.is_none_or(is_open),
+            Reach::Blocked(_) => before.is_none_or(|before| *before == one.reach),
+        };
+        prop_assert!(is_known, "{one:?} was {before:?}");
     }
     if let Some(cause) = partial.decision.cause {
         prop_assert_eq!(verdict(partial, cause), Verdict::Confirmed);

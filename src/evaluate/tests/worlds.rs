@@ -60,8 +60,8 @@ struct Identities {
     target: Seen,
     stopped: bool,
     system: SystemAssigned,
-    /// The principal that the site has of `shared`; the outer one is none where it is not attached.
-    attached: Option<Option<&'static str>>,
+    /// The principal that the site has of `shared`. One that is not shown is not attached.
+    attached: Whose,
     shared: Seen,
     references: Option<Scope>,
 }
@@ -76,6 +76,15 @@ enum Held {
     Old,
 }
 
+/// Whose principal an answer shows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Whose {
+    /// It leaves the member out.
+    NotShown,
+    Nobodys,
+    Of(&'static str),
+}
+
 /// What an answer says of a thing.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Seen {
@@ -88,8 +97,7 @@ enum Seen {
 struct SeenVault {
     seen: Seen,
     mode: Option<VaultMode>,
-    /// Whose entry it has; the outer one is none where none is shown.
-    entry: Option<Option<&'static str>>,
+    entry: Whose,
     changed: Option<i64>,
 }
 
@@ -152,10 +160,10 @@ fn identities() -> impl Strategy<Value = Identities> {
     let on = || Just(SystemAssigned::On(principal(SYSTEM)));
     let system = prop_oneof![8 => on(), 1 => Just(SystemAssigned::Off), 1 => Just(SystemAssigned::Unfilled)];
     let attached = prop_oneof![
-        8 => Just(Some(Some(SHARED))),
-        1 => Just(Some(Some(FORMER))),
-        1 => Just(Some(None)),
-        1 => Just(None)
+        8 => Just(Whose::Of(SHARED)),
+        1 => Just(Whose::Of(FORMER)),
+        1 => Just(Whose::Nobodys),
+        1 => Just(Whose::NotShown)
     ];
     let references = prop_oneof![3 => Just(Some(shared())), 2 => Just(None)];
     (seen(), prop::bool::weighted(0.05), system, attached, seen(), references).prop_map(
@@ -173,7 +181,7 @@ fn identities() -> impl Strategy<Value = Identities> {
 fn seen_vault() -> impl Strategy<Value = SeenVault> {
     let seen = prop_oneof![9 => Just(Seen::There), 1 => Just(Seen::Gone)];
     let mode = select(vec![None, None, None, Some(VaultMode::Rbac), Some(VaultMode::AccessPolicy)]);
-    let entry = select(vec![Some(Some(SHARED)), Some(Some(GROUP)), Some(Some(STRANGER)), Some(None), None]);
+    let entry = select(vec![Whose::Of(SHARED), Whose::Of(GROUP), Whose::Of(STRANGER), Whose::Nobodys, Whose::NotShown]);
     let changed = select(vec![None, Some(40), Some(2000)]);
     (seen, mode, entry, changed).prop_map(|(seen, mode, entry, changed)| SeenVault { seen, mode, entry, changed })
 }
@@ -278,11 +286,13 @@ impl Drawn {
         site.system = *system;
         site.reference_identity.clone_from(references);
         site.stopped = stopped.then(|| "Stopped".to_owned());
+        let mut copy = |of| {
+            site.attached.entry(shared()).and_modify(|it: &mut Attachment| it.principal = of);
+        };
         match attached {
-            None => site.attached.clear(),
-            Some(copy) => {
-                site.attached.entry(shared()).and_modify(|it: &mut Attachment| it.principal = copy.map(principal));
-            }
+            Whose::NotShown => site.attached.clear(),
+            Whose::Nobodys => copy(None),
+            Whose::Of(who) => copy(Some(principal(who))),
         }
         match (seen, world.observed.user.get_mut(&shared())) {
             (Seen::Gone, Some(reading)) => *reading = Reading::Absent { at: now() },
@@ -301,7 +311,11 @@ impl Drawn {
         vault.mode = mode.unwrap_or(vault.mode);
         vault.changed = changed.map(minutes_ago);
         let of = |who: &str| access_entry(principal(who), &[("secrets", &["get", "list"])]);
-        vault.entries = entry.map(|who| who.map(of).into_iter().collect());
+        vault.entries = match entry {
+            Whose::NotShown => None,
+            Whose::Nobodys => Some(Vec::new()),
+            Whose::Of(who) => Some(vec![of(who)]),
+        };
         if *seen == Seen::Gone {
             world.observed.vaults.insert(kv(), Reading::Absent { at: now() });
             world.observed.network.firewalls.insert(kv(), Reading::Absent { at: now() });

@@ -137,7 +137,7 @@ fn behind(policy: &Policy, rules: Rules, out_of_service: Option<&str>) -> World 
     let firewall = Firewall {
         public: PublicAccess::ByRules,
         rules,
-        has_private_endpoint: false,
+        private_endpoints: [].into(),
         keys_off: false,
         out_of_service: out_of_service.map(str::to_owned),
         is_whole: true,

@@ -78,7 +78,7 @@ fn reach(pass: &Pass, node: Node) -> Option<String> {
     let mut unread = false;
     for Reached { resource, reach, .. } in &pass.evaluation.reached {
         let Reach::Undecided(doubt) = reach else { continue };
-        match words::doubt(doubt) {
+        match words::doubt(resource, doubt) {
             Some(because) => return Some(format!("{}: {because}", words::short(resource))),
             None => unread = true,
         }

@@ -6,6 +6,7 @@
 mod access;
 mod backlog;
 mod network;
+mod private;
 mod process;
 mod service;
 mod spec;

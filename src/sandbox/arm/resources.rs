@@ -15,7 +15,7 @@ use super::state::{State, id_of};
 
 /// Types that can be listed although the world has none. Any other type is listed when a document has it; a typing
 /// error in the client must not look like an empty list.
-const LISTABLE: [&str; 24] = [
+const LISTABLE: [&str; 26] = [
     "microsoft.app/containerapps",
     "microsoft.compute/virtualmachines",
     "microsoft.documentdb/databaseaccounts",
@@ -29,7 +29,9 @@ const LISTABLE: [&str; 24] = [
     "microsoft.managedidentity/userassignedidentities",
     "microsoft.managedidentity/userassignedidentities/federatedidentitycredentials",
     "microsoft.network/networksecuritygroups",
+    "microsoft.network/privatednszones/virtualnetworklinks",
     "microsoft.network/privateendpoints",
+    "microsoft.network/privateendpoints/privatednszonegroups",
     "microsoft.network/routetables",
     "microsoft.network/virtualnetworks",
     "microsoft.network/virtualnetworks/subnets",

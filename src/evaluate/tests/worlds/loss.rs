@@ -34,7 +34,11 @@ pub enum Loss {
     Firewall(usize),
     Outbound,
     Subnets,
+    /// The app's network, private endpoints, their zones, and what those are linked to.
+    Ways(usize),
     Evidence,
+    /// What the sources of triggers had.
+    Work,
     Told(Source),
 }
 
@@ -56,11 +60,13 @@ fn all() -> Vec<Loss> {
         Loss::Outbound,
         Loss::Subnets,
         Loss::Evidence,
+        Loss::Work,
     ];
     let told = Source::ALL.map(Loss::Told);
     let firewalls = (0..resources().len()).map(Loss::Firewall);
+    let ways = (0..4).map(Loss::Ways);
     let witnesses = (0..4).map(Loss::Witness);
-    single.into_iter().chain(told).chain(firewalls).chain(witnesses).collect()
+    single.into_iter().chain(told).chain(firewalls).chain(ways).chain(witnesses).collect()
 }
 
 /// One or several.
@@ -73,7 +79,10 @@ pub fn losses() -> impl Strategy<Value = Losses> {
 /// not shown, what a list does not have of a firewall, and telemetry that was never sent.
 pub fn silences() -> impl Strategy<Value = Losses> {
     let is_silent = |loss: &Loss| {
-        matches!(loss, Loss::Access(_) | Loss::Firewall(_) | Loss::Evidence | Loss::Told(_) | Loss::History)
+        matches!(
+            loss,
+            Loss::Access(_) | Loss::Firewall(_) | Loss::Evidence | Loss::Work | Loss::Told(_) | Loss::History
+        )
     };
     let all: Vec<_> = all().into_iter().filter(is_silent).collect();
     prop::collection::btree_set(select(all), 1..4)
@@ -113,7 +122,14 @@ pub fn without(world: &World, policy: &Policy, losses: &Losses) -> World {
             Loss::Firewall(at) => seen.network.firewalls.get_mut(&resources()[at]).into_iter().for_each(lose),
             Loss::Outbound => seen.network.outbound.iter_mut().for_each(lose),
             Loss::Subnets => seen.network.subnets.values_mut().for_each(lose),
+            Loss::Ways(0) => seen.network.networks.values_mut().for_each(lose),
+            Loss::Ways(1) => seen.network.endpoints.values_mut().for_each(lose),
+            Loss::Ways(2) => seen.network.zones.values_mut().for_each(lose),
+            Loss::Ways(_) => seen.network.links.values_mut().for_each(lose),
             Loss::Evidence => seen.evidence.iter_mut().for_each(lose),
+            Loss::Work => each_told(&mut seen.evidence, |evidence| {
+                evidence.sources.iter_mut().for_each(|sources| sources.had.values_mut().for_each(lose));
+            }),
             Loss::Told(source) => each_told(&mut seen.evidence, |evidence| match source {
                 Source::DependencyFailures => lose(&mut evidence.dependencies),
                 Source::CredentialTraces => lose(&mut evidence.credentials),
@@ -149,6 +165,9 @@ pub fn silenced(world: &World, policy: &Policy, losses: &Losses) -> World {
             }
             Loss::History => seen.history.values_mut().for_each(|changes| *changes = present(Arc::default())),
             Loss::Evidence => seen.evidence.iter_mut().for_each(silence),
+            Loss::Work => each_told(&mut seen.evidence, |evidence| {
+                evidence.sources.iter_mut().for_each(|sources| sources.had.values_mut().for_each(silence));
+            }),
             Loss::Told(source) => each_told(&mut seen.evidence, |evidence| match source {
                 Source::DependencyFailures => silence(&mut evidence.dependencies),
                 Source::CredentialTraces => silence(&mut evidence.credentials),
@@ -169,7 +188,7 @@ fn listed() -> Firewall {
     Firewall {
         public: PublicAccess::Off,
         rules: Rules::Closed { subnets: BTreeSet::new(), others: false },
-        has_private_endpoint: false,
+        private_endpoints: BTreeSet::new(),
         keys_off: true,
         out_of_service: Some("Deleting".to_owned()),
         is_whole: false,

@@ -4,11 +4,13 @@ use proptest::{prelude::*, sample::select};
 
 use super::{grants::WHO, network::resources};
 use crate::{
-    evaluate::fixtures::{minutes_ago, present, principal, silence},
+    evaluate::fixtures::{minutes_ago, now, present, principal, silence},
     model::{
         Evidence, Reading,
         evidence::{FiveMinutes, Group, Recovery, Refused, Signalled, Summary},
+        work::{Sources, Span, Work},
     },
+    policy::fixtures::queue,
 };
 
 /// Decisive ones, plain ones, one with several reasons, one that speaks for nothing, one that nobody knows.
@@ -96,10 +98,22 @@ fn refused() -> impl Strategy<Value = Vec<Refused>> {
     prop::collection::vec(one, 0..3)
 }
 
+/// What the sources of triggers had in the quarter of an hour that can have arrived.
+fn sources() -> impl Strategy<Value = Sources> {
+    let count = || 0_u64..3;
+    let work = prop_oneof![
+        (count(), count()).prop_map(|(least, more)| Work::Waiting { least, last: least + more }),
+        count().prop_map(Work::Arrived),
+    ];
+    let had = prop::collection::btree_map(Just(queue()), reading(work), 0..2);
+    (had, any::<bool>()).prop_map(|(had, others)| Sources { span: Span::before(now()), had, others })
+}
+
 pub fn evidence() -> impl Strategy<Value = Evidence> {
     let summaries = (reading(summary()), reading(summary()), reading(summary()), reading(summary()));
-    (summaries, reading(series()), reading(recovery()), reading(refused())).prop_map(
-        |((dependencies, credentials, invocations, host), series, recovery, refused)| Evidence {
+    let sources = prop::option::of(sources());
+    (summaries, reading(series()), reading(recovery()), reading(refused()), sources).prop_map(
+        |((dependencies, credentials, invocations, host), series, recovery, refused, sources)| Evidence {
             dependencies,
             credentials,
             invocations,
@@ -107,6 +121,7 @@ pub fn evidence() -> impl Strategy<Value = Evidence> {
             series,
             recovery,
             refused,
+            sources,
             ..silence()
         },
     )

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::super::path;
 use super::super::state::State;
+use super::private::{self, Lead};
 use super::service::{Kind, Service};
 
 /// What a caller finds.
@@ -16,6 +17,10 @@ pub(super) enum Door {
     Closed,
     /// Nobody comes in from outside.
     Walled,
+    /// The name is in a zone of the app's network, without an address.
+    Nameless,
+    /// The name leads to an address to which there is no way.
+    Unreachable,
 }
 
 /// Whether the app gets through. A Function App is none of the trusted services that a firewall may let pass.
@@ -23,10 +28,13 @@ pub(super) fn door(state: &State, service: &Service, app: &str, resource: &Value
     let app = state.document(app).unwrap_or(&Value::Null);
     let properties = &resource["properties"];
     let subnet = app["properties"]["virtualNetworkSubnetId"].as_str().filter(|id| !id.is_empty());
-    let mut endpoints = properties["privateEndpointConnections"].as_array().into_iter().flatten();
-    let is_approved = |it: &Value| it["properties"]["privateLinkServiceConnectionState"]["status"] == "Approved";
-    if subnet.is_some() && endpoints.any(is_approved) {
-        return Door::Open;
+    if let Some(subnet) = subnet {
+        match private::lead(state, service, subnet, properties) {
+            Lead::Private => return Door::Open,
+            Lead::Nowhere => return Door::Nameless,
+            Lead::Astray => return Door::Unreachable,
+            Lead::Public => {}
+        }
     }
     let of_namespace = state.document(&format!("{}/networkRuleSets/default", service.resource));
     let rules = match service.kind {

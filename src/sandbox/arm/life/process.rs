@@ -258,11 +258,15 @@ impl Process {
                 };
                 Err(Exception { kind, message })
             }
-            Answer::Silence => {
+            Answer::Silence | Answer::Timeout => {
                 for seconds in ATTEMPTS {
                     pen.dependency(at + SignedDuration::from_secs(seconds), &service, call.operation, None);
                 }
-                Err(Exception { kind: "System.Net.Sockets.SocketException", message: words::no_such_host(&service) })
+                let message = match answer {
+                    Answer::Timeout => words::timed_out(&service),
+                    _ => words::no_such_host(&service),
+                };
+                Err(Exception { kind: "System.Net.Sockets.SocketException", message })
             }
         }
     }

@@ -42,6 +42,8 @@ pub(super) enum Answer {
     Done,
     /// There is nobody of that name.
     Silence,
+    /// There is no way to its address.
+    Timeout,
     /// It was refused: the status where the protocol has one, the code, and what a library makes of it.
     Refused { status: Option<u16>, code: &'static str, message: String },
 }
@@ -92,6 +94,8 @@ impl Service {
         let Some(resource) = state.document(&self.resource) else { return Answer::Silence };
         match network::door(state, self, call.app, resource) {
             Door::Open => {}
+            Door::Nameless => return Answer::Silence,
+            Door::Unreachable => return Answer::Timeout,
             closed => return words::not_let_in(self, call, resource, closed),
         }
         if !self.audiences().contains(&call.token.audience) {

@@ -104,7 +104,7 @@ impl Pen<'_> {
         let (status, code, text) = match answer {
             Answer::Done => (200, "Success", ""),
             Answer::Refused { status: Some(status), code, message } => (*status, *code, message.as_str()),
-            Answer::Refused { status: None, .. } | Answer::Silence => return,
+            Answer::Refused { status: None, .. } | Answer::Silence | Answer::Timeout => return,
         };
         let (table, part) = match service.kind {
             Kind::Blob => ("StorageBlobLogs", "/blobServices/default"),

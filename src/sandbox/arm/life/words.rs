@@ -118,8 +118,17 @@ pub(super) fn wrong_audience(service: &Service, call: &Arrival<'_>) -> Answer {
 
 /// A name that nobody knows, as .NET says it on Linux.
 pub(super) fn no_such_host(service: &Service) -> String {
+    format!("Name or service not known ({})", place_of(service))
+}
+
+/// An address that does not answer, in the same way.
+pub(super) fn timed_out(service: &Service) -> String {
+    format!("Connection timed out ({})", place_of(service))
+}
+
+fn place_of(service: &Service) -> String {
     let port = if service.is_amqp() { 5671 } else { 443 };
-    format!("Name or service not known ({}:{port})", service.host)
+    format!("{}:{port}", service.host)
 }
 
 fn storage(call: &Arrival<'_>, status: u16, code: &'static str, text: &str) -> Answer {

@@ -2,6 +2,7 @@
 
 mod causes;
 mod messages;
+mod private;
 
 use std::time::Duration;
 
