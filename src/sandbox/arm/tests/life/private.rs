@@ -16,7 +16,7 @@ fn world() -> ArmSim {
     let state = json!({ "status": "Approved" });
     let connection =
         json!({ "privateEndpoint": { "id": id("privateEndpoints/pe") }, "privateLinkServiceConnectionState": state });
-    let sim = alive(|world| {
+    alive(|world| {
         world["resources"][0]["properties"]["virtualNetworkSubnetId"] = subnet("apps").into();
         let vault = &mut world["resources"][4]["properties"];
         vault["publicNetworkAccess"] = "Disabled".into();
@@ -33,8 +33,7 @@ fn world() -> ArmSim {
             } }),
         ];
         world["resources"].as_array_mut().expect("a list").extend(more);
-    });
-    sim
+    })
 }
 
 fn group() -> Value {
