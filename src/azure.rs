@@ -22,6 +22,7 @@ mod token;
 mod told;
 mod turns;
 mod wire;
+mod work;
 
 use std::{sync::Arc, time::Duration};
 

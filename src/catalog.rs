@@ -4,6 +4,7 @@
 pub mod binding;
 pub mod clocks;
 pub mod clouds;
+pub mod counted;
 pub mod endpoints;
 mod entities;
 mod forbidden;

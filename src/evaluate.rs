@@ -138,7 +138,7 @@ impl Evaluation {
     /// One that speaks of grants only: what is looked at when a policy leaves.
     #[must_use]
     pub fn of_grants(policy: &Policy, findings: Vec<Finding>) -> Self {
-        let decision = Decision::of(policy, &findings, &[], &[], &[]);
+        let decision = Decision::of(policy, &findings, &[], &[], &BTreeSet::new());
         let severity = Severity::of(policy, &findings, &[], None);
         Self {
             site: None,
@@ -237,11 +237,14 @@ pub fn evaluate(policy: &Policy, observed: &Observed, now: Timestamp) -> Evaluat
     let ask_registry = platform::compare(policy, observed, site.as_ref(), &mut findings);
     findings.extend(aftermath::host(observed));
     findings.extend(site.as_ref().and_then(|site| site.stopped.clone()).map(|state| Finding::TargetStopped { state }));
-    let ask_references = aftermath::references(policy, observed, site.as_ref(), &requirements, &mut findings, now);
+    let ask_references =
+        aftermath::references(policy, observed, site.as_ref(), &principals, &requirements, &mut findings, now);
     let reached = network::compare(policy, observed, site.as_ref(), &requirements, &mut findings);
     findings.sort_by_key(Finding::link);
     let unresolved = references::unresolved(policy, observed);
-    let mut decision = Decision::of(policy, &findings, &requirements, &reached, &unresolved);
+    let unread = aftermath::unread(policy, observed).map(|(hypothesis, _)| hypothesis);
+    let doubted = unresolved.iter().map(|one| one.hypothesis).chain(unread).collect();
+    let mut decision = Decision::of(policy, &findings, &requirements, &reached, &doubted);
     let evidence = observed.evidence.clone();
     let told = evidence.as_ref().and_then(Reading::present).map(AsRef::as_ref);
     let ask_groups = ask_groups.into_inner();

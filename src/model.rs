@@ -20,6 +20,7 @@ pub mod scope;
 pub mod settings;
 pub mod spelling;
 pub mod target;
+pub mod work;
 
 pub use access::{Denied, DenyAssignment, Grant, PermissionSet, PrincipalKind, Role};
 pub use condition::{Condition, Truth};

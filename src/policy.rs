@@ -8,6 +8,7 @@ mod declared;
 pub(crate) mod fixtures;
 mod parse;
 mod rival;
+mod sources;
 
 pub use boundary::{Authority, Boundary, Refusal, Verdict, leads_to_more_rights};
 pub use claim::{Claim, Claims};
@@ -17,3 +18,4 @@ pub use declared::{
 };
 pub use parse::{COMPONENT, PolicyError, Violation};
 pub use rival::acts_instead;
+pub use sources::TriggerSources;

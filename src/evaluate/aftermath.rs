@@ -1,10 +1,12 @@
 //! What a repair leaves behind: a host that does not know its new identity, references that hold an old refusal.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Access, Evaluated, Finding};
+use super::{Access, Evaluated, Finding, Hypothesis, PrincipalState, has_references};
 use crate::{
-    model::{HostSeen, Observed, Reading, Site, VaultMode, Workload},
+    model::{Failure, HostSeen, Observed, Reading, Site, VaultMode, Workload},
     policy::{Identity, Policy, VaultRequirement},
 };
 
@@ -21,11 +23,25 @@ pub(super) fn host(observed: &Observed) -> Option<Finding> {
     (written.duration_since(started) > WRITE_TAKES).then_some(Finding::HostNotRecycled { written, started })
 }
 
+/// What was asked and could not be read, with each hypothesis that it could have spoken for. Nothing declared is missing for
+/// it, so that no finding says so.
+pub(super) fn unread<'a>(
+    policy: &Policy,
+    observed: &'a Observed,
+) -> impl Iterator<Item = (Hypothesis, &'a Failure)> + use<'a> {
+    let host = observed.host.as_ref().and_then(|host| host.started.unreadable());
+    let references = observed.references.as_ref().filter(|_| has_references(policy)).and_then(Reading::unreadable);
+    let by_host = host.map(|failure| (Hypothesis::H1, failure));
+    let by_references = references.map(|failure| [Hypothesis::H1, Hypothesis::H4].map(|it| (it, failure)));
+    by_host.into_iter().chain(by_references.into_iter().flatten())
+}
+
 /// References that are refused although access acts; returns whether they would have to be asked about.
 pub(super) fn references(
     policy: &Policy,
     observed: &Observed,
     site: Option<&Site>,
+    principals: &BTreeMap<Identity, PrincipalState>,
     requirements: &[Evaluated],
     findings: &mut Vec<Finding>,
     now: Timestamp,
@@ -36,7 +52,7 @@ pub(super) fn references(
         // By a write of the vault access policies are added, and role assignments begin to decide.
         let acts_from = match vault.mode {
             VaultMode::Rbac => acts_from(required, requirements).map(|grants| vault.changed.max(Some(grants))),
-            VaultMode::AccessPolicy => is_let_in(required, findings).then_some(vault.changed),
+            VaultMode::AccessPolicy => is_let_in(required, principals, findings).then_some(vault.changed),
         };
         let Some(acts_from) = acts_from.flatten() else { continue };
         let is_news = acts_from <= now && now.duration_since(acts_from) < RESOLVED_ANYWAY;
@@ -78,15 +94,21 @@ fn acts_from(required: &VaultRequirement, requirements: &[Evaluated]) -> Option<
     latest
 }
 
-/// Whether the vault's access policies allow all that is declared.
-fn is_let_in(required: &VaultRequirement, findings: &[Finding]) -> bool {
+/// Whether the vault's access policies allow all that is declared. For an identity without a known principal they were not
+/// compared.
+fn is_let_in(
+    required: &VaultRequirement,
+    principals: &BTreeMap<Identity, PrincipalState>,
+    findings: &[Finding],
+) -> bool {
+    let is_known = matches!(principals.get(&required.identity), Some(PrincipalState::Known(_)));
     let is_about_it = |finding: &Finding| match finding {
         Finding::AccessPolicyMissing { origin, .. } | Finding::AccessPolicyUndecided { origin, .. } => {
             *origin == required.origin
         }
         _ => false,
     };
-    !required.access.is_empty() && !findings.iter().any(is_about_it)
+    is_known && !required.access.is_empty() && !findings.iter().any(is_about_it)
 }
 
 /// Whether the app resolves its references as that identity.

@@ -1,8 +1,13 @@
 //! The playbook's flow, walked in its order: earlier links of the chain dominate later ones.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Access, Effect, Evaluated, Finding, Reach, Reached, Recovered, Side, SignalSeen, Unresolved, recovered};
+use super::{
+    Access, Availability, Effect, Evaluated, Finding, Reach, Reached, Recovered, Side, SignalSeen, availability,
+    recovered, settings,
+};
 use crate::{
     api::{Settings, SystemIdentity},
     catalog::clocks,
@@ -93,15 +98,15 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// `doubted` is what words of several reasons leave open, and readings that failed without a finding.
     pub(super) fn of(
         policy: &Policy,
         findings: &[Finding],
         requirements: &[Evaluated],
         reached: &[Reached],
-        unresolved: &[Unresolved],
+        doubted: &BTreeSet<Hypothesis>,
     ) -> Self {
-        // The platform's word for a reference has several reasons.
-        let doubted = |hypothesis| unresolved.iter().any(|one| one.hypothesis == hypothesis);
+        let doubted = |hypothesis| doubted.contains(&hypothesis);
         let unreadable =
             |prefix: &str| findings.iter().any(|finding| finding.is_unreadable(|one| one.starts_with(prefix)));
         let gone = findings.iter().any(|finding| matches!(finding, Finding::TargetNotFound { .. }));
@@ -164,7 +169,9 @@ impl Decision {
         let undecided_address = findings
             .iter()
             .any(|finding| finding.hypothesis() == Some(Hypothesis::H5) && finding.effect() == Effect::Unknown);
-        let unread = undecided_address || unreadable("settings") || !target_known;
+        // A connection string, and what is not there, say of no address whether it is right.
+        let unsaid = settings::right_places(policy, findings).next().is_none();
+        let unread = undecided_address || unsaid || unreadable("settings") || !target_known;
         let inspected =
             policy.settings == Settings::Inspect && policy.connections.iter().any(Connection::names_a_place);
         let h5 = verdict(confirmed(Hypothesis::H5), unread, inspected);
@@ -214,16 +221,20 @@ const DECISIVE: [&str; 6] =
     ["other-identity-refused", "audience", "vault-firewall", "namespace-firewall", "cosmos-firewall", "no-such-host"];
 
 impl Decision {
-    /// Takes what telemetry says certainly, of the last quarter of an hour that has arrived. It refutes nothing. Returns
-    /// whether it decided something.
+    /// Takes what telemetry says certainly, of the last quarter of an hour that has arrived. It refutes nothing, and late it
+    /// decides nothing: what it told of may be over. Returns whether it decided something.
     pub(super) fn weigh(&mut self, evidence: &Evidence, signals: &[SignalSeen], now: Timestamp) -> bool {
-        let recovered = match recovered(evidence, now) {
+        let outcome = recovered(evidence, now);
+        let recovered = match &outcome {
             Recovered::Yes { .. } => Answer::Yes,
-            Recovered::Refused { .. } | Recovered::Unanswered { .. } => Answer::No,
+            Recovered::Refused { .. } | Recovered::Unanswered { .. } | Recovered::Unserved { .. } => Answer::No,
             Recovered::NoTraffic | Recovered::Unreadable(_) => Answer::CannotTell,
         };
         self.path.push(Node { question: Question::Recovered, answer: recovered });
-        let Some(figures) = evidence.recovery.present().filter(|_| recovered == Answer::No) else { return false };
+        // That nothing is invoked is no word of a service.
+        let fails = matches!(outcome, Recovered::Refused { .. } | Recovered::Unanswered { .. });
+        let is_certain = fails && availability(evidence, now) == Availability::Available;
+        let Some(figures) = evidence.recovery.present().filter(|_| is_certain) else { return false };
         let mut decided = false;
         let recent = |seen: &&SignalSeen| figures.newest.duration_since(seen.last) < RECENT;
         let certain = signals.iter().filter(|seen| seen.side == Side::For && DECISIVE.contains(&seen.signal.as_str()));

@@ -1,5 +1,7 @@
 //! What telemetry says for and against the hypotheses, as data. Weighs nothing: the decision does that.
 
+mod stopped;
+
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,10 +13,12 @@ use crate::{
         signals::{self, Signal},
     },
     model::{
-        Failure, Observed, PrincipalId, Reading, Site, Source,
+        Failure, Observed, PrincipalId, Reading, Scope, Site, Source,
         evidence::{Evidence, FiveMinutes},
+        work::Work,
     },
 };
+use stopped::Unserved;
 
 /// How old the newest telemetry may be when more is expected. The service needs minutes ("Log data ingestion time": 20 seconds
 /// to 3 minutes), and an app that has little to do is silent for longer.
@@ -110,6 +114,13 @@ pub enum Recovered {
         /// Calls without one.
         network_failures: u64,
     },
+    /// Nothing is invoked, while there is work for it.
+    Unserved {
+        /// Where most of it is.
+        source: Scope,
+        /// How much was there.
+        work: Work,
+    },
     /// Nothing succeeds, which is no recovery.
     NoTraffic,
     /// It could not be read.
@@ -119,14 +130,19 @@ pub enum Recovered {
 /// Whether the app has recovered as of `now`.
 #[must_use]
 pub fn recovered(evidence: &Evidence, now: Timestamp) -> Recovered {
-    match (availability(evidence, now), evidence.recovery.present()) {
-        (Availability::Unreadable(failure), _) => Recovered::Unreadable(failure),
-        (_, Some(figures)) if figures.auth_failures > 0 => Recovered::Refused { auth_failures: figures.auth_failures },
-        (_, Some(figures)) if figures.network_failures > figures.calls => {
+    // Who looks for work and is given none calls, too, and succeeds.
+    let unserved = stopped::unserved(evidence).first().copied();
+    match (availability(evidence, now), evidence.recovery.present(), unserved) {
+        (Availability::Unreadable(failure), ..) => Recovered::Unreadable(failure),
+        (_, Some(figures), _) if figures.auth_failures > 0 => {
+            Recovered::Refused { auth_failures: figures.auth_failures }
+        }
+        (_, Some(figures), _) if figures.network_failures > figures.calls => {
             Recovered::Unanswered { network_failures: figures.network_failures }
         }
-        (Availability::Available, Some(figures)) if figures.calls > 0 => Recovered::Yes { calls: figures.calls },
-        (Availability::Available | Availability::Silent | Availability::Late { .. }, _) => Recovered::NoTraffic,
+        (_, _, Some(Unserved { source, work })) => Recovered::Unserved { source: source.clone(), work },
+        (Availability::Available, Some(figures), None) if figures.calls > 0 => Recovered::Yes { calls: figures.calls },
+        (Availability::Available | Availability::Silent | Availability::Late { .. }, _, None) => Recovered::NoTraffic,
     }
 }
 
@@ -136,7 +152,7 @@ pub fn signals(evidence: &Evidence, requirements: &[Evaluated], own: &BTreeSet<P
     let mut seen = told(evidence);
     seen.extend(dominance(evidence));
     seen.extend(falling(evidence));
-    seen.extend(stopped(evidence));
+    seen.extend(stopped::stopped(evidence));
     seen.extend(refusals(evidence, requirements, own));
     seen
 }
@@ -247,32 +263,6 @@ fn falling(evidence: &Evidence) -> Option<SignalSeen> {
     (since.len() >= 3 && falls && has_traffic && newest.auth_failures <= most / 2).then(|| SignalSeen {
         ambiguous: Some("a repair of any kind looks the same".to_owned()),
         ..of_series(Hypothesis::H3, Side::For, "refusals-fall", "refusals become fewer", most, newest.begin)
-    })
-}
-
-/// Whether nothing was invoked lately, while the app goes on and is refused.
-fn stopped(evidence: &Evidence) -> Option<SignalSeen> {
-    let newest = evidence.recovery.present()?.newest;
-    let last_invoked = match &evidence.invocations {
-        Reading::Present { value, .. } => Some(value.last),
-        Reading::Absent { .. } => None,
-        Reading::Unreadable(_) => return None,
-    };
-    if last_invoked.is_some_and(|last| newest.duration_since(last) < LATE) {
-        return None;
-    }
-    let refused = evidence.series.present()?.iter().filter(|step| newest.duration_since(step.begin) < LATE);
-    let refusals = refused.map(|step| step.auth_failures).fold(0, u64::saturating_add);
-    (refusals > 0).then(|| SignalSeen {
-        ambiguous: Some("a source in which nothing happens looks the same".to_owned()),
-        ..of_series(
-            Hypothesis::H2,
-            Side::For,
-            "nothing-invoked",
-            "nothing was invoked for a quarter of an hour, while calls are refused",
-            refusals,
-            newest,
-        )
     })
 }
 

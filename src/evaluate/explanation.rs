@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Access, Answer, ConnectionProblem, Doubt, Evaluation, Finding, Hypothesis, PrivateDoubt, Question, Reach, Side,
-    SignalSeen, Verdict,
+    SignalSeen, Verdict, aftermath,
     decision::{is_plain, undated},
     history,
 };
@@ -187,6 +187,8 @@ fn needed(
             if hypothesis == Hypothesis::H1 && policy.settings == Settings::Never {
                 needed.push(settings(policy));
             }
+            let unread = aftermath::unread(policy, observed).filter(|(it, _)| *it == hypothesis);
+            needed.extend(unread.map(|(_, failure)| Needed::Reading(failure.clone())));
             let unresolved = evaluation.unresolved.iter().filter(|one| one.hypothesis == hypothesis);
             needed.extend(
                 unresolved

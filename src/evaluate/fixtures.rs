@@ -9,15 +9,16 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Evaluation, evaluate};
 use crate::{
-    catalog,
+    catalog::{self, binding::Form, endpoints::Expected},
     model::{
         AccessEntry, Attachment, ClientId, Condition, Denied, DenyAssignment, Failure, FailureClass, Grant, Grants,
         Observed, PermissionSet, PrincipalId, PrincipalKind, Reading, Role, RoleId, Scope, Site, SubscriptionAccess,
         SystemAssigned, UserIdentity, Vault, VaultMode, Workload,
         evidence::Evidence,
         network::{NetworkSeen, Outbound},
+        settings::{Member, TELEMETRY},
     },
-    policy::{Identity, Policy, Wanted, fixtures::kv},
+    policy::{Connection, Identity, Policy, Wanted, fixtures::kv},
 };
 
 pub const SYSTEM: &str = "51515151-0000-4000-8000-000000000051";
@@ -287,6 +288,35 @@ pub fn access_entry(object: PrincipalId, permissions: &[(&str, &[&str])]) -> Acc
     }
 }
 
+/// Settings that make every connection of the policy as declared.
+pub fn right_settings(policy: &Policy) -> Vec<(String, String)> {
+    let mut settings = Vec::new();
+    for connection in &policy.connections {
+        let Connection { name, row, resource, identity, .. } = connection;
+        let client = match identity {
+            Identity::System => None,
+            Identity::User(id) => Some(client_of(policy, id)),
+        };
+        if row.form == Form::Telemetry {
+            let client = client.map(|client| format!(";ClientId={client}")).unwrap_or_default();
+            settings.push((TELEMETRY.to_owned(), format!("Authorization=AAD{client}")));
+            continue;
+        }
+        for &member in row.addresses.iter().find(|way| **way != [Member::AccountName]).expect("a way") {
+            let service = row.addresses.iter().flatten().copied().find(|it| it.word().ends_with("ServiceUri"));
+            let (service, cloud) = (service.unwrap_or(member), "AzureCloud");
+            let expected = Expected { resource, member, service, cloud }.endpoint().expect("the table has it");
+            let value = expected.canonical.replace("<region>", "westeurope").replace("<subdomain>", "chosen");
+            settings.push((member.of(name), value));
+        }
+        if let Some(client) = client {
+            settings.push((Member::Credential.of(name), "managedidentity".to_owned()));
+            settings.push((Member::ClientId.of(name), client.to_string()));
+        }
+    }
+    settings
+}
+
 /// Telemetry in which nothing was found anywhere.
 pub fn silence() -> Evidence {
     let nothing = || Reading::Absent { at: now() };
@@ -302,5 +332,6 @@ pub fn silence() -> Evidence {
         series: Reading::Absent { at: now() },
         recovery: Reading::Absent { at: now() },
         refused: Reading::Absent { at: now() },
+        sources: None,
     }
 }

@@ -97,6 +97,31 @@ pub enum Used {
     NoToken,
 }
 
+/// The connections whose settings name a place, and the declared one, by what is told of them. That of a connection string is
+/// not read.
+pub(super) fn right_places<'a>(
+    policy: &'a Policy,
+    findings: &'a [Finding],
+) -> impl Iterator<Item = &'a Connection> + 'a {
+    let unsaid = |finding: &&Finding| {
+        matches!(
+            finding,
+            Finding::Connection {
+                problem: ConnectionProblem::Missing { .. }
+                    | ConnectionProblem::UsesSecret { .. }
+                    | ConnectionProblem::WrongAddress { .. }
+                    | ConnectionProblem::Undecided { is_address: true, .. },
+                ..
+            }
+        )
+    };
+    let is_told = move |connection: &Connection| {
+        let mut told = findings.iter().filter(unsaid).flat_map(Finding::origins);
+        told.any(|origin| connection.origins.contains(origin))
+    };
+    policy.connections.iter().filter(move |one| one.names_a_place() && !is_told(one))
+}
+
 /// Adds what is wrong with the connections that the policy uses.
 pub(super) fn compare(policy: &Policy, observed: &Observed, site: Option<&Site>, findings: &mut Vec<Finding>) {
     // Why the app could not be read is said already.

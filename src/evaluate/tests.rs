@@ -3,8 +3,12 @@
 mod access;
 mod clocks;
 mod ends;
+mod less;
 mod properties;
+mod telemetry;
 mod vault;
+mod whole;
+mod worlds;
 
 use super::{
     fixtures::{FORMER, SHARED, SYSTEM, World, failure, principal},

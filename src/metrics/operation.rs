@@ -1,7 +1,7 @@
 //! Requests to Azure by what they do: the verb and the type, with every id taken out.
 
 /// Every operation that is sent. One that is missing here is counted as `other`.
-pub const OPERATIONS: [&str; 53] = [
+pub const OPERATIONS: [&str; 54] = [
     "GET Microsoft.App/containerApps",
     "GET Microsoft.App/containerApps/{name}",
     "PATCH Microsoft.App/containerApps/{name}",
@@ -26,6 +26,7 @@ pub const OPERATIONS: [&str; 53] = [
     "GET Microsoft.EventHub/namespaces/{name}/networkRuleSets/{name}",
     "GET Microsoft.Insights/components/{name}",
     "GET Microsoft.Insights/eventtypes/{name}/values",
+    "GET Microsoft.Insights/metrics",
     "GET Microsoft.KeyVault/vaults",
     "GET Microsoft.KeyVault/vaults/{name}",
     "PATCH Microsoft.KeyVault/vaults/{name}",
@@ -113,6 +114,12 @@ mod tests {
                 "GET",
                 format!("{of_vault}/Microsoft.Authorization/roleAssignments"),
                 "GET Microsoft.Authorization/roleAssignments",
+            ),
+            (
+                "GET",
+                "/subscriptions/1/resourceGroups/rg/providers/Microsoft.ServiceBus/namespaces/sb/providers/microsoft.insights/metrics"
+                    .to_owned(),
+                "GET Microsoft.Insights/metrics",
             ),
             (
                 "GET",

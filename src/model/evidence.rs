@@ -4,7 +4,7 @@ mod redact;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{PrincipalId, Reading, Scope};
+use super::{PrincipalId, Reading, Scope, work::Sources};
 
 pub use redact::redacted;
 
@@ -69,6 +69,8 @@ pub const MOST_SAMPLES: usize = 3;
 pub const MOST_SIGNALS: usize = 12;
 /// The most steps of a series: three hours.
 pub const MOST_STEPS: usize = 36;
+/// The most sources of triggers that are asked about.
+pub const MOST_SOURCES: usize = 5;
 /// The most refused principals.
 pub const MOST_REFUSED: usize = 10;
 /// The most bytes of a name.
@@ -102,6 +104,18 @@ pub struct Evidence {
     pub recovery: Reading<Recovery>,
     /// Whom the called resources refused, most often first.
     pub refused: Reading<Vec<Refused>>,
+    /// What the sources of triggers had; none where nobody asked, because functions are invoked or that is not known.
+    pub sources: Option<Sources>,
+}
+
+/// Whether telemetry that arrives shows no invocation since then. What could not be read shows nothing.
+#[must_use]
+pub fn shows_no_invocation(invocations: &Reading<Summary>, since: Timestamp) -> bool {
+    match invocations {
+        Reading::Present { value, .. } => value.last < since,
+        Reading::Absent { .. } => true,
+        Reading::Unreadable(_) => false,
+    }
 }
 
 /// The rows of one source, summed up.

@@ -3,15 +3,20 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Surveys, reading};
 use crate::{
     azure::{Azure, WorkspaceId},
-    catalog::queries::Parameters,
+    catalog::{counted::counted, queries::Parameters},
     clock::Clock,
-    model::{Failure, FailureClass, Observed, Reading, Scope, Source, evidence::Evidence},
-    policy::{COMPONENT, EvidenceSource, Policy},
+    model::{
+        Failure, FailureClass, Observed, Reading, Scope, Source,
+        evidence::{Evidence, MOST_SOURCES, shows_no_invocation},
+        work::{Sources, Span},
+    },
+    policy::{COMPONENT, EvidenceSource, Policy, TriggerSources},
 };
 
 /// How long an answer is used, and how long nobody asks again who was refused.
@@ -28,8 +33,19 @@ pub async fn ask_evidence(
     if let Some(source) = &policy.evidence {
         // A boundary may end inside of a resource, whose log tells of all of it.
         let logged: BTreeSet<_> = policy.logged().into_iter().filter(|resource| may_tell(resource)).collect();
-        observed.evidence = Some(surveys.evidence(azure, policy, source, logged, may_tell).await);
+        let triggers = policy.trigger_sources().within(MOST_SOURCES, &may_tell);
+        let about = About { logged, triggers };
+        observed.evidence = Some(surveys.evidence(azure, policy, source, about, may_tell).await);
     }
+}
+
+/// What is asked about besides the app itself.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct About {
+    /// Resources whose own logs are read.
+    logged: BTreeSet<Scope>,
+    /// What starts its functions.
+    triggers: TriggerSources,
 }
 
 /// The workspace that is asked: the one that is named, or the one that a named component keeps its telemetry in.
@@ -58,18 +74,18 @@ impl Surveys {
         azure: &Azure,
         policy: &Policy,
         source: &EvidenceSource,
-        logged: BTreeSet<Scope>,
+        about: About,
         may_tell: impl Fn(&Scope) -> bool,
     ) -> Reading<Arc<Evidence>> {
         let read = async || match workspace(azure, &source.workspace, may_tell).await {
             Ok(Some(workspace)) => {
-                let value = Arc::new(Box::pin(gather(azure, self.clock, policy, source, workspace, &logged)).await);
+                let value = Arc::new(Box::pin(gather(azure, self.clock, policy, source, workspace, &about)).await);
                 Reading::Present { value, at: self.clock.now() }
             }
             Ok(None) => Reading::Absent { at: self.clock.now() },
             Err(failure) => Reading::Unreadable(failure),
         };
-        let key = (policy.target.clone(), source.clone(), logged.clone());
+        let key = (policy.target.clone(), source.clone(), about.clone());
         self.evidence.get(&key, Timestamp::MIN, |_| None, read).await
     }
 }
@@ -80,10 +96,10 @@ async fn gather(
     policy: &Policy,
     source: &EvidenceSource,
     workspace: WorkspaceId,
-    logged: &BTreeSet<Scope>,
+    about: &About,
 ) -> Evidence {
     let EvidenceSource { workspace: id, role_name, window } = source;
-    let resources: Vec<&Scope> = logged.iter().collect();
+    let resources: Vec<&Scope> = about.logged.iter().collect();
     let asked = &Parameters { role_name, app: &policy.target, resources: &resources, window: *window };
     let summary = async |source| reading(clock, azure.summary(workspace, source, asked).await);
 
@@ -120,6 +136,14 @@ async fn gather(
             (unread(), unread(), unread(), Reading::Unreadable(failure.clone()))
         }
     };
+    // What had no telemetry until then may have been invoked all the same.
+    let span = Span::before(clock.now());
+    let is_up_to_date = recovery.present().is_some_and(|figures| figures.newest >= span.to);
+    let sources = if is_up_to_date && shows_no_invocation(&invocations, span.from) {
+        Some(sources(azure, clock, &about.triggers, span).await)
+    } else {
+        None
+    };
     Evidence {
         workspace: id.clone(),
         role_name: role_name.clone(),
@@ -131,5 +155,15 @@ async fn gather(
         series,
         recovery,
         refused,
+        sources,
     }
+}
+
+/// What the sources of triggers had in that time.
+async fn sources(azure: &Azure, clock: Clock, triggers: &TriggerSources, span: Span) -> Sources {
+    let ask = triggers.counted.iter().filter_map(counted).map(async |source| {
+        let work = reading(clock, azure.work(&source, span).await);
+        (source.entity, work)
+    });
+    Sources { span, had: join_all(ask).await.into_iter().collect(), others: triggers.others }
 }

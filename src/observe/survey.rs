@@ -11,7 +11,11 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
 use super::{
-    evidence::EVIDENCE_KEEP, implausible, missing_witness, network::NetworkReadings, reading, shared::Readings,
+    evidence::{About, EVIDENCE_KEEP},
+    implausible, missing_witness,
+    network::NetworkReadings,
+    reading,
+    shared::Readings,
 };
 use crate::{
     azure::Azure,
@@ -67,8 +71,8 @@ pub struct Surveys {
     /// The resources of a type, by subscription and type.
     listed: Readings<(String, String), Reading<Arc<BTreeSet<Scope>>>>,
     exist: Readings<Scope, Reading<()>>,
-    /// By app, workspace and the resources whose own logs are read.
-    pub(super) evidence: Readings<(Scope, EvidenceSource, BTreeSet<Scope>), Reading<Arc<Evidence>>>,
+    /// By app, workspace and what is asked about besides.
+    pub(super) evidence: Readings<(Scope, EvidenceSource, About), Reading<Arc<Evidence>>>,
     pub(super) history: Readings<History, Reading<Arc<Vec<Change>>>>,
     /// On the heap: the operator is handed on by value.
     pub(super) network: Box<NetworkReadings>,

@@ -22,6 +22,7 @@ mod limits;
 mod logs;
 mod operations;
 mod path;
+mod platform_metrics;
 mod reply;
 mod resources;
 mod rights;

@@ -28,3 +28,4 @@ mod settings;
 mod storm;
 mod survey;
 mod targets;
+mod work;

@@ -50,6 +50,7 @@ impl<'a> Question<'a> {
         let mut conditioned: Option<(&Grant, String)> = None;
         let mut group: Option<&Grant> = None;
         let mut would_do = false;
+        let mut may_act = false;
         let mut undefined: Option<&Grant> = None;
         for grant in self.reaching() {
             let role = self.access.roles.get(&grant.role);
@@ -64,6 +65,7 @@ impl<'a> Question<'a> {
                     None => {
                         group = Some(first(group, grant));
                         would_do |= serves == Some(Truth::True);
+                        may_act |= serves == Some(Truth::True) && self.acts_from(grant) <= Some(self.now);
                         continue;
                     }
                 }
@@ -94,7 +96,8 @@ impl<'a> Question<'a> {
         }
         if let Some(grant) = settled {
             Coverage::Settled(grant)
-        } else if let Some((until, grant)) = young {
+        } else if let Some((until, grant)) = young.filter(|_| !may_act) {
+            // Where a group may have given it for long, nobody waits for its own.
             Coverage::Young(grant, until)
         } else if let Some(grant) = group.filter(|_| would_do || (undefined.is_none() && conditioned.is_none())) {
             // To be told of one more grant that cannot be judged would help nobody.

@@ -7,6 +7,7 @@ use crate::{
     model::{
         FailureClass, Scope,
         evidence::{FiveMinutes, Recovery, Refused, Signalled, Summary},
+        work::{Sources, Span},
     },
     policy::{
         Identity, Origin,
@@ -250,4 +251,94 @@ fn an_app_that_is_refused_and_invokes_nothing_is_told_and_may_have_nothing_to_do
     assert!(stopped(None, 4).is_some());
     assert_eq!(stopped(Some(15), 4), None, "lately");
     assert_eq!(stopped(Some(16), 0), None, "nothing is refused");
+}
+
+/// What is said, and whether it recovered, of an app that invoked nothing for `idle` minutes, whose newest telemetry is of a
+/// minute ago, and which has been refused so often in the last five minutes.
+fn with_sources(idle: i64, refusals: u64, sources: Option<Sources>) -> (Vec<SignalSeen>, Recovered) {
+    let Reading::Present { value, .. } = saying(&[]) else { panic!("it was read") };
+    let invocations = at(Summary { last: minutes_ago(idle), ..value });
+    let recovery = at(Recovery { calls: 30, auth_failures: refusals, network_failures: 0, newest: minutes_ago(1) });
+    let series = series(&[[(3, 0, 0); 19].as_slice(), [(3, refusals, 0)].as_slice()].concat());
+    let evidence = Evidence { invocations, series, recovery, sources, ..silence() };
+    let about_it =
+        |seen: &SignalSeen| matches!(seen.signal.as_str(), "nothing-invoked" | "source-active-nothing-invoked");
+    (of(&evidence).into_iter().filter(about_it).collect(), recovered(&evidence, now()))
+}
+
+fn span() -> Span {
+    Span { from: minutes_ago(20), to: minutes_ago(5) }
+}
+
+fn having(had: Reading<Work>) -> Sources {
+    Sources { span: span(), had: [(queue(), had)].into(), others: false }
+}
+
+#[test]
+fn a_source_with_work_is_told_without_any_refusal_and_proves_nothing() {
+    let waiting = Work::Waiting { least: 3, last: 43 };
+    let (seen, recovered) = with_sources(21, 0, Some(having(at(waiting))));
+    let [one] = seen.as_slice() else { panic!("one signal: {seen:?}") };
+    assert_eq!(
+        (one.hypothesis, one.side, one.signal.as_str()),
+        (Hypothesis::H2, Side::For, "source-active-nothing-invoked")
+    );
+    assert_eq!((one.count, one.at.as_str(), one.source), (43, "incoming", Source::Invocations));
+    let other = one.ambiguous.as_deref().expect("it has many reasons");
+    assert!(!other.contains("in which nothing happens"), "{other}");
+    assert_eq!(
+        recovered,
+        Recovered::Unserved { source: queue(), work: waiting },
+        "though it calls, and is not refused"
+    );
+    let (seen, recovered) = with_sources(21, 4, Some(having(at(waiting))));
+    assert_eq!(
+        said(&seen),
+        [(Hypothesis::H2, Side::For, "source-active-nothing-invoked")],
+        "and not the weaker one, too"
+    );
+    assert_eq!(recovered, Recovered::Refused { auth_failures: 4 });
+}
+
+#[test]
+fn what_is_denied_empty_late_or_served_tells_of_no_work() {
+    let denied = Failure::new(FailureClass::Denied, "AuthorizationFailed", "no");
+    let waiting = Work::Waiting { least: 3, last: 43 };
+    let early = Sources { span: Span { from: minutes_ago(15), to: now() }, ..having(at(waiting)) };
+    let cases = [
+        ("not asked", 21, None),
+        ("denied", 21, Some(having(Reading::Unreadable(denied)))),
+        ("empty or late", 21, Some(having(Reading::Absent { at: now() }))),
+        ("it came and was taken", 21, Some(having(at(Work::Waiting { least: 0, last: 43 })))),
+        ("something was invoked meanwhile", 19, Some(having(at(waiting)))),
+        ("counted up to after the newest telemetry", 21, Some(early)),
+    ];
+    for (why, idle, sources) in cases {
+        let (seen, recovered) = with_sources(idle, 0, sources.clone());
+        assert_eq!((seen, recovered), (Vec::new(), Recovered::Yes { calls: 30 }), "{why}");
+        let (seen, _) = with_sources(idle, 4, sources);
+        assert_eq!(said(&seen), [(Hypothesis::H2, Side::For, "nothing-invoked")], "{why}: what refusals tell remains");
+    }
+}
+
+#[test]
+fn where_nothing_is_there_to_be_invoked_for_refusals_do_not_tell_of_it() {
+    let idle = || having(at(Work::Waiting { least: 0, last: 0 }));
+    assert_eq!(with_sources(21, 4, Some(idle())).0, []);
+    // Of another trigger nobody knows.
+    let (seen, _) = with_sources(21, 4, Some(Sources { others: true, ..idle() }));
+    assert_eq!(said(&seen), [(Hypothesis::H2, Side::For, "nothing-invoked")]);
+}
+
+#[test]
+fn of_a_topic_a_filter_may_keep_all_from_the_app_and_the_fullest_source_comes_first() {
+    let group = "/subscriptions/1/resourceGroups/rg/providers/Microsoft.ServiceBus/namespaces/sb-orders";
+    let topic = Scope::lenient(&format!("{group}/topics/news"));
+    let mut sources = having(at(Work::Waiting { least: 1, last: 1 }));
+    sources.had.insert(topic, at(Work::Arrived(9)));
+    let (seen, _) = with_sources(21, 0, Some(sources));
+    let told: Vec<_> = seen.iter().map(|it| (it.at.as_str(), it.count)).collect();
+    assert_eq!(told, [("news", 9), ("incoming", 1)]);
+    let filters = |seen: &SignalSeen| seen.ambiguous.as_ref().is_some_and(|other| other.contains("filter"));
+    assert!(filters(&seen[0]) && !filters(&seen[1]));
 }

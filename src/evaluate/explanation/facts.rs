@@ -4,14 +4,14 @@ use jiff::Timestamp;
 
 use super::super::{
     Access, Barrier, ConnectionProblem, Evaluated, Evaluation, Finding, Hypothesis, Reach, Reached, Used, history,
-    references,
+    references, settings,
 };
 use crate::{
     api::SystemIdentity,
     model::{
         ActsAs, Change, Granted, Observed, PlatformUse, Reading, Scope, Site, TargetKind, VaultMode, cosmos::account_of,
     },
-    policy::{Identity, Origin, Policy},
+    policy::{Identity, Policy},
 };
 
 /// A fact.
@@ -221,11 +221,14 @@ fn identities_in_place(policy: &Policy, observed: &Observed) -> Vec<Fact> {
     }
     for identity in &policy.user {
         let own = observed.user.get(identity).and_then(Reading::present).and_then(|one| one.principal);
-        let on_site = site.attached.get(identity).and_then(|one| one.principal);
-        if let Some(principal) = own.filter(|own| on_site == Some(*own)) {
-            let field = format!("identity.userAssignedIdentities[{}].principalId", identity.name());
-            facts.push(fact(&policy.target, &field, format!("{principal}, as the identity itself has it"), Some(*at)));
-        }
+        let (Some(principal), Some(attachment)) = (own, site.attached.get(identity)) else { continue };
+        let value = match attachment.principal {
+            Some(on_site) if on_site != principal => continue,
+            Some(_) => format!("{principal}, as the identity itself has it"),
+            None => format!("attached; the identity itself has {principal}"),
+        };
+        let field = format!("identity.userAssignedIdentities[{}].principalId", identity.name());
+        facts.push(fact(&policy.target, &field, value, Some(*at)));
     }
     facts
 }
@@ -297,16 +300,12 @@ fn of_barrier(barrier: &Barrier) -> (&'static str, String) {
     }
 }
 
-/// The connections of which nothing is wrong or open.
+/// The connections whose address is seen to be right.
 fn right_addresses(policy: &Policy, observed: &Observed, evaluation: &Evaluation) -> Vec<Fact> {
-    let at = read_at(observed.settings.as_ref());
-    let is_told = |origins: &[Origin]| {
-        let told = evaluation.findings.iter().filter(|finding| matches!(finding, Finding::Connection { .. }));
-        told.flat_map(Finding::origins).any(|origin| origins.contains(origin))
-    };
-    let right = policy.connections.iter().filter(|one| at.is_some() && one.names_a_place() && !is_told(&one.origins));
+    let Some(at) = read_at(observed.settings.as_ref()) else { return Vec::new() };
     let field = |name: &str| format!("app settings of `{name}`");
-    once(right.map(|one| fact(&policy.target, &field(&one.name), "name the declared resource", at)))
+    let right = settings::right_places(policy, &evaluation.findings);
+    once(right.map(|one| fact(&policy.target, &field(&one.name), "name the declared resource", Some(at))))
 }
 
 /// The setting that shows it, and what of its value may be told.

@@ -5,8 +5,8 @@ use super::{
     *,
 };
 use crate::{
-    evaluate::fixtures::{SHARED, World, failure, minutes_ago, now, present, principal},
-    model::{FailureClass, Scope, SystemAssigned},
+    evaluate::fixtures::{SHARED, World, failure, minutes_ago, now, present, principal, right_settings},
+    model::{AppSettings, FailureClass, Scope, SystemAssigned},
     policy::fixtures::{app, own, policy, queue, shared, vault},
 };
 
@@ -123,6 +123,17 @@ fn an_identity_that_is_off_or_made_anew_breaks_the_chain_where_it_does() {
 }
 
 #[test]
+fn an_identity_whose_principal_the_app_does_not_have_yet_is_attached_all_the_same() {
+    let explanation = explained(|world| {
+        world.site().attached.get_mut(&shared()).unwrap().principal = None;
+    });
+    let told = format!(
+        "func-orders identity.userAssignedIdentities[mi-shared].principalId = attached; the identity itself has {SHARED}"
+    );
+    assert!(lines(&case(&explanation, Hypothesis::H1).disproving).contains(&told));
+}
+
+#[test]
 fn a_resource_that_is_gone_is_a_404() {
     let bus = own("Microsoft.ServiceBus/namespaces/sb-orders");
     let explanation = explained(|world| {
@@ -173,6 +184,32 @@ fn words_of_a_service_that_have_one_reason_decide_what_documents_leave_open() {
 }
 
 #[test]
+fn work_that_nobody_does_is_no_recovery_and_decides_nothing() {
+    use crate::model::work::{Sources, Span, Work};
+    let policy = declared();
+    let judged = |had: Option<Work>| {
+        let mut world = World::matching(&policy);
+        world.grant(SHARED, "Key Vault Secrets User", &policy.vaults[0].vault);
+        let sources = had.map(|work| Sources {
+            span: Span { from: minutes_ago(20), to: minutes_ago(5) },
+            had: [(crate::policy::fixtures::queue(), present(work))].into(),
+            others: false,
+        });
+        // With a word that would decide, if calls were refused.
+        let told = crate::model::Evidence { sources, ..evidence("vault-firewall", 0) };
+        world.observed.evidence = Some(present(std::sync::Arc::new(told)));
+        let mut decision = world.evaluate(&policy).decision;
+        let recovered = decision.path.pop().expect("it was asked");
+        (decision, recovered.answer)
+    };
+    let (waiting, recovered) = judged(Some(Work::Waiting { least: 3, last: 43 }));
+    let (without, calls) = judged(None);
+    assert_eq!((recovered, calls), (No, Yes));
+    assert_eq!(waiting, without);
+    assert_eq!(waiting.cause, None);
+}
+
+#[test]
 fn a_plain_word_against_what_documents_refute_leaves_it_open() {
     let policy = declared();
     let explained = |spoil: &dyn Fn(&mut World)| {
@@ -207,6 +244,14 @@ fn old_words_and_telemetry_that_is_late_decide_nothing() {
     value.signals[0].last = minutes_ago(30);
     world.observed.evidence = Some(present(std::sync::Arc::new(old)));
     assert_eq!(world.evaluate(&policy).decision.cause, None);
+    let mut decided = |newest| {
+        let mut late = evidence("vault-firewall", 4);
+        let Reading::Present { value, .. } = &mut late.recovery else { panic!("it is present") };
+        value.newest = minutes_ago(newest);
+        world.observed.evidence = Some(present(std::sync::Arc::new(late)));
+        world.evaluate(&policy).decision.cause
+    };
+    assert_eq!((decided(15), decided(16)), (Some(Hypothesis::H6), None), "it may be over");
     let without = World::matching(&policy).evaluate(&policy).decision;
     assert!(without.path.iter().all(|node| node.question != Question::Recovered), "nobody asked");
 }
@@ -315,4 +360,41 @@ fn what_may_serve_all_the_same_is_no_incident_and_what_only_telemetry_tells_is_o
     };
     assert_eq!(severity("vault-firewall"), Some(crate::evaluate::Severity::Sev2));
     assert_eq!(severity("refused-403"), None, "it has several reasons");
+}
+
+#[test]
+fn what_was_asked_after_a_repair_and_could_not_be_read_leaves_open_what_it_could_speak_for() {
+    let denied = || failure(FailureClass::Denied, "AuthorizationFailed");
+    let policy = policy(|spec| {
+        (spec.settings, spec.platform.host_storage) = (Settings::Inspect, None);
+        "Orders".clone_into(&mut spec.bindings[0].connection);
+        vault(spec, "RBAC", "shared", &["get"]);
+    });
+    let verdicts = |spoil: &dyn Fn(&mut World)| {
+        let mut world = World::matching(&policy);
+        let settings = right_settings(&policy);
+        let settings = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        world.observed.settings = Some(present(std::sync::Arc::new(AppSettings::read(settings))));
+        spoil(&mut world);
+        let explanation = explain(&policy, &world.observed, &world.evaluate(&policy));
+        [Hypothesis::H1, Hypothesis::H4].map(|hypothesis| {
+            let case = case(&explanation, hypothesis);
+            assert!(case.verdict != Verdict::Open || case.needed == [Needed::Reading(denied())], "{case:?}");
+            case.verdict
+        })
+    };
+    let host = |started| Some(crate::model::HostSeen { identity_written: minutes_ago(9), started });
+    assert_eq!(verdicts(&|_| {}), [Verdict::Refuted, Verdict::Refuted]);
+    assert_eq!(
+        verdicts(&|world| world.observed.host = host(present(minutes_ago(8)))),
+        [Verdict::Refuted, Verdict::Refuted]
+    );
+    assert_eq!(
+        verdicts(&|world| world.observed.host = host(Reading::Unreadable(denied()))),
+        [Verdict::Open, Verdict::Refuted]
+    );
+    assert_eq!(
+        verdicts(&|world| world.observed.references = Some(Reading::Unreadable(denied()))),
+        [Verdict::Open, Verdict::Open]
+    );
 }

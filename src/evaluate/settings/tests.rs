@@ -8,7 +8,7 @@ use crate::{
     catalog::binding::{self, Row},
     evaluate::{
         Effect, Hypothesis, Verdict,
-        fixtures::{World, client_of, failure, present},
+        fixtures::{World, client_of, failure, present, right_settings as right},
     },
     model::FailureClass,
     policy::fixtures::{self, own, shared},
@@ -59,35 +59,6 @@ fn codes(policy: &Policy, settings: &[(String, String)]) -> Vec<&'static str> {
 
 fn setting(name: &str, value: &str) -> (String, String) {
     (name.to_owned(), value.to_owned())
-}
-
-/// Settings that make every connection of the policy as declared.
-fn right(policy: &Policy) -> Texts {
-    let mut settings = Vec::new();
-    for connection in &policy.connections {
-        let Connection { name, row, resource, identity, .. } = connection;
-        let client = match identity {
-            Identity::System => None,
-            Identity::User(id) => Some(client_of(policy, id)),
-        };
-        if row.form == Form::Telemetry {
-            let client = client.map(|client| format!(";ClientId={client}")).unwrap_or_default();
-            settings.push((TELEMETRY.to_owned(), format!("Authorization=AAD{client}")));
-            continue;
-        }
-        for &member in row.addresses.iter().find(|way| **way != [Member::AccountName]).expect("a way") {
-            let service = row.addresses.iter().flatten().copied().find(|it| it.word().ends_with("ServiceUri"));
-            let (service, cloud) = (service.unwrap_or(member), "AzureCloud");
-            let expected = Expected { resource, member, service, cloud }.endpoint().expect("the table has it");
-            let value = expected.canonical.replace("<region>", "westeurope").replace("<subdomain>", "chosen");
-            settings.push((member.of(name), value));
-        }
-        if let Some(client) = client {
-            settings.push((Member::Credential.of(name), "managedidentity".to_owned()));
-            settings.push((Member::ClientId.of(name), client.to_string()));
-        }
-    }
-    settings
 }
 
 /// A policy with that row alone, by `shared`; none for a row that no policy can declare a connection of.
@@ -345,6 +316,23 @@ fn a_string_in_a_vault_is_a_string_all_the_same() {
         let expected = ConnectionProblem::UsesSecret { setting: "Orders".to_owned(), by_reference };
         assert_eq!(told(&policy, &seen(&policy, &settings)), [("connection-uses-secret", expected)]);
     }
+}
+
+#[test]
+fn a_place_that_no_setting_names_is_not_known_to_be_right_and_one_that_another_identity_calls_is() {
+    let policy = policy(|_| {});
+    let of = |settings: &[(String, String)]| {
+        let world = seen(&policy, settings);
+        let evaluation = world.evaluate(&policy);
+        let cases = crate::evaluate::explain(&policy, &world.observed, &evaluation).cases;
+        let case = cases.into_iter().find(|case| case.hypothesis == Hypothesis::H5).expect("all six are there");
+        (case.verdict, case.disproving.len())
+    };
+    assert_eq!(of(&right(&policy)), (Verdict::Refuted, 1));
+    assert_eq!(of(&[right(&policy), vec![setting("Orders", "Endpoint=…")]].concat()), (Verdict::Open, 0));
+    assert_eq!(of(&[]), (Verdict::Open, 0));
+    let by_another: Texts = right(&policy).into_iter().filter(|(name, _)| !name.ends_with("clientId")).collect();
+    assert_eq!(of(&by_another), (Verdict::Refuted, 1));
 }
 
 #[test]

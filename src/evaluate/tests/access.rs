@@ -4,7 +4,10 @@ use super::{codes, verdict};
 use crate::{
     evaluate::{
         Access, Evaluation, Finding, Hypothesis, NearMiss, Standing, Verdict,
-        fixtures::{EVERYONE, FORMER, GROUP, SHARED, STRANGER, World, control, data, failure, now, principal, role_id},
+        fixtures::{
+            EVERYONE, FORMER, GROUP, SHARED, STRANGER, World, control, data, failure, minutes_ago, now, present,
+            principal, role_id,
+        },
     },
     model::{Condition, Denied, DenyAssignment, FailureClass, PrincipalKind, Reading, Scope},
     policy::{
@@ -271,6 +274,24 @@ fn a_groups_grant_is_asked_about_and_then_counts_as_the_answer_says() {
     assert!(matches!(told(Reading::Absent { at: now() }), Access::Missing(_)));
     let denied = failure(FailureClass::Denied, "AuthorizationFailed");
     assert!(matches!(told(Reading::Unreadable(denied)), Access::Unknown(_)));
+}
+
+#[test]
+fn a_young_grant_is_waited_for_only_where_no_group_may_have_given_the_same_for_long() {
+    let key = (principal(SHARED), SUBSCRIPTION.to_owned());
+    let mut world = World::without_grants(&receiving());
+    let id = world.group_grant(RECEIVER, &queue());
+    world.grant(SHARED, RECEIVER, &queue()).changed = Some(minutes_ago(1));
+    assert!(world.evaluate(&receiving()).ask_groups.contains(&key));
+    let mut told = |reading: Reading<Vec<Scope>>| {
+        world.observed.through_groups.insert(key.clone(), reading);
+        world.evaluate(&receiving()).requirements[0].access.clone()
+    };
+    assert!(matches!(told(present(vec![id])), Access::Satisfied(_)));
+    assert!(matches!(told(present(Vec::new())), Access::Propagating { .. }));
+    assert!(matches!(told(Reading::Unreadable(failure(FailureClass::Denied, "Denied"))), Access::Unknown(_)));
+    world.each_list(|list| list.grants.iter_mut().for_each(|grant| grant.changed = Some(minutes_ago(1))));
+    assert!(matches!(world.evaluate(&receiving()).requirements[0].access, Access::Propagating { .. }));
 }
 
 #[test]

@@ -4,16 +4,19 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::codes;
+use super::{
+    codes,
+    worlds::grants::{DrawnGrant, add, grants},
+};
 use crate::{
     evaluate::{
         Access, Effect, Evaluation, Hypothesis, Standing, Verdict, explain,
-        fixtures::{FORMER, GROUP, SHARED, STRANGER, SYSTEM, World, data, failure, minutes_ago, now},
+        fixtures::{SYSTEM, World, data, failure, now},
     },
-    model::{Condition, FailureClass, PrincipalKind, Reading, Scope},
+    model::{FailureClass, Reading},
     policy::{
         Policy,
-        fixtures::{SUBSCRIPTION, host_account, kv, policy, queue, trigger, vault},
+        fixtures::{host_account, kv, policy, queue, trigger, vault},
     },
 };
 
@@ -22,57 +25,6 @@ fn declared() -> Policy {
         trigger(spec, "clicks", "eventHubTrigger", "hub", "eventhubs/clicks", "system");
         vault(spec, "RBAC", "shared", &["get", "list"]);
     })
-}
-
-/// A grant as a handful of choices; few enough values that collisions and near misses are common.
-#[derive(Clone, Debug)]
-struct Drawn {
-    who: usize,
-    role: usize,
-    scope: usize,
-    conditioned: bool,
-    age: i64,
-}
-
-const WHO: [&str; 5] = [SYSTEM, SHARED, FORMER, STRANGER, GROUP];
-const ROLES: [&str; 8] = [
-    "Azure Service Bus Data Receiver",
-    "Azure Service Bus Data Owner",
-    "Storage Blob Data Contributor",
-    "Storage Blob Data Reader",
-    "Azure Event Hubs Data Receiver",
-    "Key Vault Secrets User",
-    "Owner",
-    "Reader",
-];
-
-fn scopes() -> Vec<Scope> {
-    let group = queue().resource_group().unwrap();
-    let hub = crate::policy::fixtures::own("Microsoft.EventHub/namespaces/eh-clicks");
-    vec![queue(), host_account(), hub, kv(), group, Scope::of_subscription(SUBSCRIPTION), Scope::parse("/").unwrap()]
-}
-
-fn grants() -> impl Strategy<Value = Vec<Drawn>> {
-    let one = (0..WHO.len(), 0..ROLES.len(), 0..scopes().len(), any::<bool>(), 0_i64..500);
-    let one = one.prop_map(|(who, role, scope, conditioned, age)| Drawn { who, role, scope, conditioned, age });
-    prop::collection::vec(one, 0..14)
-}
-
-fn add(world: &mut World, drawn: &Drawn) {
-    let grant = world.grant(WHO[drawn.who], ROLES[drawn.role], &scopes()[drawn.scope]);
-    let id = grant.id.clone();
-    world.each_list(|access| {
-        for grant in access.grants.iter_mut().filter(|grant| grant.id == id) {
-            grant.condition = drawn
-                .conditioned
-                .then(|| Condition::read("@Environment[isPrivateLink] BoolEquals true", None))
-                .flatten();
-            grant.changed = Some(minutes_ago(drawn.age));
-            if WHO[drawn.who] == GROUP {
-                grant.principal_kind = PrincipalKind::Group;
-            }
-        }
-    });
 }
 
 /// What can be broken or odd about a world, as a set of bits.
@@ -111,7 +63,7 @@ fn disturb(world: &mut World, what: u16) {
     }
 }
 
-fn drawn_world(policy: &Policy, grants: &[Drawn], matching: bool, what: u16) -> World {
+fn drawn_world(policy: &Policy, grants: &[DrawnGrant], matching: bool, what: u16) -> World {
     let mut world = if matching { World::matching(policy) } else { World::without_grants(policy) };
     for drawn in grants {
         add(&mut world, drawn);

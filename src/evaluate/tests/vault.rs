@@ -6,12 +6,12 @@ use super::{codes, verdict};
 use crate::{
     evaluate::{
         Evaluation, Finding, Hypothesis, Standing, Verdict,
-        fixtures::{GROUP, SHARED, STRANGER, SYSTEM, World, failure, now, principal},
+        fixtures::{GROUP, SHARED, STRANGER, SYSTEM, World, failure, minutes_ago, now, present, principal},
     },
-    model::{AccessEntry, FailureClass, PrincipalKind, Reading, Scope, Vault},
+    model::{AccessEntry, FailureClass, PrincipalKind, Reading, Scope, Vault, VaultReference},
     policy::{
         Policy,
-        fixtures::{kv, policy, vault},
+        fixtures::{kv, policy, shared, vault},
     },
 };
 
@@ -142,4 +142,22 @@ fn access_policies_of_a_vault_that_uses_roles_say_nothing() {
     let mut world = World::matching(&rbac);
     world.vault().entries = Some(Vec::new());
     assert_eq!(world.evaluate(&rbac).standing(), Standing::Compliant);
+}
+
+#[test]
+fn a_refusal_from_before_is_told_only_where_the_identity_and_so_its_entries_are_known() {
+    let policy = policy(|spec| vault(spec, "AccessPolicy", "shared", &["get"]));
+    let mut world = World::matching(&policy);
+    world.site().reference_identity = Some(shared());
+    world.vault().changed = Some(minutes_ago(40));
+    let refused = VaultReference {
+        setting: "ApiKey".to_owned(),
+        vault: kv().name().to_owned(),
+        status: "AccessToKeyVaultDenied".to_owned(),
+    };
+    world.observed.references = Some(present(vec![refused]));
+    assert_eq!(codes(&world.evaluate(&policy)), ["references-denied"]);
+    let denied = failure(FailureClass::Denied, "AuthorizationFailed");
+    world.observed.user.insert(shared(), Reading::Unreadable(denied));
+    assert_eq!(codes(&world.evaluate(&policy)), ["unreadable"]);
 }

@@ -3,6 +3,7 @@
 mod json;
 mod query;
 mod sources;
+mod work;
 
 use super::super::{
     Pass, Report,
@@ -24,7 +25,9 @@ pub(super) fn signal(out: &mut String, seen: &SignalSeen) {
     };
     let caution = seen.ambiguous.as_ref().map(|other| format!("; no proof: {other}")).unwrap_or_default();
     let (says, last) = (words::signal(seen), words::moment(seen.last));
-    let text = format!("{says}, {} times, last {last}{caution}", seen.count);
+    // What is counted there is what the sentence ends with.
+    let unit = if seen.signal == "source-active-nothing-invoked" { "of them" } else { "times" };
+    let text = format!("{says}, {} {unit}, last {last}{caution}", seen.count);
     paragraph(out, &format!("        {side:<8}"), &text);
 }
 
@@ -45,6 +48,7 @@ pub(super) fn section(out: &mut String, report: &Report, pass: &Pass) {
         // Who was refused the first query was not asked for more.
         if value.recovery.unreadable().is_none() {
             sources::lines(out, value, &run);
+            work::lines(out, value);
         }
     }
     paragraph(out, "    ", &format!("To see it for yourself, in {}:", run.place(Source::Recovery)));
@@ -89,6 +93,9 @@ fn worth(report: &Report, pass: &Pass) -> String {
         (Availability::Silent, _) => format!("not available: there is nothing of `{}` in it", value.role_name),
         (Availability::Late { newest }, _) => {
             format!("late: the newest is of {}, and what came after says nothing", words::moment(newest))
+        }
+        (Availability::Available, Recovered::Unserved { source, work }) => {
+            format!("nothing is invoked, which is no recovery; {}", work::had(&source, work))
         }
         (Availability::Available, Recovered::Yes { calls }) => {
             format!("{calls} calls succeeded in the last quarter of an hour, and none was refused")

@@ -62,7 +62,7 @@ fn because(pass: &Pass, node: Node) -> String {
     if node.question == Question::Recovered {
         // Without counts, which move with every look.
         return if node.answer == Answer::No {
-            "calls are refused, or most have no answer".to_owned()
+            "calls are refused, most have no answer, or nothing is invoked while there is work".to_owned()
         } else {
             "telemetry is not there, or nothing succeeds".to_owned()
         };

@@ -73,6 +73,11 @@ pub(super) fn row(known: &[Condition], pass: &Pass, generation: i64, now: Timest
         Recovered::Unanswered { .. } => {
             row("False", "NoAnswer", format!("{in_order}, and more calls are without an answer than succeed"))
         }
+        Recovered::Unserved { source, .. } => row(
+            "False",
+            "NothingInvoked",
+            format!("{in_order}, and nothing is invoked while {} has work", words::short(&source)),
+        ),
         Recovered::NoTraffic => {
             row("Unknown", "NoTraffic", format!("{in_order}; nothing succeeded since, which is no recovery"))
         }

@@ -4,6 +4,7 @@
 //! know neither the client nor what the client looks for, or a host would only say what is expected of it.
 
 mod access;
+mod backlog;
 mod network;
 mod private;
 mod process;
@@ -19,6 +20,7 @@ use super::state::State;
 use access::Grants;
 use process::Process;
 
+pub(super) use backlog::Backlog;
 pub use spec::{Call, Function, Host, HostError, Operation, Propagation};
 
 /// The hosts of a world, and how far they have lived.
@@ -41,6 +43,11 @@ impl Life {
             at,
             revision: state.revision,
         }
+    }
+
+    /// What was sent to the functions.
+    pub(super) fn backlogs(&self) -> impl Iterator<Item = &Backlog> {
+        self.processes.iter().flat_map(Process::backlogs)
     }
 
     /// Lets everything happen until now, in order of time. It is called before each change of the documents, so that what

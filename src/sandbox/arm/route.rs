@@ -8,8 +8,8 @@ use super::path;
 use super::reply::{Cause, Outcome, Reply};
 use super::state::State;
 use super::{
-    activity, assignments, cosmos, definitions, extensions, hosts, logs, operations, resources, vaults, versions,
-    writes,
+    activity, assignments, cosmos, definitions, extensions, hosts, logs, operations, platform_metrics, resources,
+    vaults, versions, writes,
 };
 
 /// Answers a request, changing the state where it asks for that.
@@ -53,6 +53,7 @@ fn dispatch(state: &mut State, call: &Call, now: Timestamp) -> Outcome {
         ("microsoft.web/sites/host/properties" | "microsoft.web/sites/slots/host/properties", "GET") => {
             hosts::status(state, call, now)
         }
+        ("microsoft.insights/metrics", "GET") if address.is_collection() => platform_metrics::list(state, call, now),
         ("microsoft.insights/eventtypes/values", "GET") if address.is_collection() => activity::list(state, call),
         ("microsoft.keyvault/vaults", "GET" | "HEAD") if !address.is_collection() => vaults::read(state, call),
         ("microsoft.keyvault/vaults", "PUT") if !address.is_collection() => vaults::put(state, call, now),

@@ -10,7 +10,7 @@ use super::activity;
 use super::call::Call;
 use super::fault::{ArmedFault, FaultAnswer};
 use super::hosts::Hosts;
-use super::life::Life;
+use super::life::{Backlog, Life};
 use super::limits::Limits;
 use super::logs::{self, Logs};
 use super::operations::Operations;
@@ -180,6 +180,11 @@ impl State {
         let builder = http::Response::builder().status(status);
         let builder = headers.iter().fold(builder, |builder, (name, value)| builder.header(name, value));
         builder.body(body).expect("status and headers of answers and faults are valid HTTP")
+    }
+
+    /// What was sent to the functions of hosts that live here.
+    pub(super) fn backlogs(&self) -> impl Iterator<Item = &Backlog> {
+        self.life.iter().flat_map(Life::backlogs)
     }
 
     pub(super) fn document(&self, id: &str) -> Option<&Value> {

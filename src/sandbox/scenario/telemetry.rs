@@ -43,9 +43,12 @@ pub(super) fn symptoms(scenario: &Scenario, arm: &ArmSim) -> Vec<Moment> {
     let mut refused: Vec<_> =
         rows(scenario, arm).into_iter().filter(|(_, is_call, row)| *is_call && is_refused(row)).collect();
     refused.retain(|(at, _, _)| (start..end).contains(at));
-    let answer = |(at, _, row): &(Timestamp, bool, Value), which: &str| Moment::App {
-        at: *at,
-        says: format!("{} answers {} for the {which} time", text(row, "Target"), text(row, "ResultCode")),
+    let answer = |(at, _, row): &(Timestamp, bool, Value), which: &str| {
+        let answer = match text(row, "ResultCode") {
+            "" => "refuses".to_owned(),
+            status => format!("answers {status}"),
+        };
+        Moment::App { at: *at, says: format!("{} {answer} for the {which} time", text(row, "Target")) }
     };
     let listener = table(scenario, arm, "AppTraces")
         .into_iter()

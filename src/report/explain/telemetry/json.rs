@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json as object};
 
-use super::{Worth, query::Run, worth_of};
+use super::{Worth, query::Run, work, worth_of};
 use crate::{
     catalog::queries,
     evaluate::{Availability, availability},
@@ -12,7 +12,8 @@ use crate::{
 };
 
 /// `workspace`, `roleName`, `window`, whether telemetry is available as of now, and `sources`: what each asks, the query
-/// and where a person runs it, whether it told something, and what. Null where the policy names no workspace.
+/// and where a person runs it, whether it told something, and what. `work` has the sources of triggers, where they were asked
+/// what they had. Null where the policy names no workspace.
 pub(in crate::report::explain) fn json(report: &Report, pass: &Pass) -> Value {
     let Some(source) = &pass.policy.evidence else { return Value::Null };
     let run = Run::of(&pass.policy, source);
@@ -45,6 +46,7 @@ pub(in crate::report::explain) fn json(report: &Report, pass: &Pass) -> Value {
         "state": state,
         "because": because,
         "sources": sources,
+        "work": evidence.map_or_else(|| object!([]), work::json),
     })
 }
 

@@ -25,7 +25,7 @@ const WIDTH: usize = 80;
 /// A line for each source, with what it told below.
 pub(super) fn lines(out: &mut String, evidence: &Evidence, run: &Run<'_>) {
     let Evidence { workspace: _, role_name: _, window: _, dependencies, credentials, .. } = evidence;
-    let Evidence { invocations, host, series, recovery, refused, .. } = evidence;
+    let Evidence { invocations, host, series, recovery, refused, sources: _, .. } = evidence;
     told(out, Source::DependencyFailures, dependencies, run, summary);
     told(out, Source::CredentialTraces, credentials, run, summary);
     told(out, Source::Invocations, invocations, run, invoked);

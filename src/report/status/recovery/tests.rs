@@ -11,8 +11,12 @@ use crate::{
     model::{
         FailureClass, Reading,
         evidence::{Evidence, Recovery as Figures},
+        work::{Sources, Span, Work},
     },
-    policy::{EvidenceSource, Policy, fixtures::policy},
+    policy::{
+        EvidenceSource, Policy,
+        fixtures::{policy, queue},
+    },
     report::{Aftermath, PassResult, Report, cadence::next_pass},
 };
 
@@ -43,15 +47,20 @@ impl Life {
 
     /// A pass in which telemetry answers so, when it is asked.
     fn pass_with(&mut self, world: &World, told: Option<Reading<Figures>>, minutes: i64) -> Report {
+        let told = told.map(|recovery| Evidence { recovery, ..silence() });
+        self.pass_told(world, told, minutes)
+    }
+
+    /// A pass in which telemetry tells that, when it is asked.
+    fn pass_told(&mut self, world: &World, told: Option<Evidence>, minutes: i64) -> Report {
         let mut report = looked(&self.policy, world);
         report.at = after(minutes);
         let PassResult::Evaluated(pass) = &mut report.finding else { panic!("it is evaluated") };
         pass.aftermath = Aftermath::of(self.status.as_ref());
         let is_asked = pass.evaluation.ask_evidence || pass.aftermath.recovery.is_due(after(minutes));
-        pass.evaluation.evidence = told.filter(|_| is_asked).map(|recovery| Reading::Present {
-            value: Arc::new(Evidence { recovery, ..silence() }),
-            at: after(minutes),
-        });
+        pass.evaluation.evidence = told
+            .filter(|_| is_asked)
+            .map(|evidence| Reading::Present { value: Arc::new(evidence), at: after(minutes) });
         self.status = Some(status(self.status.as_ref(), &report, None, after(minutes)));
         report
     }
@@ -131,6 +140,35 @@ fn silence_is_no_recovery() {
     life.pass_with(&in_order, Some(Reading::Unreadable(refused)), 40);
     assert_eq!(life.shown(), "Unknown TelemetryNotAvailable");
     life.pass(&in_order, Some(figures(8, 0, 44)), 45);
+    assert_eq!(life.shown(), "True NoAuthFailures");
+}
+
+/// Telemetry of an app that calls and is not refused, and invokes nothing, as of `minutes`, while its queue had that.
+fn idle_with(had: Reading<Work>, minutes: i64) -> Evidence {
+    let span = Span { from: after(minutes - 20), to: after(minutes - 5) };
+    let recovery = Reading::Present { value: figures(8, 0, minutes - 1), at: after(minutes) };
+    Evidence { recovery, sources: Some(Sources { span, had: [(queue(), had)].into(), others: false }), ..silence() }
+}
+
+#[test]
+fn calls_are_no_recovery_while_messages_wait_and_nothing_is_invoked() {
+    let mut life = Life::new();
+    let in_order = World::matching(&life.policy);
+    life.pass(&World::without_grants(&life.policy), None, 0);
+    life.pass(&in_order, None, 5);
+    let waiting = |least, last| Reading::Present { value: Work::Waiting { least, last }, at: after(30) };
+    life.pass_told(&in_order, Some(idle_with(waiting(3, 43), 30)), 30);
+    assert_eq!(life.shown(), "False NothingInvoked");
+    insta::assert_snapshot!(life.message(), @"in order since 2026-03-01T10:05:00Z, and nothing is invoked while `sb-orders/queues/incoming` has work");
+    let told = life.message();
+    life.pass_told(&in_order, Some(idle_with(waiting(43, 77), 35)), 35);
+    assert_eq!(life.message(), told, "how many wait moves with every look");
+    // What nobody counted keeps nothing from having recovered.
+    let denied = failure(FailureClass::Denied, "AuthorizationFailed");
+    let mut others = Life { policy: with_telemetry(), status: life.status.clone() };
+    others.pass_told(&in_order, Some(idle_with(Reading::Unreadable(denied), 40)), 40);
+    assert_eq!(others.shown(), "True NoAuthFailures");
+    life.pass_told(&in_order, Some(idle_with(waiting(0, 0), 40)), 40);
     assert_eq!(life.shown(), "True NoAuthFailures");
 }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::super::path;
 use super::super::state::{State, derived};
 use super::access::{FRONTS, Grants};
+use super::backlog::Backlog;
 use super::service::{Answer, Arrival, Kind, Service};
 use super::spec::{Call, Function, Host};
 use super::telemetry::{Exception, Pen, Row};
@@ -37,6 +38,8 @@ pub(super) struct Process {
     /// The vaults that have told this process where tokens for them are had.
     acquainted: BTreeSet<String>,
     loops: Vec<Loop>,
+    /// What was sent to each function; none where nobody counts that.
+    backlogs: Vec<Option<Backlog>>,
     calls: u64,
 }
 
@@ -66,9 +69,15 @@ impl Process {
             tokens: Tokens::default(),
             acquainted: BTreeSet::new(),
             loops: host.functions.iter().map(starting).collect(),
+            backlogs: host.functions.iter().map(|function| Backlog::of(function, started)).collect(),
             calls: 0,
             host,
         }
+    }
+
+    /// What was sent to its functions.
+    pub(super) fn backlogs(&self) -> impl Iterator<Item = &Backlog> {
+        self.backlogs.iter().flatten()
     }
 
     /// When something happens next.
@@ -108,8 +117,12 @@ impl Process {
         match self.loops[position].stage {
             Stage::Starting { attempts } => self.start(state, grants, position, attempts, at, rows),
             Stage::Running { link } => {
-                if self.take_work(state, grants, position, link, at, rows) {
+                if self.take_work(state, grants, position, link, at, rows) && !function.quiet {
                     let failure = function.calls.iter().find_map(|call| self.call(state, grants, call, at, rows).err());
+                    // What a function fails at waits to be tried again.
+                    if let (None, Some(backlog)) = (&failure, &mut self.backlogs[position]) {
+                        backlog.take(at);
+                    }
                     let mut pen = self.pen(state, rows);
                     pen.request(at, &function.name, failure.is_none());
                     if let Some(failure) = failure {

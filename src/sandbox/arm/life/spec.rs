@@ -31,6 +31,9 @@ pub struct Function {
     /// How often there is something to do.
     #[serde(default = "half_a_minute")]
     pub every: SignedDuration,
+    /// Its listener looks, and finds nothing to do.
+    #[serde(default)]
+    pub quiet: bool,
     /// Where its listener takes work from; absent, it is called from outside or by a timer.
     pub trigger: Option<Call>,
     /// What it calls each time it runs, in order.

@@ -1,6 +1,7 @@
 //! Hosts that live: each cause has its symptom, and each repair its recovery, and nobody wrote either down.
 
 mod causes;
+mod messages;
 mod private;
 
 use std::time::Duration;
