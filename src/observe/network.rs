@@ -44,8 +44,7 @@ pub(super) struct NetworkReadings {
     subnets: Readings<Scope, Reading<Subnet>>,
     firewalls: Readings<Scope, Reading<Firewall>>,
     outbound: Readings<Scope, Reading<Outbound>>,
-    /// On the heap: the operator is handed on by value.
-    private: Box<PrivateReadings>,
+    private: PrivateReadings,
     turns: Turns,
     /// Nothing read before this moment counts, by subscription: somebody asked for another look.
     not_before: Mutex<BTreeMap<String, Timestamp>>,
@@ -60,7 +59,7 @@ impl NetworkReadings {
             subnets: Readings::new(clock, KEEP),
             firewalls: Readings::new(clock, KEEP),
             outbound: Readings::new(clock, KEEP),
-            private: Box::new(PrivateReadings::new(clock)),
+            private: PrivateReadings::new(clock),
             turns: Turns::new(clock),
             not_before: Mutex::default(),
         }

@@ -74,7 +74,8 @@ pub struct Surveys {
     /// By app, workspace and what is asked about besides.
     pub(super) evidence: Readings<(Scope, EvidenceSource, About), Reading<Arc<Evidence>>>,
     pub(super) history: Readings<History, Reading<Arc<Vec<Change>>>>,
-    pub(super) network: NetworkReadings,
+    /// On the heap: the operator is handed on by value.
+    pub(super) network: Box<NetworkReadings>,
     /// Nothing read before this moment counts, per subscription, and there for everybody or for one app: our last write.
     not_before: Mutex<BTreeMap<(String, Option<Scope>), Timestamp>>,
 }
@@ -100,7 +101,7 @@ impl Surveys {
             exist: Readings::new(clock, max_age),
             evidence: Readings::new(clock, EVIDENCE_KEEP),
             history: Readings::new(clock, max_age),
-            network: NetworkReadings::new(clock),
+            network: Box::new(NetworkReadings::new(clock)),
             not_before: Mutex::default(),
         }
     }
