@@ -85,7 +85,7 @@ pub(super) async fn run(verb: RunArguments) -> Result<u8, CliError> {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"), probes = %health_listen, metrics = %metrics_listen, installation, "starting"
     );
-    match Box::pin(controller::run(operator, shutdown.boxed())).await {
+    match controller::run(operator, shutdown.boxed()).await {
         Ok(()) => Ok(0),
         Err(lost) => {
             tracing::error!("{lost}; ending at once, because another operator may act now");

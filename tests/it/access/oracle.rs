@@ -173,34 +173,40 @@ impl<'a> Oracle<'a> {
         }
         let mut waits = Vec::new();
         let mut unclear = false;
+        let mut may_act = false;
         for (number, grant) in self.estate.grants.iter().enumerate() {
             if self.only.as_ref().is_some_and(|only| !only.contains(&number)) {
                 continue;
             }
-            match self.serves(grant, need, plane, action) {
-                Said::Yes => {
-                    let above = PLACES[grant.place].subscription.is_none();
-                    let clock = if above { PLACES[grant.place].clock } else { PLACES[need.place].clock };
-                    waits.push(grant.age.map_or(0, |age| (clock - age).max(0)));
+            let above = PLACES[grant.place].subscription.is_none();
+            let clock = if above { PLACES[grant.place].clock } else { PLACES[need.place].clock };
+            let wait = grant.age.map_or(0, |age| (clock - age).max(0));
+            let allows = self.lets_through(grant, need, plane, action);
+            match both(self.reaches(grant, need), allows) {
+                Said::Yes => waits.push(wait),
+                Said::Unclear => {
+                    unclear = true;
+                    // Whoever is in that group has had it for long, and waits for nothing.
+                    may_act |= allows == Said::Yes && wait == 0;
                 }
-                Said::Unclear => unclear = true,
                 Said::No => {}
             }
         }
         match waits.into_iter().min() {
             Some(0) => Answer::Satisfied,
+            Some(_) if may_act => Answer::Unknown,
             Some(minutes) => Answer::Propagating(minutes),
             None if unclear => Answer::Unknown,
             None => Answer::Missing,
         }
     }
 
-    /// Whether the grant lets that action through to the need's identity.
-    fn serves(&self, grant: &Held, need: &Need, plane: usize, action: usize) -> Said {
+    /// Whether the grant lets that action through to whoever holds it.
+    fn lets_through(&self, grant: &Held, need: &Need, plane: usize, action: usize) -> Said {
         if !is_at_or_above(grant.place, need.place) {
             return Said::No;
         }
-        let allows = if grant.role == ROLES - 1 {
+        if grant.role == ROLES - 1 {
             Said::Unclear
         } else {
             let entries = self.estate.roles[grant.role].iter().zip(&self.roles[grant.role]).map(|(entry, named)| {
@@ -211,8 +217,7 @@ impl<'a> Oracle<'a> {
             });
             let any = any(entries);
             both(any, self.allows(grant.condition.as_ref(), need, plane, action))
-        };
-        both(self.reaches(grant, need), allows)
+        }
     }
 
     /// Whether who holds the grant is the need's identity, or a group with it in it.
