@@ -26,7 +26,7 @@ pub use access::{Denied, DenyAssignment, Grant, PermissionSet, PrincipalKind, Ro
 pub use condition::{Condition, Truth};
 pub use ends::Ends;
 pub use evidence::{Evidence, Source};
-pub use failure::{Failure, FailureClass, innermost};
+pub use failure::{AWAITS_TURN, Failure, FailureClass, innermost};
 pub use grants::Grants;
 pub use history::{Change, Granted, History};
 pub use hypothesis::Hypothesis;

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     catalog::clouds::Allowances,
     metrics::{Metrics, operation},
-    model::{Failure, FailureClass},
+    model::{AWAITS_TURN, Failure, FailureClass},
 };
 
 /// A successful answer.
@@ -289,6 +289,6 @@ fn out_of_turn(what: &str, not_yet: NotYet) -> Failure {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     Failure {
         retry_after: Some(Duration::from_secs(seconds.max(1))),
-        ..Failure::new(FailureClass::Throttled, "AwaitsTurn", format!("{what} was not sent yet: {why}"))
+        ..Failure::new(FailureClass::Throttled, AWAITS_TURN, format!("{what} was not sent yet: {why}"))
     }
 }

@@ -74,11 +74,13 @@ impl Azure {
         entries.iter().filter_map(|entry| wire::vault_reference(entry).transpose()).collect()
     }
 
-    /// As whom an app's image is pulled; none when no image of a registry is, or the app is gone.
-    pub async fn registry(&self, site: &Site) -> Result<Option<PlatformIdentity>, Failure> {
-        let answer = absent(self.arm.get(&format!("{}/config/web", site.id), SITES).await)?;
-        let document = answer.map(|answer| answer.json("GET site configuration")).transpose()?;
-        Ok(document.and_then(|document| wire::registry(&document["properties"], &site.attached)))
+    /// As whom an app's image is pulled: nothing where no image of a registry is, none when the app is gone.
+    pub async fn registry(&self, site: &Site) -> Result<Option<Vec<PlatformIdentity>>, Failure> {
+        let Some(answer) = absent(self.arm.get(&format!("{}/config/web", site.id), SITES).await)? else {
+            return Ok(None);
+        };
+        let document = answer.json("GET site configuration")?;
+        Ok(Some(wire::registry(&document["properties"], &site.attached).into_iter().collect()))
     }
 
     /// The settings of an app, without the values that are none of ours. The list is a POST, because values can be secrets;

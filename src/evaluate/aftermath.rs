@@ -29,7 +29,9 @@ pub(super) fn unread<'a>(
     policy: &Policy,
     observed: &'a Observed,
 ) -> impl Iterator<Item = (Hypothesis, &'a Failure)> + use<'a> {
-    let host = observed.host.as_ref().and_then(|host| host.started.unreadable());
+    // An app that is gone has no host that could answer.
+    let is_there = observed.target.present().is_some();
+    let host = observed.host.as_ref().filter(|_| is_there).and_then(|host| host.started.unreadable());
     let references = observed.references.as_ref().filter(|_| has_references(policy)).and_then(Reading::unreadable);
     let by_host = host.map(|failure| (Hypothesis::H1, failure));
     let by_references = references.map(|failure| [Hypothesis::H1, Hypothesis::H4].map(|it| (it, failure)));

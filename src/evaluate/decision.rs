@@ -134,7 +134,7 @@ impl Decision {
         let undecided_identity = findings
             .iter()
             .any(|finding| finding.hypothesis() == Some(Hypothesis::H1) && finding.effect() == Effect::Unknown);
-        let unseen = no_identity_known || undecided_identity || unreadable("settings");
+        let unseen = no_identity_known || undecided_identity || unreadable("settings") || unreadable("platform/");
         // An identity that is in its place may still not be the one that the app's connections use.
         let is_used = |origin: &Origin| matches!(origin, Origin::Binding(_) | Origin::Platform(_));
         let connects = policy.requirements.iter().any(|one| one.origins.iter().any(is_used));
@@ -228,7 +228,7 @@ impl Decision {
         let recovered = match &outcome {
             Recovered::Yes { .. } => Answer::Yes,
             Recovered::Refused { .. } | Recovered::Unanswered { .. } | Recovered::Unserved { .. } => Answer::No,
-            Recovered::NoTraffic | Recovered::Unreadable(_) => Answer::CannotTell,
+            Recovered::NotSeenServed { .. } | Recovered::NoTraffic | Recovered::Unreadable(_) => Answer::CannotTell,
         };
         self.path.push(Node { question: Question::Recovered, answer: recovered });
         // That nothing is invoked is no word of a service.

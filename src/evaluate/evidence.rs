@@ -121,6 +121,11 @@ pub enum Recovered {
         /// How much was there.
         work: Work,
     },
+    /// There is work, and telemetry has no invocation at all, which it may not record.
+    NotSeenServed {
+        /// Where most of it is.
+        source: Scope,
+    },
     /// Nothing succeeds, which is no recovery.
     NoTraffic,
     /// It could not be read.
@@ -131,8 +136,9 @@ pub enum Recovered {
 #[must_use]
 pub fn recovered(evidence: &Evidence, now: Timestamp) -> Recovered {
     // Who looks for work and is given none calls, too, and succeeds.
-    let unserved = stopped::unserved(evidence).first().copied();
-    match (availability(evidence, now), evidence.recovery.present(), unserved) {
+    let undone = stopped::undone(evidence);
+    let records_invocations = evidence.invocations.present().is_some();
+    match (availability(evidence, now), evidence.recovery.present(), undone) {
         (Availability::Unreadable(failure), ..) => Recovered::Unreadable(failure),
         (_, Some(figures), _) if figures.auth_failures > 0 => {
             Recovered::Refused { auth_failures: figures.auth_failures }
@@ -140,7 +146,10 @@ pub fn recovered(evidence: &Evidence, now: Timestamp) -> Recovered {
         (_, Some(figures), _) if figures.network_failures > figures.calls => {
             Recovered::Unanswered { network_failures: figures.network_failures }
         }
-        (_, _, Some(Unserved { source, work })) => Recovered::Unserved { source: source.clone(), work },
+        (_, _, Some(Unserved { source, work })) if records_invocations => {
+            Recovered::Unserved { source: source.clone(), work }
+        }
+        (_, _, Some(Unserved { source, .. })) => Recovered::NotSeenServed { source: source.clone() },
         (Availability::Available, Some(figures), None) if figures.calls > 0 => Recovered::Yes { calls: figures.calls },
         (Availability::Available | Availability::Silent | Availability::Late { .. }, _, None) => Recovered::NoTraffic,
     }

@@ -9,7 +9,7 @@ use super::{
     Access, Answer, ConnectionProblem, Doubt, Evaluation, Finding, Hypothesis, PrivateDoubt, Question, Reach, Side,
     SignalSeen, Verdict, aftermath,
     decision::{is_plain, undated},
-    history,
+    history, network,
 };
 use crate::{
     api::{NetworkCheck, Settings},
@@ -216,10 +216,27 @@ fn needed(
         Verdict::NotExamined if hypothesis == Hypothesis::H5 && policy.settings == Settings::Never => {
             vec![settings(policy)]
         }
-        Verdict::NotExamined => vec![Needed::Declaration],
+        Verdict::NotExamined => vec![unseen(hypothesis, policy, observed).unwrap_or(Needed::Declaration)],
         Verdict::Confirmed => unread_histories(hypothesis, policy, observed, evaluation),
         Verdict::Refuted => Vec::new(),
     }
+}
+
+/// Why nobody came to look at what is declared: what comes before it is not there, or could not be read.
+fn unseen(hypothesis: Hypothesis, policy: &Policy, observed: &Observed) -> Option<Needed> {
+    let of_vaults =
+        || policy.vaults.iter().filter_map(|one| observed.vaults.get(&one.vault)).find_map(Reading::unreadable);
+    let unread = match hypothesis {
+        Hypothesis::H6 if network::calls_something(policy) => match &observed.target {
+            Reading::Present { .. } => None,
+            Reading::Absent { .. } => return Some(Needed::Undecided("the app is not there".to_owned())),
+            Reading::Unreadable(failure) => Some(failure),
+        },
+        // By a vault's mode roles decide, or something else.
+        Hypothesis::H2 | Hypothesis::H3 if policy.vaults.iter().any(|one| !one.access.is_empty()) => of_vaults(),
+        _ => None,
+    };
+    unread.map(|failure| Needed::Reading(failure.clone()))
 }
 
 /// Why it is not told how what is wrong came about. A log that many findings need is told once.

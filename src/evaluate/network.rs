@@ -64,6 +64,8 @@ pub enum Barrier {
 pub enum Doubt {
     /// Something was not read, or could not be.
     NotRead,
+    /// The rules wait for their turn to be read.
+    Waits,
     /// There are private endpoints, and the app calls from a network that is not looked at, or no document names them.
     PrivateEndpoint,
     /// There are private endpoints, and this leaves it open whether the app's network finds one.
@@ -76,6 +78,14 @@ pub enum Doubt {
     AnotherNetwork,
     /// The app's subnet is let in, and whether it has the service endpoint could not be read.
     Subnet(Scope),
+}
+
+impl Reach {
+    /// Whether it is open for no other reason than that something waits for its turn to be read.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        matches!(self, Self::Undecided(Doubt::Waits | Doubt::Private(PrivateDoubt::Unseen(_, Unseen::Waits))))
+    }
 }
 
 /// What would have to be asked to say more.
@@ -127,6 +137,11 @@ pub(super) fn compare(
 }
 
 const HOST_STORAGE: Origin = Origin::Platform("hostStorage");
+
+/// Whether the policy names anything that the app calls and whose firewall is compared.
+pub(super) fn calls_something(policy: &Policy) -> bool {
+    !used(policy).is_empty()
+}
 
 struct Used {
     service: &'static Service,
@@ -225,6 +240,7 @@ fn reach(firewall: &Firewall, outbound: &Outbound, endpoint: &str, seen: &Networ
     }
     let (subnets, others) = match rules {
         Rules::NotAsked | Rules::Unknown => return Reach::Undecided(Doubt::NotRead),
+        Rules::Waits => return Reach::Undecided(Doubt::Waits),
         Rules::Open => return Reach::Open,
         Rules::Closed { subnets, others } => (subnets, *others),
     };

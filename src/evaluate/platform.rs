@@ -3,7 +3,7 @@
 
 use super::Finding;
 use crate::{
-    model::{ActsAs, Observed, PlatformIdentity, PlatformUse, Reading, Site, TargetKind},
+    model::{ActsAs, Failure, FailureClass, Observed, PlatformIdentity, PlatformUse, Reading, Site, TargetKind},
     policy::{Identity, Origin, Policy},
 };
 
@@ -22,14 +22,10 @@ pub(super) fn compare(policy: &Policy, observed: &Observed, site: Option<&Site>,
     let mut ask = false;
     // What a document leaves out is not certain to be empty, so an app's is only where to look.
     let is_copy = TargetKind::of(&site.id) == TargetKind::App;
-    let told = match &observed.registry {
-        Some(Reading::Present { value, .. }) => value.as_ref(),
-        Some(Reading::Absent { .. } | Reading::Unreadable(_)) | None => None,
-    };
-    let shown = site.platform.iter().filter(|_| told.is_none());
-    for used in references.iter().chain(told).chain(shown) {
+    let told = observed.registry.as_ref().and_then(Reading::present);
+    for used in references.iter().chain(told.unwrap_or(&site.platform)) {
         let declared = match &used.used_for {
-            PlatformUse::Registry { server } => pulling(policy, first_label(server)),
+            PlatformUse::Registry { server } => pulling(policy, registry_name(server)),
             PlatformUse::Secret { host, .. } => reading(policy, first_label(host)),
             PlatformUse::References => policy.references.iter().map(|identity| (&REFERENCES, identity)).collect(),
         };
@@ -47,6 +43,12 @@ pub(super) fn compare(policy: &Policy, observed: &Observed, site: Option<&Site>,
             }
             continue;
         }
+        if used.by == ActsAs::Unclear {
+            let text = "the client ids of the app's identities are not filled in yet, and one of them pulls its image";
+            let failure = Failure::new(FailureClass::Transient, "ClientIdUnknown", text);
+            Finding::unreadable(findings, REGISTRY_FIELD.to_string(), &failure);
+            continue;
+        }
         findings.push(Finding::PlatformIdentity {
             declared: (*expected).clone(),
             origins: declared.iter().map(|(origin, _)| (*origin).clone()).collect(),
@@ -61,7 +63,7 @@ fn is(by: &ActsAs, identity: &Identity) -> bool {
     match (by, identity) {
         (ActsAs::System, Identity::System) => true,
         (ActsAs::User(one), Identity::User(other)) => one == other,
-        (ActsAs::System | ActsAs::User(_) | ActsAs::Unattached(_) | ActsAs::Password, _) => false,
+        (ActsAs::System | ActsAs::User(_) | ActsAs::Unattached(_) | ActsAs::Unclear | ActsAs::Password, _) => false,
     }
 }
 
@@ -85,7 +87,13 @@ fn reading<'a>(policy: &'a Policy, name: &str) -> Vec<(&'a Origin, &'a Identity)
     of_it.map(|vault| (&vault.origin, &vault.identity)).collect()
 }
 
-/// A registry and a vault answer under their names. Where a host name has more in it nothing is compared.
+/// The registry that answers under a host name, in any cloud; nothing for one that is not Azure's.
+fn registry_name(host: &str) -> &str {
+    let is_azures = |domain: &str| domain.to_ascii_lowercase().starts_with("azurecr.");
+    host.split_once('.').filter(|(_, domain)| is_azures(domain)).map_or("", |(name, _)| name)
+}
+
+/// A vault answers under its name. Where a host name has more in it nothing is compared.
 fn first_label(host: &str) -> &str {
     host.split('.').next().unwrap_or_default()
 }
@@ -95,7 +103,6 @@ mod tests {
     use super::*;
     use crate::{
         evaluate::fixtures::{World, failure, present},
-        model::FailureClass,
         policy::fixtures::{own, policy, shared, vault},
     };
 
@@ -131,15 +138,17 @@ mod tests {
             world.site().platform = vec![PlatformIdentity { used_for, by }];
             // What a container app's document shows is its configuration; an app's is asked about.
             let is_asked = world.evaluate(&policy).ask_registry;
-            world.observed.registry = is_asked.then(|| present(Some(world.site().platform[0].clone())));
+            world.observed.registry = is_asked.then(|| present(world.site().platform.clone()));
             let findings = world.evaluate(&policy).findings;
             findings.iter().filter(|finding| finding.code() == "platform-wrong-identity").count()
         };
         let other = ActsAs::User(own("Microsoft.ManagedIdentity/userAssignedIdentities/another"));
-        let client = ActsAs::Unattached("c11e0000-0003-4000-8000-00000000ffff".parse().expect("an id"));
+        let client = ActsAs::Unattached("c11e0000-0003-4000-8000-00000000ffff".to_owned());
         for by in [ActsAs::System, other, client, ActsAs::Password] {
             assert_eq!(told("acrpress.azurecr.io", by.clone()), 1, "{by:?}");
-            assert_eq!(told("another.azurecr.io", by.clone()), 0, "{by:?}");
+            for another in ["another.azurecr.io", "acrpress.jfrog.io", "acrpress"] {
+                assert_eq!(told(another, by.clone()), 0, "{by:?} at {another}");
+            }
         }
         assert_eq!(told("ACRPRESS.azurecr.io", ActsAs::User(shared())), 0);
 
@@ -156,7 +165,10 @@ mod tests {
         };
         let denied = failure(FailureClass::Denied, "AuthorizationFailed");
         assert_eq!(configuration(Reading::Unreadable(denied)), ["unreadable"]);
-        assert!(configuration(present(Some(as_declared))).is_empty(), "the document left it out");
+        assert!(configuration(present(vec![as_declared.clone()])).is_empty(), "the document left it out");
+        let unclear = PlatformIdentity { by: ActsAs::Unclear, ..as_declared };
+        assert_eq!(configuration(present(vec![unclear])), ["unreadable"]);
+        assert!(configuration(Reading::Absent { at: crate::evaluate::fixtures::now() }).is_empty(), "it is gone");
     }
 
     #[test]

@@ -21,6 +21,9 @@ pub enum FailureClass {
     Bug,
 }
 
+/// The code of a request that waits for its turn: of what Azure allows, or of what no list shows.
+pub const AWAITS_TURN: &str = "AwaitsTurn";
+
 /// A failed call or an answer that proves nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]

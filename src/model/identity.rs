@@ -65,8 +65,10 @@ pub enum ActsAs {
     System,
     /// That user-assigned identity.
     User(Scope),
-    /// The identity with that client id, and no identity on the target has it.
-    Unattached(ClientId),
+    /// What is written there, and no identity on the target has it as its client id.
+    Unattached(String),
+    /// The identity of some client id; the client ids of those on the target are not all known.
+    Unclear,
     /// No identity: with a name and a password, if at all.
     Password,
 }

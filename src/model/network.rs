@@ -37,6 +37,8 @@ pub enum PublicAccess {
 pub enum Rules {
     /// A child of the resource has them, and nobody looked at it.
     NotAsked,
+    /// They wait for their turn to be read.
+    Waits,
     /// Nobody can say.
     Unknown,
     /// Everybody.

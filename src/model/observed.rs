@@ -36,8 +36,8 @@ pub struct Observed {
     pub host: Option<HostSeen>,
     /// The app's references to vaults, asked about after a grant on one of them took effect.
     pub references: Option<Reading<Vec<VaultReference>>>,
-    /// As whom its own configuration says that the app's image is pulled, where anybody asked. None when no image is.
-    pub registry: Option<Reading<Option<PlatformIdentity>>>,
+    /// As whom its own configuration says that the app's image is pulled, where anybody asked. Empty when no image is.
+    pub registry: Option<Reading<Vec<PlatformIdentity>>>,
     /// The app's settings, where the policy lets them be read.
     pub settings: Option<Reading<Arc<AppSettings>>>,
     /// The cloud, by name: each has its own host names.

@@ -33,7 +33,9 @@ pub async fn ask_evidence(
     if let Some(source) = &policy.evidence {
         // A boundary may end inside of a resource, whose log tells of all of it.
         let logged: BTreeSet<_> = policy.logged().into_iter().filter(|resource| may_tell(resource)).collect();
-        let triggers = policy.trigger_sources().within(MOST_SOURCES, &may_tell);
+        // They are asked about at their namespace.
+        let may_ask = |source: &Scope| counted(source).is_some_and(|it| may_tell(&it.namespace)) && may_tell(source);
+        let triggers = policy.trigger_sources().within(MOST_SOURCES, may_ask);
         let about = About { logged, triggers };
         observed.evidence = Some(surveys.evidence(azure, policy, source, about, may_tell).await);
     }

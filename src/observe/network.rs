@@ -14,7 +14,7 @@ use crate::{
     azure::{Azure, RuleSet},
     clock::Clock,
     model::{
-        Failure, FailureClass, NetworkQuestion, Observed, Reading, Scope,
+        AWAITS_TURN, Failure, FailureClass, NetworkQuestion, Observed, Reading, Scope,
         network::{Firewall, Outbound, Rules, Subnet},
     },
 };
@@ -26,9 +26,9 @@ const KEEP: SignedDuration = SignedDuration::from_hours(1);
 
 /// How long what no list shows counts for such a policy, and how much of it is read in ten minutes: the rules of a
 /// namespace, a private endpoint, its zones, a zone's links and a virtual network each take a read of their own. A thousand
-/// namespaces are seen in 17 hours.
+/// namespaces are seen in nine hours.
 const KEEP_UNLISTED: SignedDuration = SignedDuration::from_hours(24);
-const UNLISTED_AT_ONCE: usize = 10;
+const UNLISTED_AT_ONCE: usize = 20;
 const UNLISTED_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 
 /// The firewalls of a type in a subscription.
@@ -152,7 +152,7 @@ async fn unlisted<T: Clone>(
             Some((_, value)) if !turns.has(question) => return value,
             None if !turns.has(question) => {
                 let text = format!("it is not the turn of {about} yet");
-                return Reading::Unreadable(Failure::new(FailureClass::Throttled, "AwaitsTurn", text));
+                return Reading::Unreadable(Failure::new(FailureClass::Throttled, AWAITS_TURN, text));
             }
             Some(_) | None => {}
         }
@@ -230,6 +230,10 @@ async fn look(
                 Reading::Present { value, .. } => {
                     value.put_into(firewall);
                     true
+                }
+                Reading::Unreadable(failure) if failure.code == AWAITS_TURN => {
+                    firewall.rules = Rules::Waits;
+                    false
                 }
                 Reading::Absent { .. } | Reading::Unreadable(_) => {
                     firewall.rules = Rules::Unknown;

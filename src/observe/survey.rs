@@ -66,7 +66,7 @@ pub struct Surveys {
     cosmos: Readings<Scope, Reading<Arc<CosmosAccess>>>,
     settings: Readings<Scope, Reading<Arc<AppSettings>>>,
     references: Readings<Scope, Reading<Vec<VaultReference>>>,
-    registries: Readings<Scope, Reading<Option<PlatformIdentity>>>,
+    registries: Readings<Scope, Reading<Vec<PlatformIdentity>>>,
     ends: Readings<String, Reading<Arc<Ends>>>,
     /// The resources of a type, by subscription and type.
     listed: Readings<(String, String), Reading<Arc<BTreeSet<Scope>>>>,
@@ -227,13 +227,8 @@ impl Surveys {
     }
 
     /// As whom an app's image is pulled.
-    pub(super) async fn registry(
-        &self,
-        azure: &Azure,
-        site: &Site,
-        seen: Timestamp,
-    ) -> Reading<Option<PlatformIdentity>> {
-        let read = async || reading(self.clock, azure.registry(site).await.map(Some));
+    pub(super) async fn registry(&self, azure: &Azure, site: &Site, seen: Timestamp) -> Reading<Vec<PlatformIdentity>> {
+        let read = async || reading(self.clock, azure.registry(site).await);
         self.registries.get(&site.id, seen, Reading::unreadable, read).await
     }
 

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::{Resource, decode, nullable};
 use crate::model::{
-    ActsAs, Attachment, Failure, PlatformIdentity, PlatformUse, Scope, Site, SystemAssigned, TargetKind, Workload,
-    network::Outbound,
+    ActsAs, Attachment, ClientId, Failure, PlatformIdentity, PlatformUse, Scope, Site, SystemAssigned, TargetKind,
+    Workload, network::Outbound,
 };
 
 #[derive(Default, Deserialize)]
@@ -179,15 +179,21 @@ pub(in crate::azure) fn registry(
         let (kind, image) = version.split_once('|')?;
         kind.eq_ignore_ascii_case("docker").then_some(image)
     });
-    // Without a server, or with a path in its place, it is an image of Docker Hub.
-    let server = images.find_map(|image| image.split_once('/')).map(|(server, _)| server)?;
+    // Without a server, or with an account of Docker Hub in its place.
+    let (server, _) =
+        images.find_map(|image| image.split_once('/')).filter(|(server, _)| server.contains(['.', ':']))?;
     let by = match (configuration["acrUseManagedIdentityCreds"].as_bool(), text("acrUserManagedIdentityID")) {
         (Some(true), "") => ActsAs::System,
         (Some(true), id) if id.starts_with('/') => ActsAs::User(Scope::lenient(id)),
-        (Some(true), client) => {
-            let client = client.parse().ok()?;
-            let owner = attached.iter().find(|(_, identity)| identity.client == Some(client));
-            owner.map_or(ActsAs::Unattached(client), |(id, _)| ActsAs::User(id.clone()))
+        (Some(true), text) => {
+            let client = text.parse::<ClientId>().ok();
+            let owner = attached.iter().find(|(_, identity)| client.is_some() && identity.client == client);
+            let all_known = attached.values().all(|identity| identity.client.is_some());
+            match owner {
+                Some((id, _)) => ActsAs::User(id.clone()),
+                None if client.is_none() || all_known => ActsAs::Unattached(text.to_owned()),
+                None => ActsAs::Unclear,
+            }
         }
         (Some(false) | None, _) => ActsAs::Password,
     };
@@ -248,7 +254,8 @@ mod tests {
             (json!(true), json!(""), ActsAs::System),
             (json!(true), json!(CLIENT.to_uppercase()), user()),
             (json!(true), json!(ID.to_uppercase()), user()),
-            (json!(true), json!(STRANGER), ActsAs::Unattached(STRANGER.parse().unwrap())),
+            (json!(true), json!(STRANGER), ActsAs::Unattached(STRANGER.to_owned())),
+            (json!(true), json!("mi"), ActsAs::Unattached("mi".to_owned())),
             (json!(false), json!(CLIENT), ActsAs::Password),
             (json!(null), json!(null), ActsAs::Password),
         ] {
@@ -256,10 +263,15 @@ mod tests {
             assert_eq!(pulled(image(), json!(""), uses.clone(), id.clone()), expected, "{uses} {id}");
             assert_eq!(pulled(json!(null), image(), uses, id), expected, "on Windows");
         }
-        for other in ["", "PYTHON|3.11", "sitecontainers", "COMPOSE|dmVyc2lvbg==", "DOCKER|nginx"] {
+        for other in ["", "PYTHON|3.11", "sitecontainers", "COMPOSE|dmVyc2lvbg==", "DOCKER|nginx", "DOCKER|acr/worker"]
+        {
             assert_eq!(pulled(json!(other), json!(null), json!(true), json!(null)), None, "{other}");
         }
-        assert_eq!(pulled(image(), json!(null), json!(true), json!("mi")), None, "no id that is known here");
+        let unfilled = BTreeMap::from([(Scope::lenient(ID), Attachment { principal: None, client: None })]);
+        let configuration = json!({
+            "linuxFxVersion": image(), "acrUseManagedIdentityCreds": true, "acrUserManagedIdentityID": STRANGER,
+        });
+        assert_eq!(registry(&configuration, &unfilled).map(|pulled| pulled.by), Some(ActsAs::Unclear));
     }
 
     #[test]

@@ -31,6 +31,11 @@ pub(super) fn unserved(evidence: &Evidence) -> Vec<Unserved<'_>> {
     unserved
 }
 
+/// The fullest source whose work was to be done and is not. What arrives in a topic may pass a subscription's filter by.
+pub(super) fn undone(evidence: &Evidence) -> Option<Unserved<'_>> {
+    unserved(evidence).into_iter().find(|it| !it.source.is_type("Microsoft.ServiceBus/namespaces/topics"))
+}
+
 /// What is said of it: by what the sources had, where that was counted, and else by what is refused meanwhile.
 pub(super) fn stopped(evidence: &Evidence) -> Vec<SignalSeen> {
     let measured: Vec<_> = unserved(evidence).into_iter().filter_map(|it| active(evidence, it)).collect();

@@ -99,7 +99,8 @@ fn of_platform(
     let value = match used {
         ActsAs::System => "system".to_owned(),
         ActsAs::User(id) => id.name().to_owned(),
-        ActsAs::Unattached(client) => client.to_string(),
+        ActsAs::Unattached(text) => text.clone(),
+        ActsAs::Unclear => "not known".to_owned(),
         ActsAs::Password => "none".to_owned(),
     };
     let pull = observed.registry.as_ref().filter(|_| matches!(used_for, PlatformUse::Registry { .. }));

@@ -1,5 +1,7 @@
 //! The facts that are cited, and the links of the chain. That none contradicts its verdict is among the properties.
 
+mod telemetry;
+
 use super::{
     Answer::{CannotTell, No, Yes},
     *,
@@ -144,118 +146,6 @@ fn a_resource_that_is_gone_is_a_404() {
     assert_eq!((h6.verdict, lines(&h6.confirming)), (Verdict::Confirmed, vec!["sb-orders GET = 404".to_owned()]));
 }
 
-fn evidence(signal: &str, auth_failures: u64) -> crate::model::Evidence {
-    use crate::model::evidence::{Recovery, Signalled, Summary};
-    let told =
-        Signalled { signal: signal.to_owned(), count: 7, at: "kv.vault.azure.net".to_owned(), last: minutes_ago(2) };
-    let summary = Summary {
-        count: 7,
-        first: minutes_ago(9),
-        last: minutes_ago(2),
-        top: Vec::new(),
-        more: 0,
-        signals: vec![told],
-        samples: Vec::new(),
-    };
-    let figures = Recovery { calls: 3, auth_failures, network_failures: 0, newest: minutes_ago(1) };
-    crate::model::Evidence {
-        dependencies: present(summary),
-        recovery: present(figures),
-        ..crate::evaluate::fixtures::silence()
-    }
-}
-
-#[test]
-fn words_of_a_service_that_have_one_reason_decide_what_documents_leave_open() {
-    let policy = declared();
-    let decided = |signal: &str, auth_failures| {
-        let mut world = World::matching(&policy);
-        world.grant(SHARED, "Key Vault Secrets User", &policy.vaults[0].vault);
-        world.observed.evidence = Some(present(std::sync::Arc::new(evidence(signal, auth_failures))));
-        let decision = world.evaluate(&policy).decision;
-        let recovered = decision.path.iter().find(|node| node.question == Question::Recovered).map(|node| node.answer);
-        (decision.cause, recovered)
-    };
-    assert_eq!(decided("vault-firewall", 4), (Some(Hypothesis::H6), Some(No)));
-    assert_eq!(decided("audience", 4), (Some(Hypothesis::H5), Some(No)), "nobody looked at settings");
-    assert_eq!(decided("refused-403", 4), (None, Some(No)), "it has other reasons");
-    assert_eq!(decided("vault-firewall", 0), (None, Some(Yes)), "it is over");
-    assert_eq!(decided("storage-permission", 4), (None, Some(No)), "what is refused may be something undeclared");
-}
-
-#[test]
-fn work_that_nobody_does_is_no_recovery_and_decides_nothing() {
-    use crate::model::work::{Sources, Span, Work};
-    let policy = declared();
-    let judged = |had: Option<Work>| {
-        let mut world = World::matching(&policy);
-        world.grant(SHARED, "Key Vault Secrets User", &policy.vaults[0].vault);
-        let sources = had.map(|work| Sources {
-            span: Span { from: minutes_ago(20), to: minutes_ago(5) },
-            had: [(crate::policy::fixtures::queue(), present(work))].into(),
-            others: false,
-        });
-        // With a word that would decide, if calls were refused.
-        let told = crate::model::Evidence { sources, ..evidence("vault-firewall", 0) };
-        world.observed.evidence = Some(present(std::sync::Arc::new(told)));
-        let mut decision = world.evaluate(&policy).decision;
-        let recovered = decision.path.pop().expect("it was asked");
-        (decision, recovered.answer)
-    };
-    let (waiting, recovered) = judged(Some(Work::Waiting { least: 3, last: 43 }));
-    let (without, calls) = judged(None);
-    assert_eq!((recovered, calls), (No, Yes));
-    assert_eq!(waiting, without);
-    assert_eq!(waiting.cause, None);
-}
-
-#[test]
-fn a_plain_word_against_what_documents_refute_leaves_it_open() {
-    let policy = declared();
-    let explained = |spoil: &dyn Fn(&mut World)| {
-        let mut world = World::matching(&policy);
-        world.grant(SHARED, "Key Vault Secrets User", &policy.vaults[0].vault);
-        world.observed.evidence = Some(present(std::sync::Arc::new(evidence("storage-permission", 4))));
-        spoil(&mut world);
-        explain(&policy, &world.observed, &world.evaluate(&policy))
-    };
-    let told = explained(&|_| {});
-    let h2 = case(&told, Hypothesis::H2);
-    assert_eq!(h2.verdict, Verdict::Open);
-    let [Needed::Undecided(because)] = h2.needed.as_slice() else { panic!("{:?}", h2.needed) };
-    assert!(because.starts_with("all that is declared is there, and telemetry says that "), "{because}");
-    let vault = policy.vaults[0].vault.clone();
-    let explained_otherwise = explained(&|world| {
-        world
-            .each_list(|access| access.grants = access.grants.iter().filter(|it| it.scope != vault).cloned().collect());
-        world.grant(SHARED, "Key Vault Secrets User", &vault).changed = Some(minutes_ago(1));
-    });
-    assert_eq!(case(&explained_otherwise, Hypothesis::H3).verdict, Verdict::Confirmed);
-    assert_eq!(case(&explained_otherwise, Hypothesis::H2).verdict, Verdict::Refuted, "it is explained already");
-}
-
-#[test]
-fn old_words_and_telemetry_that_is_late_decide_nothing() {
-    let policy = declared();
-    let mut world = World::matching(&policy);
-    world.grant(SHARED, "Key Vault Secrets User", &policy.vaults[0].vault);
-    let mut old = evidence("vault-firewall", 4);
-    let Reading::Present { value, .. } = &mut old.dependencies else { panic!("it is present") };
-    value.signals[0].last = minutes_ago(30);
-    world.observed.evidence = Some(present(std::sync::Arc::new(old)));
-    assert_eq!(world.evaluate(&policy).decision.cause, None);
-    let mut decided = |newest| {
-        let mut late = evidence("vault-firewall", 4);
-        let Reading::Present { value, .. } = &mut late.recovery else { panic!("it is present") };
-        value.newest = minutes_ago(newest);
-        world.observed.evidence = Some(present(std::sync::Arc::new(late)));
-        world.evaluate(&policy).decision.cause
-    };
-    assert_eq!((decided(15), decided(16)), (Some(Hypothesis::H6), None), "it may be over");
-    let without = World::matching(&policy).evaluate(&policy).decision;
-    assert!(without.path.iter().all(|node| node.question != Question::Recovered), "nobody asked");
-}
-
 #[test]
 fn access_through_a_group_leaves_open_whether_it_acts() {
     let policy = policy(|spec| {
@@ -355,7 +245,7 @@ fn what_may_serve_all_the_same_is_no_incident_and_what_only_telemetry_tells_is_o
     let mut world = World::matching(&policy);
     world.grant(SHARED, "Key Vault Secrets User", &policy.vaults[0].vault);
     let mut severity = |signal: &str| {
-        world.observed.evidence = Some(present(std::sync::Arc::new(evidence(signal, 4))));
+        world.observed.evidence = Some(present(std::sync::Arc::new(telemetry::evidence(signal, 4))));
         world.evaluate(&policy).severity
     };
     assert_eq!(severity("vault-firewall"), Some(crate::evaluate::Severity::Sev2));
@@ -397,4 +287,38 @@ fn what_was_asked_after_a_repair_and_could_not_be_read_leaves_open_what_it_could
         verdicts(&|world| world.observed.references = Some(Reading::Unreadable(denied()))),
         [Verdict::Open, Verdict::Open]
     );
+    let mut gone = World::matching(&policy);
+    gone.observed.host = host(Reading::Unreadable(denied()));
+    gone.observed.target = Reading::Absent { at: now() };
+    let explanation = explain(&policy, &gone.observed, &gone.evaluate(&policy));
+    assert_eq!(case(&explanation, Hypothesis::H1).needed.len(), 1, "an app that is gone has no host");
+}
+
+#[test]
+fn what_nobody_came_to_look_at_is_not_said_to_be_undeclared() {
+    let needed = |policy: &Policy, hypothesis: Hypothesis, spoil: &dyn Fn(&mut World)| {
+        let mut world = World::matching(policy);
+        spoil(&mut world);
+        let explained = explain(policy, &world.observed, &world.evaluate(policy));
+        let case = case(&explained, hypothesis);
+        assert_eq!(case.verdict, Verdict::NotExamined);
+        case.needed.clone()
+    };
+    let denied = || failure(FailureClass::Denied, "AuthorizationFailed");
+    let unread = |world: &mut World| world.observed.target = Reading::Unreadable(denied());
+    assert_eq!(needed(&policy(|_| {}), Hypothesis::H6, &unread), [Needed::Reading(denied())]);
+    let gone = |world: &mut World| world.observed.target = Reading::Absent { at: now() };
+    assert!(matches!(needed(&policy(|_| {}), Hypothesis::H6, &gone)[..], [Needed::Undecided(_)]));
+
+    let only_vault = policy(|spec| {
+        spec.bindings.clear();
+        spec.platform.host_storage = None;
+        vault(spec, "RBAC", "shared", &["get"]);
+    });
+    let closed = |world: &mut World| {
+        let id = only_vault.vaults[0].vault.clone();
+        world.observed.vaults.insert(id, Reading::Unreadable(denied()));
+    };
+    assert_eq!(needed(&only_vault, Hypothesis::H2, &closed), [Needed::Reading(denied())]);
+    assert_eq!(needed(&only_vault, Hypothesis::H5, &closed), [Needed::Settings]);
 }

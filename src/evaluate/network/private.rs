@@ -11,7 +11,7 @@ use super::{Doubt, Reach, Used};
 use crate::{
     catalog::services::Service,
     model::{
-        FailureClass, NetworkQuestion, Reading, Scope,
+        AWAITS_TURN, FailureClass, NetworkQuestion, Reading, Scope,
         network::{Firewall, NetworkSeen, PrivateEndpoint, VirtualNetwork},
     },
     policy::Wanted,
@@ -74,6 +74,10 @@ pub enum Unseen {
     Gone,
     /// Not yet, or not this time.
     NotYet,
+    /// It waits for its turn.
+    Waits,
+    /// Azure did not answer in a way that time alone would mend.
+    Failed,
 }
 
 /// The parts of a resource that something in a policy uses: of a storage account those whose rights it needs.
@@ -217,12 +221,19 @@ impl<'a> Look<'a> {
 
     /// A zone has one set of addresses for the name: that no endpoint out of reach has it there as well.
     fn alone(&mut self, zone: &Scope, candidates: &[Candidate<'a>]) -> Result<(), PrivateDoubt> {
+        let mut doubts = BTreeSet::new();
         for Candidate { id, .. } in candidates.iter().filter(|other| !other.is_near) {
-            if self.known(&self.seen.zones, NetworkQuestion::Zones((*id).clone()))?.contains(zone) {
-                return Err(PrivateDoubt::Shared { zone: zone.clone(), endpoint: (*id).clone() });
+            match self.known(&self.seen.zones, NetworkQuestion::Zones((*id).clone())) {
+                Ok(zones) if zones.contains(zone) => {
+                    doubts.insert(PrivateDoubt::Shared { zone: zone.clone(), endpoint: (*id).clone() });
+                }
+                Ok(_) => {}
+                Err(doubt) => {
+                    doubts.insert(doubt);
+                }
             }
         }
-        Ok(())
+        doubts.pop_first().map_or(Ok(()), Err)
     }
 
     /// What was seen, or why not; what nobody looked at yet becomes a question.
@@ -234,8 +245,12 @@ impl<'a> Look<'a> {
         let why = match readings.get(question.about()) {
             Some(Reading::Present { value, .. }) => return Ok(value),
             Some(Reading::Absent { .. }) => Unseen::Gone,
-            Some(Reading::Unreadable(failure)) if failure.class == FailureClass::Denied => Unseen::Denied,
-            Some(Reading::Unreadable(_)) => Unseen::NotYet,
+            Some(Reading::Unreadable(failure)) if failure.code == AWAITS_TURN => Unseen::Waits,
+            Some(Reading::Unreadable(failure)) => match failure.class {
+                FailureClass::Waiting | FailureClass::Throttled | FailureClass::Transient => Unseen::NotYet,
+                FailureClass::Denied => Unseen::Denied,
+                FailureClass::Blocked | FailureClass::Rejected | FailureClass::Bug => Unseen::Failed,
+            },
             None => {
                 self.questions.insert(question.clone());
                 Unseen::Outside

@@ -107,6 +107,7 @@ fn each_firewall_has_its_answer_for_each_way_of_calling() {
         ("or addresses", rules(closed(&[other()], true), false), inside(), Undecided(Doubt::Addresses)),
         ("or an endpoint", rules(closed(&[other()], false), true), inside(), Undecided(Doubt::PrivateEndpoint)),
         ("rules that nobody could read", rules(Rules::Unknown, false), Shared, Undecided(Doubt::NotRead)),
+        ("rules whose turn has not come", rules(Rules::Waits, false), Shared, Undecided(Doubt::Waits)),
     ];
     let policy = policy();
     for (what, firewall, outbound, expected) in cases {
@@ -231,6 +232,7 @@ fn firewalls() -> impl Strategy<Value = Firewall> {
     let rules = prop_oneof![
         Just(Rules::NotAsked),
         Just(Rules::Unknown),
+        Just(Rules::Waits),
         Just(Rules::Open),
         (subnets, any::<bool>()).prop_map(|(subnets, others)| closed(&subnets, others)),
     ];

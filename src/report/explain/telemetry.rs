@@ -97,6 +97,9 @@ fn worth(report: &Report, pass: &Pass) -> String {
         (Availability::Available, Recovered::Unserved { source, work }) => {
             format!("nothing is invoked, which is no recovery; {}", work::had(&source, work))
         }
+        (Availability::Available, Recovered::NotSeenServed { source }) => {
+            format!("{} has work, and there is no invocation in it", words::short(&source))
+        }
         (Availability::Available, Recovered::Yes { calls }) => {
             format!("{calls} calls succeeded in the last quarter of an hour, and none was refused")
         }

@@ -38,12 +38,30 @@ pub(super) fn decision(previous: Option<&DecisionStatus>, pass: &Pass, now: Time
 fn answered(previous: Option<&DecisionStatus>, pass: &Pass, node: Node, now: Timestamp) -> FlowStatus {
     let (question, answer) = (format!("{:?}", node.question), format!("{:?}", node.answer));
     let before = previous.into_iter().flat_map(|decision| &decision.flow).find(|before| before.question == question);
+    if let Some(before) = before.filter(|before| stands(before, pass, node)) {
+        return before.clone();
+    }
     let since = before.filter(|before| before.answer == answer).map_or(Time(now), |before| before.since.clone());
     let because = match node.answer {
         Answer::Yes | Answer::NotAsked => String::new(),
         Answer::No | Answer::CannotTell => because(pass, node),
     };
     FlowStatus { question, answer, because: cut(&because, LONGEST_REASON), since }
+}
+
+/// Whether what was said of firewalls stands: nobody looked again at what waits for its turn, as all of it does after a
+/// restart, and nothing else says otherwise.
+fn stands(before: &FlowStatus, pass: &Pass, node: Node) -> bool {
+    if (node.question, node.answer) != (Question::ServiceReachable, Answer::CannotTell) {
+        return false;
+    }
+    let mut undecided =
+        pass.evaluation.reached.iter().map(|one| &one.reach).filter(|it| matches!(it, Reach::Undecided(_)));
+    if before.answer == format!("{:?}", Answer::Yes) {
+        undecided.all(Reach::waits)
+    } else {
+        before.answer == format!("{:?}", Answer::CannotTell) && undecided.any(Reach::waits)
+    }
 }
 
 /// The first finding about the question, or what would be needed to answer it.

@@ -78,6 +78,11 @@ pub(super) fn row(known: &[Condition], pass: &Pass, generation: i64, now: Timest
             "NothingInvoked",
             format!("{in_order}, and nothing is invoked while {} has work", words::short(&source)),
         ),
+        Recovered::NotSeenServed { source } => row(
+            "Unknown",
+            "NothingInvoked",
+            format!("{in_order}; {} has work, and telemetry has no invocation of this app", words::short(&source)),
+        ),
         Recovered::NoTraffic => {
             row("Unknown", "NoTraffic", format!("{in_order}; nothing succeeded since, which is no recovery"))
         }

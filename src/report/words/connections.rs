@@ -93,7 +93,8 @@ pub(super) fn platform(used_for: &PlatformUse, used: &ActsAs, declared: &Identit
     let used = match used {
         ActsAs::System => "by the system-assigned identity".to_owned(),
         ActsAs::User(id) => format!("by identity `{}`", id.name()),
-        ActsAs::Unattached(client) => format!("by client id {client}, which no identity on the app has"),
+        ActsAs::Unattached(text) => format!("by client id `{text}`, which no identity on the app has"),
+        ActsAs::Unclear => "by an identity that is not known".to_owned(),
         ActsAs::Password => "without an identity".to_owned(),
     };
     match used_for {

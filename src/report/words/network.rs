@@ -67,7 +67,7 @@ pub(in crate::report) fn way_in(id: &Scope, by: &Barrier) -> String {
 /// Why it is not known whether the app gets in; none when there is nothing to look at for a person.
 pub(in crate::report) fn doubt(resource: &Scope, doubt: &Doubt) -> Option<String> {
     let because = match doubt {
-        Doubt::NotRead => return None,
+        Doubt::NotRead | Doubt::Waits => return None,
         Doubt::PrivateEndpoint => {
             "whether the app's network finds its private endpoint is a matter of names and routes".to_owned()
         }
@@ -149,7 +149,8 @@ fn unseen(question: &NetworkQuestion, why: Unseen) -> String {
         Unseen::Outside => format!("{what}{at} was not read: the boundary does not reach it"),
         Unseen::Denied => format!("{what} was not read: `{right}`{at} is missing"),
         Unseen::Gone => format!("{what}{at} is not there any more"),
-        Unseen::NotYet => format!("{what}{at} was not read yet"),
+        Unseen::Failed => format!("{what}{at} could not be read"),
+        Unseen::NotYet | Unseen::Waits => format!("{what}{at} was not read yet"),
     }
 }
 

@@ -39,7 +39,7 @@ async fn recorded_firewalls_let_in_whom_their_documents_list() {
         let found = match rules {
             Rules::Open => (true, 0, false),
             Rules::Closed { subnets, others } => (false, subnets.len(), others),
-            Rules::NotAsked | Rules::Unknown => panic!("{number}"),
+            Rules::NotAsked | Rules::Waits | Rules::Unknown => panic!("{number}"),
         };
         assert_eq!(found, (is_open, subnets, others), "{number}");
     }

@@ -10,7 +10,7 @@ use crate::{
         network_questions,
     },
     model::{
-        FailureClass, NetworkQuestion, Reading, Scope,
+        AWAITS_TURN, FailureClass, NetworkQuestion, Reading, Scope,
         network::{Firewall, NetworkSeen, Outbound, PrivateEndpoint, PublicAccess, VirtualNetwork},
     },
     policy::{
@@ -157,10 +157,10 @@ fn what_was_not_read_is_told_with_what_it_was() {
         doubt(|seen| _ = seen.links.insert(links.clone(), gone)),
         PrivateDoubt::Unseen(Links(links), Unseen::Gone)
     );
-    let late = Reading::Unreadable(failure(FailureClass::Throttled, "AwaitsTurn"));
+    let late = Reading::Unreadable(failure(FailureClass::Throttled, AWAITS_TURN));
     assert_eq!(
         doubt(|seen| _ = seen.endpoints.insert(blob.clone(), late)),
-        PrivateDoubt::Unseen(Endpoint(blob), Unseen::NotYet)
+        PrivateDoubt::Unseen(Endpoint(blob), Unseen::Waits)
     );
 }
 

@@ -28,7 +28,7 @@ fn rules() -> impl Strategy<Value = Rules> {
     let other = || Just(subnet("snet-other"));
     let subnets = prop::collection::btree_set(prop_oneof![inside(), other()], 0..3);
     let closed = (subnets, prop::bool::weighted(0.2)).prop_map(|(subnets, others)| Rules::Closed { subnets, others });
-    prop_oneof![2 => Just(Rules::Open), 1 => Just(Rules::NotAsked), 1 => Just(Rules::Unknown), 3 => closed]
+    prop_oneof![2 => Just(Rules::Open), 1 => Just(Rules::NotAsked), 1 => Just(Rules::Unknown), 1 => Just(Rules::Waits), 3 => closed]
 }
 
 pub fn firewall() -> impl Strategy<Value = Firewall> {

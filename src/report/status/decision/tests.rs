@@ -1,13 +1,21 @@
 //! The walk and its evidence as a person reads them with kubectl, and that they stay still.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 
 use super::super::{super::fixtures::looked, status};
 use crate::{
     api::{DecisionStatus, FunctionIdentityPolicyStatus},
-    evaluate::fixtures::{SHARED, World, failure, now, principal},
-    model::{FailureClass, Reading},
-    policy::{Policy, fixtures::policy},
+    evaluate::fixtures::{SHARED, World, failure, now, present, principal},
+    model::{
+        FailureClass, Reading,
+        network::{Firewall, Outbound, PublicAccess, Rules},
+    },
+    policy::{
+        Policy,
+        fixtures::{host_account, own, policy},
+    },
 };
 
 fn status_of(world: &World, policy: &Policy) -> FunctionIdentityPolicyStatus {
@@ -106,7 +114,7 @@ fn what_cannot_be_told_says_what_it_would_need() {
       H5 NotExamined
         ? because app settings are not read: would need `settings: Inspect`
       H6 NotExamined
-        ? because nothing declared is about it
+        ? because it could not be read: GET something was answered AuthorizationFailed
     "#);
 }
 
@@ -135,4 +143,43 @@ fn an_answer_keeps_its_time_and_a_pass_without_change_moves_nothing() {
         *at = much_later;
     }
     assert_eq!(status(Some(&broken), &looked(&policy, &again), None, much_later), broken);
+}
+
+/// Both resources are called; a firewall that is open lets the app in.
+#[test]
+fn what_waits_for_its_turn_leaves_what_was_said_and_takes_nothing_newer_back() {
+    let policy = policy(|_| {});
+    let bus = own("Microsoft.ServiceBus/namespaces/sb-orders");
+    let told = |before: Option<&FunctionIdentityPolicyStatus>, account: Rules, namespace: Rules| {
+        let mut world = World::matching(&policy);
+        for (resource, rules) in [(host_account(), account), (bus.clone(), namespace)] {
+            let firewall = Firewall {
+                public: PublicAccess::ByRules,
+                rules,
+                private_endpoints: BTreeSet::new(),
+                keys_off: false,
+                out_of_service: None,
+                is_whole: true,
+            };
+            world.observed.network.firewalls.insert(resource, present(firewall));
+        }
+        world.observed.network.outbound = Some(present(Outbound::Shared));
+        status(before, &looked(&policy, &world), None, now())
+    };
+    let way = |status: &FunctionIdentityPolicyStatus| {
+        let flow = &status.decision.as_ref().expect("it was decided").flow;
+        let node = flow.iter().find(|node| node.question == "ServiceReachable").expect("it is asked");
+        (node.answer.clone(), node.because.clone())
+    };
+    let some = || Rules::Closed { subnets: BTreeSet::new(), others: true };
+    let first = told(None, Rules::Open, Rules::Waits);
+    assert_eq!(way(&first), ("CannotTell".to_owned(), "firewalls were not read".to_owned()), "nothing was said before");
+    let open = told(Some(&first), Rules::Open, Rules::Open);
+    assert_eq!(way(&open).0, "Yes");
+    assert_eq!(way(&told(Some(&open), Rules::Open, Rules::Waits)).0, "Yes", "it stands");
+    assert_eq!(way(&told(Some(&open), Rules::Open, Rules::Unknown)).0, "CannotTell", "what could not be read does not");
+    let doubted = told(Some(&open), some(), Rules::Waits);
+    assert_eq!(way(&doubted).0, "CannotTell", "what was read now counts");
+    assert!(way(&doubted).1.contains("lets in some addresses"), "{:?}", way(&doubted));
+    assert_eq!(way(&told(Some(&doubted), Rules::Open, Rules::Waits)), way(&doubted));
 }

@@ -10,7 +10,7 @@ use crate::{
     evaluate::fixtures::{World, failure, now, silence},
     model::{
         FailureClass, Reading,
-        evidence::{Evidence, Recovery as Figures},
+        evidence::{Evidence, Recovery as Figures, Summary},
         work::{Sources, Span, Work},
     },
     policy::{
@@ -143,11 +143,23 @@ fn silence_is_no_recovery() {
     assert_eq!(life.shown(), "True NoAuthFailures");
 }
 
-/// Telemetry of an app that calls and is not refused, and invokes nothing, as of `minutes`, while its queue had that.
+/// Telemetry of an app that calls and is not refused, and invoked nothing since an hour, as of `minutes`, while its queue had
+/// that.
 fn idle_with(had: Reading<Work>, minutes: i64) -> Evidence {
     let span = Span { from: after(minutes - 20), to: after(minutes - 5) };
     let recovery = Reading::Present { value: figures(8, 0, minutes - 1), at: after(minutes) };
-    Evidence { recovery, sources: Some(Sources { span, had: [(queue(), had)].into(), others: false }), ..silence() }
+    let summary = Summary {
+        count: 9,
+        first: after(minutes - 70),
+        last: after(minutes - 60),
+        top: Vec::new(),
+        more: 0,
+        signals: Vec::new(),
+        samples: Vec::new(),
+    };
+    let invocations = Reading::Present { value: summary, at: after(minutes) };
+    let sources = Some(Sources { span, had: [(queue(), had)].into(), others: false });
+    Evidence { invocations, recovery, sources, ..silence() }
 }
 
 #[test]
@@ -163,6 +175,9 @@ fn calls_are_no_recovery_while_messages_wait_and_nothing_is_invoked() {
     let told = life.message();
     life.pass_told(&in_order, Some(idle_with(waiting(43, 77), 35)), 35);
     assert_eq!(life.message(), told, "how many wait moves with every look");
+    let unrecorded = Evidence { invocations: silence().invocations, ..idle_with(waiting(3, 43), 35) };
+    life.pass_told(&in_order, Some(unrecorded), 35);
+    assert_eq!(life.shown(), "Unknown NothingInvoked", "{}", life.message());
     // What nobody counted keeps nothing from having recovered.
     let denied = failure(FailureClass::Denied, "AuthorizationFailed");
     let mut others = Life { policy: with_telemetry(), status: life.status.clone() };
