@@ -134,7 +134,7 @@ impl Decision {
         let undecided_identity = findings
             .iter()
             .any(|finding| finding.hypothesis() == Some(Hypothesis::H1) && finding.effect() == Effect::Unknown);
-        let unseen = no_identity_known || undecided_identity || unreadable("settings") || unreadable("platform/");
+        let unseen = no_identity_known || undecided_identity || unreadable("settings") || unreadable("image");
         // An identity that is in its place may still not be the one that the app's connections use.
         let is_used = |origin: &Origin| matches!(origin, Origin::Binding(_) | Origin::Platform(_));
         let connects = policy.requirements.iter().any(|one| one.origins.iter().any(is_used));

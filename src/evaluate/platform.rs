@@ -9,6 +9,8 @@ use crate::{
 
 const REGISTRY: &str = "Microsoft.ContainerRegistry/registries";
 static REFERENCES: Origin = Origin::Identities("keyVaultReferences");
+/// What the failure of asking who pulls is about: other readings of the registry have its field as their subject.
+const IMAGE: &str = "image";
 const REGISTRY_FIELD: Origin = Origin::Platform("registry");
 
 /// Adds where another identity is used than declared. What is declared nowhere is the target's own affair. Tells whether
@@ -37,7 +39,7 @@ pub(super) fn compare(policy: &Policy, observed: &Observed, site: Option<&Site>,
             match &observed.registry {
                 None => ask = true,
                 Some(Reading::Unreadable(failure)) => {
-                    Finding::unreadable(findings, REGISTRY_FIELD.to_string(), failure);
+                    Finding::unreadable(findings, IMAGE.to_owned(), failure);
                 }
                 Some(Reading::Present { .. } | Reading::Absent { .. }) => {}
             }
@@ -46,7 +48,7 @@ pub(super) fn compare(policy: &Policy, observed: &Observed, site: Option<&Site>,
         if used.by == ActsAs::Unclear {
             let text = "the client ids of the app's identities are not filled in yet, and one of them pulls its image";
             let failure = Failure::new(FailureClass::Transient, "ClientIdUnknown", text);
-            Finding::unreadable(findings, REGISTRY_FIELD.to_string(), &failure);
+            Finding::unreadable(findings, IMAGE.to_owned(), &failure);
             continue;
         }
         findings.push(Finding::PlatformIdentity {

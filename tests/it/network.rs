@@ -180,11 +180,11 @@ async fn the_rules_of_a_namespace_are_a_child_of_it() {
 
 /// Each policy has a namespace of its own, all of them closed.
 #[tokio::test(start_paused = true)]
-async fn ten_namespaces_have_their_turn_in_ten_minutes_and_what_was_told_stays_told() {
+async fn twenty_namespaces_have_their_turn_in_ten_minutes_and_what_was_told_stays_told() {
     let (arm, clock) = example();
     let pipeline = pipeline(&arm, clock);
     let mut policies = Vec::new();
-    for number in 0..15 {
+    for number in 0..25 {
         let namespace = format!("Microsoft.ServiceBus/namespaces/sb-{number}");
         insert(&arm, &namespace, &json!({ "status": "Active" }));
         let rules = json!({ "defaultAction": "Deny", "virtualNetworkRules": [{ "subnet": { "id": id(SUBNET) } }] });
@@ -206,7 +206,7 @@ async fn ten_namespaces_have_their_turn_in_ten_minutes_and_what_was_told_stays_t
         blocked.push(told_of);
         tokio::time::sleep(Duration::from_secs(600)).await;
     }
-    assert_eq!(blocked, [10, 15]);
+    assert_eq!(blocked, [20, 25]);
 }
 
 #[tokio::test(start_paused = true)]
