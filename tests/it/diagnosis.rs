@@ -126,6 +126,9 @@ pub(crate) async fn page() -> String {
          the cause to act on now; and the severity by the playbook's table. A row without verdicts was not looked at: its\n\
          policy lies outside of its boundary. Where apps live and somebody changes something, as in `role-removed-by-mistake`, all is\n\
          in order at first, and the row is of ten minutes after that.\n\n\
+         H1 is open where the policy does not let the app's settings be read (`settings: Inspect`): an identity that is there may\n\
+         still not be the one that is used. H6 is never refuted, because names, routes and time-outs are seen by the app alone;\n\
+         telemetry that tells of none is as much as can speak against it.\n\n\
          The verdicts and the severity are held against what a person made of the story. A test plays every scenario again with\n\
          each of its readings refused, late, broken off, or empty without a word, and where apps live with telemetry that is half\n\
          an hour late or not there: nothing that was confirmed may be refuted, and nothing be confirmed that was not.\n\n\
