@@ -133,6 +133,11 @@ impl Turns {
     }
 }
 
+/// Who may read now what was refused should not wait for a day.
+fn keep<T>(value: &Reading<T>) -> SignedDuration {
+    if value.present().is_some() { KEEP_UNLISTED } else { KEEP }
+}
+
 /// What no list shows. For a policy in order whatever is known, when it is not its turn.
 async fn unlisted<T: Clone>(
     readings: &Readings<Scope, Reading<T>>,
@@ -146,7 +151,7 @@ async fn unlisted<T: Clone>(
     if !open {
         let known = readings.known(about).await.filter(|(_, value)| passing(value).is_none());
         match known {
-            Some((began, value)) if began >= not_before && turns.clock.now().duration_since(began) < KEEP_UNLISTED => {
+            Some((began, value)) if began >= not_before && turns.clock.now().duration_since(began) < keep(&value) => {
                 return value;
             }
             Some((_, value)) if !turns.has(question) => return value,

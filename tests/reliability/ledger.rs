@@ -110,6 +110,11 @@ impl fmt::Display for Call {
     }
 }
 
+/// Whether the path is of a network, a private endpoint or a zone, which no list shows.
+fn is_of_networks(key: &str) -> bool {
+    key.contains("/providers/microsoft.network/") && !key.contains("/subnets/")
+}
+
 /// A property that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Broken {
@@ -249,6 +254,8 @@ impl Ledger {
             if call.service == Service::Azure && !mutating {
                 let told = match fault {
                     Fault::Refused { retry_after: Some(seconds), .. } => i64::from(seconds),
+                    // What no list shows of networks: a refusal is believed for an hour.
+                    Fault::Refused { status: 403, .. } if is_of_networks(&call.key) => 3600,
                     _ => 0,
                 };
                 self.is_disturbed(operator, at, told);
