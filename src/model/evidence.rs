@@ -4,7 +4,10 @@ mod redact;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{PrincipalId, Reading, Scope, work::Sources};
+use super::{
+    PrincipalId, Reading, Scope,
+    work::{Sources, Span},
+};
 
 pub use redact::redacted;
 
@@ -108,14 +111,17 @@ pub struct Evidence {
     pub sources: Option<Sources>,
 }
 
-/// Whether telemetry that arrives shows no invocation since then. What could not be read shows nothing.
+/// Whether telemetry shows no invocation in that time or since. What could not be read shows nothing, and what was invoked
+/// after the newest telemetry may be on its way.
 #[must_use]
-pub fn shows_no_invocation(invocations: &Reading<Summary>, since: Timestamp) -> bool {
-    match invocations {
-        Reading::Present { value, .. } => value.last < since,
-        Reading::Absent { .. } => true,
-        Reading::Unreadable(_) => false,
-    }
+pub fn shows_no_invocation(recovery: &Reading<Recovery>, invocations: &Reading<Summary>, span: Span) -> bool {
+    let is_up_to_date = recovery.present().is_some_and(|figures| figures.newest >= span.to);
+    is_up_to_date
+        && match invocations {
+            Reading::Present { value, .. } => value.last < span.from,
+            Reading::Absent { .. } => true,
+            Reading::Unreadable(_) => false,
+        }
 }
 
 /// The rows of one source, summed up.

@@ -138,10 +138,8 @@ async fn gather(
             (unread(), unread(), unread(), Reading::Unreadable(failure.clone()))
         }
     };
-    // What had no telemetry until then may have been invoked all the same.
     let span = Span::before(clock.now());
-    let is_up_to_date = recovery.present().is_some_and(|figures| figures.newest >= span.to);
-    let sources = if is_up_to_date && shows_no_invocation(&invocations, span.from) {
+    let sources = if shows_no_invocation(&recovery, &invocations, span) {
         Some(sources(azure, clock, &about.triggers, span).await)
     } else {
         None

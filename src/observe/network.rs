@@ -257,7 +257,7 @@ async fn look(
         | NetworkQuestion::Zones(_)
         | NetworkQuestion::Links(_) => {
             networks.private.look(azure, &networks.turns, &mut observed.network, question, not_before, open).await;
-            // A refusal counts as long as an answer: an endpoint of another tenant is refused for ever.
+            // A refusal counts for an hour: an endpoint of another tenant is refused for ever.
             true
         }
         NetworkQuestion::Confirm(resource) => {

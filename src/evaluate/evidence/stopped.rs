@@ -19,10 +19,7 @@ pub(super) struct Unserved<'a> {
 /// The sources that had work for a quarter of an hour in which nothing was invoked, the fullest first.
 pub(super) fn unserved(evidence: &Evidence) -> Vec<Unserved<'_>> {
     let Some(sources) = &evidence.sources else { return Vec::new() };
-    let newest = evidence.recovery.present().map(|figures| figures.newest);
-    // What was invoked after the newest telemetry is on its way.
-    let is_up_to_date = newest.is_some_and(|newest| newest >= sources.span.to);
-    if !is_up_to_date || !shows_no_invocation(&evidence.invocations, sources.span.from) {
+    if !shows_no_invocation(&evidence.recovery, &evidence.invocations, sources.span) {
         return Vec::new();
     }
     let had = sources.had.iter().filter_map(|(source, work)| Some(Unserved { source, work: *work.present()? }));

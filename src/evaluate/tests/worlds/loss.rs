@@ -88,6 +88,22 @@ pub fn silences() -> impl Strategy<Value = Losses> {
     prop::collection::btree_set(select(all), 1..4)
 }
 
+/// What becomes of a reading.
+#[derive(Clone, Copy)]
+enum Gone {
+    Fails,
+    FindsNothing,
+}
+
+impl Gone {
+    fn take<T>(self, reading: &mut Reading<T>) {
+        match self {
+            Self::Fails => lose(reading),
+            Self::FindsNothing => silence(reading),
+        }
+    }
+}
+
 /// Fails.
 fn lose<T>(reading: &mut Reading<T>) {
     *reading = Reading::Unreadable(failure(FailureClass::Denied, "AuthorizationFailed"));
@@ -96,6 +112,24 @@ fn lose<T>(reading: &mut Reading<T>) {
 /// Finds nothing.
 fn silence<T>(reading: &mut Reading<T>) {
     *reading = Reading::Absent { at: now() };
+}
+
+/// What one source of telemetry told, or what the sources of triggers had.
+fn lose_told(seen: &mut Option<Reading<Arc<Evidence>>>, loss: Loss, gone: Gone) {
+    each_told(seen, |evidence| match loss {
+        Loss::Work => {
+            let sources = evidence.sources.iter_mut();
+            sources.flat_map(|sources| sources.had.values_mut()).for_each(|had| gone.take(had));
+        }
+        Loss::Told(Source::DependencyFailures) => gone.take(&mut evidence.dependencies),
+        Loss::Told(Source::CredentialTraces) => gone.take(&mut evidence.credentials),
+        Loss::Told(Source::Invocations) => gone.take(&mut evidence.invocations),
+        Loss::Told(Source::HostTraces) => gone.take(&mut evidence.host),
+        Loss::Told(Source::FailureSeries) => gone.take(&mut evidence.series),
+        Loss::Told(Source::Recovery) => gone.take(&mut evidence.recovery),
+        Loss::Told(Source::RefusedPrincipals) => gone.take(&mut evidence.refused),
+        _ => {}
+    });
 }
 
 /// The world, of which that could not be read. What nobody asked about stays so.
@@ -127,18 +161,7 @@ pub fn without(world: &World, policy: &Policy, losses: &Losses) -> World {
             Loss::Ways(2) => seen.network.zones.values_mut().for_each(lose),
             Loss::Ways(_) => seen.network.links.values_mut().for_each(lose),
             Loss::Evidence => seen.evidence.iter_mut().for_each(lose),
-            Loss::Work => each_told(&mut seen.evidence, |evidence| {
-                evidence.sources.iter_mut().for_each(|sources| sources.had.values_mut().for_each(lose));
-            }),
-            Loss::Told(source) => each_told(&mut seen.evidence, |evidence| match source {
-                Source::DependencyFailures => lose(&mut evidence.dependencies),
-                Source::CredentialTraces => lose(&mut evidence.credentials),
-                Source::Invocations => lose(&mut evidence.invocations),
-                Source::HostTraces => lose(&mut evidence.host),
-                Source::FailureSeries => lose(&mut evidence.series),
-                Source::Recovery => lose(&mut evidence.recovery),
-                Source::RefusedPrincipals => lose(&mut evidence.refused),
-            }),
+            Loss::Work | Loss::Told(_) => lose_told(&mut seen.evidence, *loss, Gone::Fails),
         }
     }
     world
@@ -165,18 +188,7 @@ pub fn silenced(world: &World, policy: &Policy, losses: &Losses) -> World {
             }
             Loss::History => seen.history.values_mut().for_each(|changes| *changes = present(Arc::default())),
             Loss::Evidence => seen.evidence.iter_mut().for_each(silence),
-            Loss::Work => each_told(&mut seen.evidence, |evidence| {
-                evidence.sources.iter_mut().for_each(|sources| sources.had.values_mut().for_each(silence));
-            }),
-            Loss::Told(source) => each_told(&mut seen.evidence, |evidence| match source {
-                Source::DependencyFailures => silence(&mut evidence.dependencies),
-                Source::CredentialTraces => silence(&mut evidence.credentials),
-                Source::Invocations => silence(&mut evidence.invocations),
-                Source::HostTraces => silence(&mut evidence.host),
-                Source::FailureSeries => silence(&mut evidence.series),
-                Source::Recovery => silence(&mut evidence.recovery),
-                Source::RefusedPrincipals => silence(&mut evidence.refused),
-            }),
+            Loss::Work | Loss::Told(_) => lose_told(&mut seen.evidence, *loss, Gone::FindsNothing),
             _ => {}
         }
     }
