@@ -14,7 +14,7 @@ use crate::{
         AccessEntry, Attachment, ClientId, Condition, Denied, DenyAssignment, Failure, FailureClass, Grant, Grants,
         Observed, PermissionSet, PrincipalId, PrincipalKind, Reading, Role, RoleId, Scope, Site, SubscriptionAccess,
         SystemAssigned, UserIdentity, Vault, VaultMode, Workload,
-        evidence::Evidence,
+        evidence::{Evidence, Recovery, Signalled, Summary},
         network::{NetworkSeen, Outbound},
         settings::{Member, TELEMETRY},
     },
@@ -334,4 +334,21 @@ pub fn silence() -> Evidence {
         refused: Reading::Absent { at: now() },
         sources: None,
     }
+}
+
+/// Telemetry of calls that fail now, with what a service said to them.
+pub fn refusals(signal: &str, auth_failures: u64) -> Evidence {
+    let told =
+        Signalled { signal: signal.to_owned(), count: 7, at: "kv.vault.azure.net".to_owned(), last: minutes_ago(2) };
+    let summary = Summary {
+        count: 7,
+        first: minutes_ago(9),
+        last: minutes_ago(2),
+        top: Vec::new(),
+        more: 0,
+        signals: vec![told],
+        samples: Vec::new(),
+    };
+    let figures = Recovery { calls: 3, auth_failures, network_failures: 0, newest: minutes_ago(1) };
+    Evidence { dependencies: present(summary), recovery: present(figures), ..silence() }
 }

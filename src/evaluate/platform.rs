@@ -21,10 +21,13 @@ pub(super) fn compare(policy: &Policy, observed: &Observed, site: Option<&Site>,
         used_for: PlatformUse::References,
         by: site.reference_identity.clone().map_or(ActsAs::System, ActsAs::User),
     });
-    let mut ask = false;
     // What a document leaves out is not certain to be empty, so an app's is only where to look.
     let is_copy = TargetKind::of(&site.id) == TargetKind::App;
     let told = observed.registry.as_ref().and_then(Reading::present);
+    let mut ask = false;
+    if is_copy && declares_registry(policy) && !site.platform.iter().any(|used| is_pull(&used.used_for)) {
+        asked(observed, &mut ask, findings);
+    }
     for used in references.iter().chain(told.unwrap_or(&site.platform)) {
         let declared = match &used.used_for {
             PlatformUse::Registry { server } => pulling(policy, registry_name(server)),
@@ -35,14 +38,8 @@ pub(super) fn compare(policy: &Policy, observed: &Observed, site: Option<&Site>,
         if declared.iter().any(|(_, one)| is(&used.by, one)) {
             continue;
         }
-        if is_copy && told.is_none() && matches!(used.used_for, PlatformUse::Registry { .. }) {
-            match &observed.registry {
-                None => ask = true,
-                Some(Reading::Unreadable(failure)) => {
-                    Finding::unreadable(findings, IMAGE.to_owned(), failure);
-                }
-                Some(Reading::Present { .. } | Reading::Absent { .. }) => {}
-            }
+        if is_copy && told.is_none() && is_pull(&used.used_for) {
+            asked(observed, &mut ask, findings);
             continue;
         }
         if used.by == ActsAs::Unclear {
@@ -59,6 +56,23 @@ pub(super) fn compare(policy: &Policy, observed: &Observed, site: Option<&Site>,
         });
     }
     ask
+}
+
+/// Asks as whom the app's image is pulled, or says why that was not answered.
+fn asked(observed: &Observed, ask: &mut bool, findings: &mut Vec<Finding>) {
+    match &observed.registry {
+        None => *ask = true,
+        Some(Reading::Unreadable(failure)) => Finding::unreadable(findings, IMAGE.to_owned(), failure),
+        Some(Reading::Present { .. } | Reading::Absent { .. }) => {}
+    }
+}
+
+fn is_pull(used_for: &PlatformUse) -> bool {
+    matches!(used_for, PlatformUse::Registry { .. })
+}
+
+fn declares_registry(policy: &Policy) -> bool {
+    policy.requirements.iter().any(|requirement| requirement.origins.contains(&REGISTRY_FIELD))
 }
 
 fn is(by: &ActsAs, identity: &Identity) -> bool {
@@ -158,6 +172,7 @@ mod tests {
         let used_for = PlatformUse::Registry { server: "acrpress.azurecr.io".to_owned() };
         let shown = PlatformIdentity { used_for, by: ActsAs::System };
         let as_declared = PlatformIdentity { by: ActsAs::User(shared()), ..shown.clone() };
+        let pulled = shown.clone();
         world.site().platform = vec![shown];
         let mut configuration = |seen| {
             world.observed.registry = Some(seen);
@@ -171,6 +186,19 @@ mod tests {
         let unclear = PlatformIdentity { by: ActsAs::Unclear, ..as_declared };
         assert_eq!(configuration(present(vec![unclear])), ["unreadable"]);
         assert!(configuration(Reading::Absent { at: crate::evaluate::fixtures::now() }).is_empty(), "it is gone");
+
+        // The answer of the app need not show its image.
+        let mut world = World::matching(&policy);
+        world.site().platform.clear();
+        assert!(world.evaluate(&policy).ask_registry);
+        let denied = failure(FailureClass::Denied, "AuthorizationFailed");
+        let by_another = PlatformIdentity { by: ActsAs::System, ..pulled };
+        let answers = [Reading::Unreadable(denied), present(vec![by_another]), present(Vec::new())];
+        let told = answers.map(|seen| {
+            world.observed.registry = Some(seen);
+            world.evaluate(&policy).findings.iter().map(Finding::code).collect::<Vec<_>>()
+        });
+        assert_eq!(told, [vec!["unreadable"], vec!["platform-wrong-identity"], vec![]]);
     }
 
     #[test]

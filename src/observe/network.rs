@@ -15,7 +15,7 @@ use crate::{
     clock::Clock,
     model::{
         AWAITS_TURN, Failure, FailureClass, NetworkQuestion, Observed, Reading, Scope,
-        network::{Firewall, Outbound, Rules, Subnet},
+        network::{Firewall, Outbound, PrivateEndpoint, Rules, Subnet, VirtualNetwork},
     },
 };
 use private::PrivateReadings;
@@ -133,13 +133,31 @@ impl Turns {
     }
 }
 
-/// Who may read now what was refused should not wait for a day.
-fn keep<T>(value: &Reading<T>) -> SignedDuration {
-    if value.present().is_some() { KEEP_UNLISTED } else { KEEP }
+/// How long it counts. Who may read now what was refused, or added a zone or a link where there was none, should not wait
+/// for a day.
+fn keep<T: Unlisted>(reading: &Reading<T>) -> SignedDuration {
+    if reading.present().is_some_and(|value| !value.is_nothing()) { KEEP_UNLISTED } else { KEEP }
+}
+
+/// What no list shows.
+trait Unlisted: Clone {
+    /// Whether it is a list that is empty.
+    fn is_nothing(&self) -> bool {
+        false
+    }
+}
+
+impl Unlisted for RuleSet {}
+impl Unlisted for VirtualNetwork {}
+impl Unlisted for PrivateEndpoint {}
+impl Unlisted for BTreeSet<Scope> {
+    fn is_nothing(&self) -> bool {
+        self.is_empty()
+    }
 }
 
 /// What no list shows. For a policy in order whatever is known, when it is not its turn.
-async fn unlisted<T: Clone>(
+async fn unlisted<T: Unlisted>(
     readings: &Readings<Scope, Reading<T>>,
     turns: &Turns,
     question: &NetworkQuestion,

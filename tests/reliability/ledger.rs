@@ -254,8 +254,8 @@ impl Ledger {
             if call.service == Service::Azure && !mutating {
                 let told = match fault {
                     Fault::Refused { retry_after: Some(seconds), .. } => i64::from(seconds),
-                    // What no list shows of networks: a refusal is believed for an hour.
-                    Fault::Refused { status: 403, .. } if is_of_networks(&call.key) => 3600,
+                    // What no list shows of networks: a refusal or an empty list is believed for an hour.
+                    Fault::Refused { status: 403, .. } | Fault::Empty if is_of_networks(&call.key) => 3600,
                     _ => 0,
                 };
                 self.is_disturbed(operator, at, told);

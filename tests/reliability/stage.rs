@@ -55,13 +55,9 @@ static BUILT_IN: LazyLock<Vec<Value>> = LazyLock::new(|| {
     roles.iter().filter(|role| ROLES.contains(&role["id"].as_str().unwrap_or_default())).cloned().collect()
 });
 
-/// Of these some points break S6 and S10, and nobody has found out yet whether the product or the harness is wrong.
-const NOT_YET: [&str; 2] = ["private-endpoints-in-order", "private-zone-unlinked"];
-
 /// The names of the scenarios that are played.
 pub(super) fn scenarios() -> Vec<String> {
-    let names = SCENARIOS.iter().map(|scenario| scenario.name.clone());
-    names.filter(|name| !NOT_YET.contains(&name.as_str())).collect()
+    SCENARIOS.iter().map(|scenario| scenario.name.clone()).collect()
 }
 
 impl Stage {

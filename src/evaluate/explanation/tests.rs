@@ -245,7 +245,7 @@ fn what_may_serve_all_the_same_is_no_incident_and_what_only_telemetry_tells_is_o
     let mut world = World::matching(&policy);
     world.grant(SHARED, "Key Vault Secrets User", &policy.vaults[0].vault);
     let mut severity = |signal: &str| {
-        world.observed.evidence = Some(present(std::sync::Arc::new(telemetry::evidence(signal, 4))));
+        world.observed.evidence = Some(present(std::sync::Arc::new(crate::evaluate::fixtures::refusals(signal, 4))));
         world.evaluate(&policy).severity
     };
     assert_eq!(severity("vault-firewall"), Some(crate::evaluate::Severity::Sev2));

@@ -26,8 +26,10 @@ const LONGEST_FACT: usize = 200;
 const LONGEST_REASON: usize = 256;
 
 pub(super) fn decision(previous: Option<&DecisionStatus>, pass: &Pass, now: Timestamp) -> DecisionStatus {
-    let nodes = pass.evaluation.decision.path.iter();
-    let is_open = pass.evaluation.standing() > Standing::CompliantWithFindings;
+    // What was declared may stand while telemetry confirms a cause: its evidence belongs beside its name.
+    let decision = &pass.evaluation.decision;
+    let is_open = pass.evaluation.standing() > Standing::CompliantWithFindings || decision.cause.is_some();
+    let nodes = decision.path.iter();
     let cases = pass.explanation.cases.iter().filter(|_| is_open);
     DecisionStatus {
         flow: nodes.map(|node| answered(previous, pass, *node, now)).collect(),

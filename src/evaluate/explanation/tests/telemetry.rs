@@ -1,27 +1,7 @@
 //! What telemetry moves of what documents say, and what it does not.
 
 use super::*;
-
-pub(super) fn evidence(signal: &str, auth_failures: u64) -> crate::model::Evidence {
-    use crate::model::evidence::{Recovery, Signalled, Summary};
-    let told =
-        Signalled { signal: signal.to_owned(), count: 7, at: "kv.vault.azure.net".to_owned(), last: minutes_ago(2) };
-    let summary = Summary {
-        count: 7,
-        first: minutes_ago(9),
-        last: minutes_ago(2),
-        top: Vec::new(),
-        more: 0,
-        signals: vec![told],
-        samples: Vec::new(),
-    };
-    let figures = Recovery { calls: 3, auth_failures, network_failures: 0, newest: minutes_ago(1) };
-    crate::model::Evidence {
-        dependencies: present(summary),
-        recovery: present(figures),
-        ..crate::evaluate::fixtures::silence()
-    }
-}
+use crate::evaluate::fixtures::refusals;
 
 #[test]
 fn words_of_a_service_that_have_one_reason_decide_what_documents_leave_open() {
@@ -29,7 +9,7 @@ fn words_of_a_service_that_have_one_reason_decide_what_documents_leave_open() {
     let decided = |signal: &str, auth_failures| {
         let mut world = World::matching(&policy);
         world.grant(SHARED, "Key Vault Secrets User", &policy.vaults[0].vault);
-        world.observed.evidence = Some(present(std::sync::Arc::new(evidence(signal, auth_failures))));
+        world.observed.evidence = Some(present(std::sync::Arc::new(refusals(signal, auth_failures))));
         let decision = world.evaluate(&policy).decision;
         let recovered = decision.path.iter().find(|node| node.question == Question::Recovered).map(|node| node.answer);
         (decision.cause, recovered)
@@ -57,7 +37,7 @@ fn work_that_nobody_does_is_no_recovery_and_decides_nothing() {
             others: false,
         });
         // With a word that would decide, if calls were refused.
-        let told = evidence("vault-firewall", 0);
+        let told = refusals("vault-firewall", 0);
         // It was invoked, and is not any more.
         let invoked = told.dependencies.present().expect("it says something").clone();
         let invoked = Summary { first: minutes_ago(70), last: minutes_ago(60), signals: Vec::new(), ..invoked };
@@ -80,7 +60,7 @@ fn a_plain_word_against_what_documents_refute_leaves_it_open() {
     let explained = |spoil: &dyn Fn(&mut World)| {
         let mut world = World::matching(&policy);
         world.grant(SHARED, "Key Vault Secrets User", &policy.vaults[0].vault);
-        world.observed.evidence = Some(present(std::sync::Arc::new(evidence("storage-permission", 4))));
+        world.observed.evidence = Some(present(std::sync::Arc::new(refusals("storage-permission", 4))));
         spoil(&mut world);
         explain(&policy, &world.observed, &world.evaluate(&policy))
     };
@@ -104,13 +84,13 @@ fn old_words_and_telemetry_that_is_late_decide_nothing() {
     let policy = declared();
     let mut world = World::matching(&policy);
     world.grant(SHARED, "Key Vault Secrets User", &policy.vaults[0].vault);
-    let mut old = evidence("vault-firewall", 4);
+    let mut old = refusals("vault-firewall", 4);
     let Reading::Present { value, .. } = &mut old.dependencies else { panic!("it is present") };
     value.signals[0].last = minutes_ago(30);
     world.observed.evidence = Some(present(std::sync::Arc::new(old)));
     assert_eq!(world.evaluate(&policy).decision.cause, None);
     let mut decided = |newest| {
-        let mut late = evidence("vault-firewall", 4);
+        let mut late = refusals("vault-firewall", 4);
         let Reading::Present { value, .. } = &mut late.recovery else { panic!("it is present") };
         value.newest = minutes_ago(newest);
         world.observed.evidence = Some(present(std::sync::Arc::new(late)));

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use super::super::{super::fixtures::looked, status};
 use crate::{
     api::{DecisionStatus, FunctionIdentityPolicyStatus},
-    evaluate::fixtures::{SHARED, World, failure, now, present, principal},
+    evaluate::fixtures::{SHARED, World, failure, now, present, principal, refusals},
     model::{
         FailureClass, Reading,
         network::{Firewall, Outbound, PublicAccess, Rules},
@@ -85,6 +85,18 @@ fn what_is_wrong_is_told_with_its_evidence_on_both_sides() {
       H6 Open
         ? because only the app itself can try: would need its traces, or a try from inside (`rolecall explain` has the commands)
     "#);
+}
+
+#[test]
+fn what_telemetry_confirms_is_told_with_its_evidence_although_all_that_is_declared_is_there() {
+    let refused = |world: &mut World| {
+        world.observed.evidence = Some(present(std::sync::Arc::new(refusals("vault-firewall", 4))));
+    };
+    let decision = decision_of(refused);
+    let confirmed: Vec<_> = decision.hypotheses.iter().filter(|one| one.verdict == "Confirmed").collect();
+    assert_eq!(confirmed.len(), 1, "{}", lines(&decision));
+    assert_eq!(confirmed[0].hypothesis, "H6");
+    assert!(confirmed[0].confirming[0].starts_with("telemetry: a vault's firewall"), "{:?}", confirmed[0]);
 }
 
 #[test]
