@@ -205,8 +205,14 @@ fn needed(
                 needed.push(Needed::Undecided(because));
             }
             if needed.is_empty() {
-                // An earlier link is broken, so that nobody could look further.
-                needed.push(Needed::Undecided("an earlier link of the chain is open or broken".to_owned()));
+                let is_denied = |finding: &Finding| matches!(finding, Finding::AccessDenied { .. });
+                // So that nobody looked further, or could.
+                let because = if evaluation.findings.iter().any(is_denied) {
+                    "a deny assignment decides, whatever roles there are"
+                } else {
+                    "an earlier link of the chain is open or broken"
+                };
+                needed.push(Needed::Undecided(because.to_owned()));
             }
             needed
         }

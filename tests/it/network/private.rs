@@ -95,6 +95,20 @@ async fn what_is_refused_is_named_with_the_right_and_not_asked_for_at_every_pass
     assert!(printed(&report).contains(right), "{}", printed(&report));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_list_that_was_empty_is_asked_for_again_after_an_hour() {
+    let (scenario, arm, clock) = played("private-endpoints-in-order");
+    fault(&arm, "/pe-secrets/privateDnsZoneGroups", 1, &json!("empty-list"));
+    let (pipeline, mut policy) = (pipeline(&arm, clock), scenario.policy);
+    for (minutes, asked) in [(0, 1), (50, 1), (20, 2), (23 * 60, 2)] {
+        tokio::time::sleep(Duration::from_secs(minutes * 60)).await;
+        let (report, after) = pass(&pipeline, policy).await;
+        policy = after;
+        assert_eq!(reads(&arm, "/pe-secrets/privateDnsZoneGroups"), asked, "{minutes} minutes later");
+        assert_eq!(matches!(reach(&report, "kv-orders"), Reach::Private(_)), asked == 2, "{minutes} minutes later");
+    }
+}
+
 /// A hub is somebody else's, as a rule.
 #[tokio::test(start_paused = true)]
 async fn an_endpoint_outside_of_the_boundary_is_not_read() {
