@@ -77,7 +77,9 @@ fn because(pass: &Pass, node: Node) -> String {
     let needed = || {
         let case = pass.explanation.cases.iter().find(|case| Some(case.hypothesis) == node.question.hypothesis())?;
         let told = case.telemetry.iter().find(|seen| node.answer == Answer::No && seen.side == Side::For);
-        told.map(words::signal).or_else(|| case.needed.first().map(needed_words))
+        // The member says already that it is a reason.
+        let reason = |text: String| text.strip_prefix("because ").map(str::to_owned).unwrap_or(text);
+        told.map(words::signal).or_else(|| case.needed.first().map(needed_words).map(reason))
     };
     if node.question == Question::Recovered {
         // Without counts, which move with every look.

@@ -105,10 +105,10 @@ fn what_cannot_be_told_says_what_it_would_need() {
         world.observed.target = Reading::Unreadable(failure(FailureClass::Denied, "AuthorizationFailed"));
     };
     insta::assert_snapshot!(lines(&decision_of(unread)), @r#"
-    IdentityEnabled CannotTell because it could not be read: GET something was answered AuthorizationFailed
-    PrincipalAttached CannotTell because it could not be read: GET something was answered AuthorizationFailed
-    RolePresent CannotTell because it could not be read: GET something was answered AuthorizationFailed
-    Propagated CannotTell because it could not be read: GET something was answered AuthorizationFailed
+    IdentityEnabled CannotTell it could not be read: GET something was answered AuthorizationFailed
+    PrincipalAttached CannotTell it could not be read: GET something was answered AuthorizationFailed
+    RolePresent CannotTell it could not be read: GET something was answered AuthorizationFailed
+    Propagated CannotTell it could not be read: GET something was answered AuthorizationFailed
     VaultModeAligned NotAsked
     AudienceRight NotAsked
     ServiceReachable NotAsked
