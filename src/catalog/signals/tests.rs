@@ -229,6 +229,22 @@ const MESSAGES: &[(Table, &str, &str, &str, &str)] = &[
         Exceptions,
         "",
         "",
+        "AggregateAuthenticationError: ChainedTokenCredential authentication failed.\nCredentialUnavailableError: \
+             EnvironmentCredential is unavailable. No underlying credential could be used.",
+        "chain-exhausted",
+    ),
+    (
+        Traces,
+        "",
+        "",
+        "DefaultAzureCredential: failed to acquire a token.\nAttempted credentials:\n\tEnvironmentCredential: missing \
+             environment variable AZURE_TENANT_ID",
+        "chain-exhausted",
+    ),
+    (
+        Exceptions,
+        "",
+        "",
         "AADSTS500011: The resource principal named https://storage.azure.example was not found in the tenant named \
              contoso.",
         "audience",
