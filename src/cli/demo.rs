@@ -82,6 +82,10 @@ fn told(scenario: &Scenario, played: &Played) -> String {
                 tell_writes(&mut out, &mut writes);
                 entry(&mut out, &at, "app", says);
             }
+            Moment::Asked { says, .. } => {
+                tell_writes(&mut out, &mut writes);
+                entry(&mut out, &at, "explain", says);
+            }
             Moment::Event { reason, note, .. } => {
                 tell_writes(&mut out, &mut writes);
                 entry(&mut out, &at, "event", &format!("{reason}: {}", brief(note)));

@@ -1,6 +1,7 @@
 //! An incident as a file: the healthy example, what happened to it, and how the controller must end. `demo` plays and
 //! tells them; the tests play them and hold every word.
 
+mod asked;
 mod play;
 mod telemetry;
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    Deed, Scenario, merge,
+    Deed, Scenario, asked, merge,
     telemetry::{self, Step},
 };
 use crate::{
@@ -96,6 +96,13 @@ pub enum Moment {
         /// What.
         says: String,
     },
+    /// A person asked `explain`, and was told what no status says.
+    Asked {
+        /// When.
+        at: Timestamp,
+        /// The answer.
+        says: String,
+    },
     /// An event that the status does not tell: a policy took its leave.
     Event {
         /// When.
@@ -116,6 +123,7 @@ impl Moment {
             | Self::Write { at, .. }
             | Self::Deed { at, .. }
             | Self::App { at, .. }
+            | Self::Asked { at, .. }
             | Self::Event { at, .. } => *at,
         }
     }
@@ -141,6 +149,8 @@ async fn run(scenario: &Scenario) -> Played {
     let operator = operator(scenario, &arm, &kube, clock);
     let controller = tokio::spawn(controller::run(operator, stopped.map(|_| ()).boxed()));
 
+    let person = tokio::spawn(asked::ask(scenario.clone(), arm.clone(), clock));
+
     let mut policy = serde_json::to_value(&scenario.policy).expect("a policy is JSON");
     for deed in &scenario.then {
         sleep_until(clock, start + deed.after).await;
@@ -162,10 +172,15 @@ async fn run(scenario: &Scenario) -> Played {
     let _ = stop.send(());
     let _ = controller.await;
 
-    let moments = moments(scenario, &arm, &kube, start);
+    let asked = person.await.expect("whoever asks is answered");
+    let moments = moments(scenario, &arm, &kube, start, asked);
     let first = moments.iter().find_map(|moment| match moment {
         Moment::Status { status, .. } => Some(status),
-        Moment::Write { .. } | Moment::Deed { .. } | Moment::App { .. } | Moment::Event { .. } => None,
+        Moment::Write { .. }
+        | Moment::Deed { .. }
+        | Moment::App { .. }
+        | Moment::Asked { .. }
+        | Moment::Event { .. } => None,
     });
     let findings = first.map(|status| status.findings.iter().map(|finding| finding.code.clone()).collect());
     let hypothesis = first.map(|status| status.hypothesis.clone()).filter(|hypothesis| !hypothesis.is_empty());
@@ -219,7 +234,8 @@ fn cluster(scenario: &Scenario, clock: Clock) -> KubeSim {
     kube
 }
 
-fn operator(scenario: &Scenario, arm: &ArmSim, kube: &KubeSim, clock: Clock) -> Operator {
+/// What compares the policy with that Azure.
+pub(super) fn pipeline(scenario: &Scenario, arm: &ArmSim, clock: Clock) -> Pipeline {
     let azure = Azure::new(AzureConfig {
         cloud: CLOUDS[0],
         arm_endpoint: None,
@@ -230,9 +246,13 @@ fn operator(scenario: &Scenario, arm: &ArmSim, kube: &KubeSim, clock: Clock) -> 
     });
     let azure = azure.expect("the public cloud's endpoint is a URL");
     let settings = Settings { installation: Some("demo".to_owned()), ..Settings::default() };
+    Pipeline::new(azure, Surveys::new(clock, Duration::from_secs(60)), clock).with(settings)
+}
+
+fn operator(scenario: &Scenario, arm: &ArmSim, kube: &KubeSim, clock: Clock) -> Operator {
     Operator {
         client: kube.client(),
-        pipeline: Pipeline::new(azure, Surveys::new(clock, Duration::from_secs(60)), clock).with(settings),
+        pipeline: pipeline(scenario, arm, clock),
         clock,
         concurrency: 1,
         health: Health::default(),
@@ -261,7 +281,7 @@ fn writes(arm: &ArmSim) -> usize {
     arm.journal().iter().filter(|request| request.mutating).count()
 }
 
-fn moments(scenario: &Scenario, arm: &ArmSim, kube: &KubeSim, start: Timestamp) -> Vec<Moment> {
+fn moments(scenario: &Scenario, arm: &ArmSim, kube: &KubeSim, start: Timestamp, asked: Option<Moment>) -> Vec<Moment> {
     let end = start + scenario.run_for;
     let mut moments: Vec<_> = arm
         .journal()
@@ -288,10 +308,15 @@ fn moments(scenario: &Scenario, arm: &ArmSim, kube: &KubeSim, start: Timestamp) 
         Some(Moment::Event { at: request.at, reason, note })
     }));
     moments.extend(telemetry::symptoms(scenario, arm));
+    let names_a_cause =
+        |moment: &Moment| matches!(moment, Moment::Status { status, .. } if !status.hypothesis.is_empty());
+    if !moments.iter().any(names_a_cause) {
+        moments.extend(asked);
+    }
     // What somebody does comes before what follows from it, and a write before the status that tells of it.
     moments.sort_by_key(|moment| match moment {
         Moment::Deed { at, .. } => (*at, 0),
-        Moment::App { at, .. } => (*at, 1),
+        Moment::App { at, .. } | Moment::Asked { at, .. } => (*at, 1),
         Moment::Write { at, .. } => (*at, 2),
         Moment::Status { at, .. } | Moment::Event { at, .. } => (*at, 3),
     });
