@@ -218,6 +218,7 @@ fn conditions(status: &FunctionIdentityPolicyStatus) -> String {
             }),
             "Recovered" => words.push(match condition.status.as_str() {
                 "True" => "recovered".to_owned(),
+                "False" if condition.reason == "InOrder" => "waiting for calls to succeed (InOrder)".to_owned(),
                 "False" => format!("not recovered ({})", condition.reason),
                 _ => format!("recovery unknown ({})", condition.reason),
             }),
