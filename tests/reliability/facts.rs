@@ -343,6 +343,15 @@ pub(super) fn assignments<'a>(documents: impl IntoIterator<Item = &'a Value>) ->
     documents.into_iter().filter_map(Assignment::of).collect()
 }
 
+/// Whether a deny assignment takes something away there. Those of scenarios are about everybody and everything.
+pub(super) fn is_denied(documents: &[Value], at: &str) -> bool {
+    let ids = documents.iter().map(|document| lower(&document["id"]));
+    let mut scopes = ids.filter_map(|id| {
+        id.split_once("/providers/microsoft.authorization/denyassignments/").map(|(scope, _)| scope.to_owned())
+    });
+    scopes.any(|scope| reaches(&scope, at))
+}
+
 /// The principal of somebody, as the documents of the app and of the identity have it.
 pub(super) fn principal(who: &Who, site: Option<&Value>, identity: Option<&Value>) -> Option<String> {
     let found = match who {

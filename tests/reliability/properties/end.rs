@@ -256,7 +256,8 @@ fn lacking(run: &Run, policy: &Value) -> Vec<(String, bool)> {
         let may = run.arm.document(id).is_some() && may("AttachUserIdentity", None, &[&target, id]);
         lacking.push((format!("identity {id}"), may));
     }
-    let grants = facts::assignments(&run.arm.snapshot());
+    let snapshot = run.arm.snapshot();
+    let grants = facts::assignments(&snapshot);
     for need in facts::needs(policy) {
         let identity = match &need.who {
             Who::System => None,
@@ -274,7 +275,9 @@ fn lacking(run: &Run, policy: &Value) -> Vec<(String, bool)> {
         // One with a condition is in the way: writing it again would erase the condition.
         let in_the_way = |grant: &Assignment| grant.principal == principal && grant.conditioned;
         let free = !grants.iter().any(|grant| in_the_way(grant) && facts::reaches(&grant.scope, &need.scope));
-        let may = free && may("GrantRole", Some(&need.role), &[&need.scope]);
+        // What is denied no grant gives back.
+        let may =
+            free && !facts::is_denied(&snapshot, &need.scope) && may("GrantRole", Some(&need.role), &[&need.scope]);
         lacking.push((format!("{} at {}", need.role, need.scope), may));
     }
     let now = run.clock.now();
