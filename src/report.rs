@@ -17,7 +17,7 @@ mod words;
 use jiff::Timestamp;
 
 pub use cadence::due;
-pub use explain::{explanation, explanation_json};
+pub use explain::{explanation, explanation_json, told_in_a_line};
 pub use farewell::{FarewellEnd, farewell};
 pub use json::json;
 pub use series::{Failed, five_minutes};

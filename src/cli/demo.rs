@@ -1,9 +1,11 @@
 //! `demo`: the incidents of the sandbox, told as timelines that fit 80 columns.
 
+mod asked;
 mod series;
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
@@ -70,8 +72,12 @@ fn told(scenario: &Scenario, played: &Played) -> String {
     entry(&mut out, "", "declared", &declared(scenario));
     let mut last: Option<&FunctionIdentityPolicyStatus> = None;
     let mut writes = Vec::new();
+    let mut answer = asked::answer(scenario, played);
     for moment in &played.moments {
-        let at = moment.at().strftime("%H:%M:%S").to_string();
+        if let Some((at, says)) = answer.take_if(|(at, _)| *at < moment.at()) {
+            entry(&mut out, &time(at), "explain", &says);
+        }
+        let at = time(moment.at());
         match moment {
             Moment::Write { method, path, body, answered, .. } => {
                 let answer = answered.map_or("no answer".to_owned(), |status| status.to_string());
@@ -81,10 +87,6 @@ fn told(scenario: &Scenario, played: &Played) -> String {
             Moment::App { says, .. } => {
                 tell_writes(&mut out, &mut writes);
                 entry(&mut out, &at, "app", says);
-            }
-            Moment::Asked { says, .. } => {
-                tell_writes(&mut out, &mut writes);
-                entry(&mut out, &at, "explain", says);
             }
             Moment::Event { reason, note, .. } => {
                 tell_writes(&mut out, &mut writes);
@@ -115,6 +117,10 @@ fn told(scenario: &Scenario, played: &Played) -> String {
     }
     out.push('\n');
     out
+}
+
+fn time(at: Timestamp) -> String {
+    at.strftime("%H:%M:%S").to_string()
 }
 
 const INFALLIBLE: &str = "writing to a string does not fail";

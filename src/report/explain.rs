@@ -5,6 +5,8 @@ mod next;
 mod probe;
 mod telemetry;
 
+pub use telemetry::told_in_a_line;
+
 use serde_json::{Value, json};
 
 use super::{

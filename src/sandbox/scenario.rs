@@ -1,7 +1,6 @@
 //! An incident as a file: the healthy example, what happened to it, and how the controller must end. `demo` plays and
 //! tells them; the tests play them and hold every word.
 
-mod asked;
 mod play;
 mod telemetry;
 
@@ -11,7 +10,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use play::{Moment, Played, Ready, play};
+pub use play::{Moment, Played, Ready, felt, play};
 pub use telemetry::Step;
 
 use super::arm::World;

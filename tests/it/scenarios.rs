@@ -25,7 +25,6 @@ fn status_and_requests_are_what_they_were() {
                 }
                 Moment::Status { status, .. } => last = Some(status),
                 Moment::App { at, says } => lines.push(format!("{at} app {says}")),
-                Moment::Asked { at, says } => lines.push(format!("{at} explain {says}")),
                 Moment::Deed { at, says } => lines.push(format!("{at} somebody {says}")),
                 Moment::Event { at, reason, note } => lines.push(format!("{at} event {reason}: {note}")),
             }

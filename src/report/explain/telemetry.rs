@@ -11,7 +11,7 @@ use super::super::{
     words,
 };
 use crate::{
-    evaluate::{Availability, Recovered, Side, SignalSeen, availability, recovered},
+    evaluate::{Availability, Case, Recovered, Side, SignalSeen, availability, recovered},
     model::{Reading, Source, evidence::Evidence},
 };
 pub(super) use json::json;
@@ -29,6 +29,25 @@ pub(super) fn signal(out: &mut String, seen: &SignalSeen) {
     let unit = if seen.signal == "source-active-nothing-invoked" { "of them" } else { "times" };
     let text = format!("{says}, {} {unit}, last {last}{caution}", seen.count);
     paragraph(out, &format!("        {side:<8}"), &text);
+}
+
+/// The cause and what telemetry says of it, in a line; without a cause what speaks for something that stays open. Nothing
+/// where telemetry says nothing of it.
+#[must_use]
+pub fn told_in_a_line(pass: &Pass) -> Option<String> {
+    let says = |case: &Case| {
+        let speaks = case.telemetry.iter().filter(|seen| seen.side == Side::For);
+        // What has one reason before what has several.
+        speaks.min_by_key(|seen| seen.ambiguous.is_some()).map(|seen| seen.says.clone())
+    };
+    let mut cases = pass.explanation.cases.iter();
+    let Some(cause) = pass.evaluation.decision.cause else {
+        let (case, says) = cases.find_map(|case| Some((case, says(case)?)))?;
+        return Some(format!("no cause is certain; {:?} stays open: {says}", case.hypothesis));
+    };
+    let says = cases.find(|case| case.hypothesis == cause).and_then(says)?;
+    let severity = pass.evaluation.severity.map(|severity| format!(", {}", severity.word())).unwrap_or_default();
+    Some(format!("{cause:?}{severity}: {says}"))
 }
 
 /// The section of the explanation: what the telemetry is worth, whether calls succeed, and what each source told.

@@ -5,13 +5,13 @@ use std::{sync::Arc, time::Duration};
 
 use azure_core::http::Transport;
 use futures::FutureExt as _;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::CustomResourceExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    Deed, Scenario, asked, merge,
+    Deed, Scenario, merge,
     telemetry::{self, Step},
 };
 use crate::{
@@ -96,13 +96,6 @@ pub enum Moment {
         /// What.
         says: String,
     },
-    /// A person asked `explain`, and was told what no status says.
-    Asked {
-        /// When.
-        at: Timestamp,
-        /// The answer.
-        says: String,
-    },
     /// An event that the status does not tell: a policy took its leave.
     Event {
         /// When.
@@ -123,7 +116,6 @@ impl Moment {
             | Self::Write { at, .. }
             | Self::Deed { at, .. }
             | Self::App { at, .. }
-            | Self::Asked { at, .. }
             | Self::Event { at, .. } => *at,
         }
     }
@@ -132,12 +124,28 @@ impl Moment {
 /// Plays the scenario to its end.
 #[must_use]
 pub fn play(scenario: &Scenario) -> Played {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    paused().block_on(run(scenario))
+}
+
+/// Plays the world alone until `wait` after the first deed, and looks at it: no operator is there to mend anything.
+pub fn felt<T>(scenario: &Scenario, wait: SignedDuration, look: impl AsyncFnOnce(Pipeline) -> T) -> Option<T> {
+    let (start, deed) = (scenario.world.clock?, scenario.then.first()?);
+    Some(paused().block_on(async {
+        let clock = Clock::starting_at(start);
+        let arm = ArmSim::new(scenario.world.clone(), clock);
+        sleep_until(clock, start + deed.after).await;
+        change(deed, &arm);
+        sleep_until(clock, start + deed.after + wait).await;
+        look(pipeline(scenario, &arm, clock)).await
+    }))
+}
+
+fn paused() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
         .build()
-        .expect("a runtime on this thread needs nothing that can be missing");
-    runtime.block_on(run(scenario))
+        .expect("a runtime on this thread needs nothing that can be missing")
 }
 
 async fn run(scenario: &Scenario) -> Played {
@@ -148,8 +156,6 @@ async fn run(scenario: &Scenario) -> Played {
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let operator = operator(scenario, &arm, &kube, clock);
     let controller = tokio::spawn(controller::run(operator, stopped.map(|_| ()).boxed()));
-
-    let person = tokio::spawn(asked::ask(scenario.clone(), arm.clone(), clock));
 
     let mut policy = serde_json::to_value(&scenario.policy).expect("a policy is JSON");
     for deed in &scenario.then {
@@ -172,15 +178,10 @@ async fn run(scenario: &Scenario) -> Played {
     let _ = stop.send(());
     let _ = controller.await;
 
-    let asked = person.await.expect("whoever asks is answered");
-    let moments = moments(scenario, &arm, &kube, start, asked);
+    let moments = moments(scenario, &arm, &kube, start);
     let first = moments.iter().find_map(|moment| match moment {
         Moment::Status { status, .. } => Some(status),
-        Moment::Write { .. }
-        | Moment::Deed { .. }
-        | Moment::App { .. }
-        | Moment::Asked { .. }
-        | Moment::Event { .. } => None,
+        Moment::Write { .. } | Moment::Deed { .. } | Moment::App { .. } | Moment::Event { .. } => None,
     });
     let findings = first.map(|status| status.findings.iter().map(|finding| finding.code.clone()).collect());
     let hypothesis = first.map(|status| status.hypothesis.clone()).filter(|hypothesis| !hypothesis.is_empty());
@@ -205,13 +206,17 @@ async fn sleep_until(clock: Clock, moment: Timestamp) {
     tokio::time::sleep(left).await;
 }
 
-fn happen(deed: &Deed, policy: &mut Value, arm: &ArmSim, kube: &KubeSim) {
+fn change(deed: &Deed, arm: &ArmSim) {
     for id in &deed.remove {
         arm.remove(id);
     }
     for document in &deed.add {
         arm.insert(document.clone());
     }
+}
+
+fn happen(deed: &Deed, policy: &mut Value, arm: &ArmSim, kube: &KubeSim) {
+    change(deed, arm);
     if !deed.policy.is_null() {
         merge(&mut policy["spec"], &deed.policy);
         kube.put(policy.clone());
@@ -235,7 +240,7 @@ fn cluster(scenario: &Scenario, clock: Clock) -> KubeSim {
 }
 
 /// What compares the policy with that Azure.
-pub(super) fn pipeline(scenario: &Scenario, arm: &ArmSim, clock: Clock) -> Pipeline {
+fn pipeline(scenario: &Scenario, arm: &ArmSim, clock: Clock) -> Pipeline {
     let azure = Azure::new(AzureConfig {
         cloud: CLOUDS[0],
         arm_endpoint: None,
@@ -281,7 +286,7 @@ fn writes(arm: &ArmSim) -> usize {
     arm.journal().iter().filter(|request| request.mutating).count()
 }
 
-fn moments(scenario: &Scenario, arm: &ArmSim, kube: &KubeSim, start: Timestamp, asked: Option<Moment>) -> Vec<Moment> {
+fn moments(scenario: &Scenario, arm: &ArmSim, kube: &KubeSim, start: Timestamp) -> Vec<Moment> {
     let end = start + scenario.run_for;
     let mut moments: Vec<_> = arm
         .journal()
@@ -308,15 +313,10 @@ fn moments(scenario: &Scenario, arm: &ArmSim, kube: &KubeSim, start: Timestamp, 
         Some(Moment::Event { at: request.at, reason, note })
     }));
     moments.extend(telemetry::symptoms(scenario, arm));
-    let names_a_cause =
-        |moment: &Moment| matches!(moment, Moment::Status { status, .. } if !status.hypothesis.is_empty());
-    if !moments.iter().any(names_a_cause) {
-        moments.extend(asked);
-    }
     // What somebody does comes before what follows from it, and a write before the status that tells of it.
     moments.sort_by_key(|moment| match moment {
         Moment::Deed { at, .. } => (*at, 0),
-        Moment::App { at, .. } | Moment::Asked { at, .. } => (*at, 1),
+        Moment::App { at, .. } => (*at, 1),
         Moment::Write { at, .. } => (*at, 2),
         Moment::Status { at, .. } | Moment::Event { at, .. } => (*at, 3),
     });
