@@ -32,7 +32,7 @@ verify: generate ## Generated files are up to date: leaves a clean tree
 reliability: ## Every fault at every call, and 100,000 random schedules (twenty minutes, and once five to build)
 	RUST_LIB_BACKTRACE=0 $(CARGO) test --locked --profile fast --test reliability -- --nocapture
 
-mutants: ## Break the shipped code in one way after another, and want the tests to notice (seven minutes)
+mutants: ## Break the shipped code in one way after another, and want the tests to notice (a quarter of an hour)
 	tests/mutants.sh
 
 bench: ## Print the figures of docs/performance.md, and fail when a bound is broken (optimised build: minutes, once)
