@@ -39,7 +39,7 @@ pub fn explanation(report: &Report, check: &[impl AsRef<str>]) -> String {
     let commands = if explanation.probes.is_some() { " (the commands are below)" } else { "" };
     line(&mut out, "\n  From the identity to access, link by link");
     for link in &explanation.chain {
-        let needed = link.needed.as_ref().map(|needed| needed_with(needed, commands));
+        let needed = link.needed.as_ref().map(|needed| format!("because {}", reason_with(needed, commands)));
         answered(&mut out, chain_words(link.link), link.answer, needed);
     }
     line(&mut out, "\n  The playbook's questions");
@@ -152,7 +152,7 @@ fn hypothesis(out: &mut String, case: &Case, acted_on: Option<Hypothesis>, comma
         telemetry::signal(out, seen);
     }
     for needed in &case.needed {
-        paragraph(out, "        ", &needed_with(needed, commands));
+        paragraph(out, "        ", &format!("because {}", reason_with(needed, commands)));
     }
 }
 
@@ -192,34 +192,41 @@ fn question_words(question: Question) -> &'static str {
 
 /// Why it cannot be told, and what it would need.
 pub(super) fn needed_words(needed: &Needed) -> String {
-    needed_with(needed, " (`rolecall explain` has the commands)")
+    format!("because {}", reason(needed))
 }
 
+/// Why something stays open, for where it is said already that it is a reason.
+pub(super) fn reason(needed: &Needed) -> String {
+    reason_with(needed, IN_EXPLAIN)
+}
+
+const IN_EXPLAIN: &str = " (`rolecall explain` has the commands)";
+
 /// The same for `explain` itself. `commands`: where those are that try it from inside.
-fn needed_with(needed: &Needed, commands: &str) -> String {
+fn reason_with(needed: &Needed, commands: &str) -> String {
     match needed {
         Needed::Reading(failure) => {
             let hint = failure.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
-            format!("because it could not be read: {}{hint}", failure.text)
+            format!("it could not be read: {}{hint}", failure.text)
         }
         Needed::History(failure) => {
-            format!("because the activity log could not be read, which may say how it came about: {}", failure.text)
+            format!("the activity log could not be read, which may say how it came about: {}", failure.text)
         }
-        Needed::Undecided(because) => format!("because {because}"),
+        Needed::Undecided(because) => because.clone(),
         Needed::Directory => {
-            "because Resource Manager does not show the directory; the resource's own log names the object id that it refuses"
+            "Resource Manager does not show the directory; the resource's own log names the object id that it refuses"
                 .to_owned()
         }
         Needed::Telemetry => {
-            format!("because only the app itself can try: would need its traces, or a try from inside{commands}")
+            format!("only the app itself can try: would need its traces, or a try from inside{commands}")
         }
-        Needed::Inside => "because Resource Manager shows nothing of what runs inside".to_owned(),
-        Needed::Settings => "because app settings are not read: would need `settings: Inspect`".to_owned(),
-        Needed::Declaration => "because nothing declared is about it".to_owned(),
+        Needed::Inside => "Resource Manager shows nothing of what runs inside".to_owned(),
+        Needed::Settings => "app settings are not read: would need `settings: Inspect`".to_owned(),
+        Needed::Declaration => "nothing declared is about it".to_owned(),
         Needed::Way { resource, doubt } => {
-            format!("because it is open whether `{}` lets the app in: {}", resource.name(), words::private(resource, doubt))
+            format!("it is open whether `{}` lets the app in: {}", resource.name(), words::private(resource, doubt))
         }
-        Needed::Network => "because firewalls are not looked at: would need `network: Check`".to_owned(),
+        Needed::Network => "firewalls are not looked at: would need `network: Check`".to_owned(),
     }
 }
 

@@ -8,7 +8,11 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
-    super::{Pass, explain::needed_words, words},
+    super::{
+        Pass,
+        explain::{needed_words, reason},
+        words,
+    },
     cut,
 };
 use crate::{
@@ -77,9 +81,7 @@ fn because(pass: &Pass, node: Node) -> String {
     let needed = || {
         let case = pass.explanation.cases.iter().find(|case| Some(case.hypothesis) == node.question.hypothesis())?;
         let told = case.telemetry.iter().find(|seen| node.answer == Answer::No && seen.side == Side::For);
-        // The member says already that it is a reason.
-        let reason = |text: String| text.strip_prefix("because ").map(str::to_owned).unwrap_or(text);
-        told.map(words::signal).or_else(|| case.needed.first().map(needed_words).map(reason))
+        told.map(words::signal).or_else(|| case.needed.first().map(reason))
     };
     if node.question == Question::Recovered {
         // Without counts, which move with every look.
