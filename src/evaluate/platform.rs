@@ -26,7 +26,7 @@ pub(super) fn compare(policy: &Policy, observed: &Observed, site: Option<&Site>,
     let told = observed.registry.as_ref().and_then(Reading::present);
     let mut ask = false;
     if is_copy && declares_registry(policy) && !site.platform.iter().any(|used| is_pull(&used.used_for)) {
-        asked(observed, &mut ask, findings);
+        ask |= asks(observed, findings);
     }
     for used in references.iter().chain(told.unwrap_or(&site.platform)) {
         let declared = match &used.used_for {
@@ -39,7 +39,7 @@ pub(super) fn compare(policy: &Policy, observed: &Observed, site: Option<&Site>,
             continue;
         }
         if is_copy && told.is_none() && is_pull(&used.used_for) {
-            asked(observed, &mut ask, findings);
+            ask |= asks(observed, findings);
             continue;
         }
         if used.by == ActsAs::Unclear {
@@ -58,13 +58,12 @@ pub(super) fn compare(policy: &Policy, observed: &Observed, site: Option<&Site>,
     ask
 }
 
-/// Asks as whom the app's image is pulled, or says why that was not answered.
-fn asked(observed: &Observed, ask: &mut bool, findings: &mut Vec<Finding>) {
-    match &observed.registry {
-        None => *ask = true,
-        Some(Reading::Unreadable(failure)) => Finding::unreadable(findings, IMAGE.to_owned(), failure),
-        Some(Reading::Present { .. } | Reading::Absent { .. }) => {}
+/// Whether nobody has asked yet as whom the app's image is pulled. Says why that was not answered.
+fn asks(observed: &Observed, findings: &mut Vec<Finding>) -> bool {
+    if let Some(Reading::Unreadable(failure)) = &observed.registry {
+        Finding::unreadable(findings, IMAGE.to_owned(), failure);
     }
+    observed.registry.is_none()
 }
 
 fn is_pull(used_for: &PlatformUse) -> bool {
